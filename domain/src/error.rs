@@ -1,0 +1,242 @@
+//! The one vocabulary of refusals. It knows no transport: each surface maps every kind by name.
+
+use chrono::Duration;
+
+use crate::money::Money;
+use crate::token::Permission;
+
+/// The answer of every use case.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something was refused or failed. A refusal has changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request itself is wrong; every fault at once.
+    #[error("the request is not valid")]
+    Invalid(Vec<Violation>),
+    /// Who is calling is not known.
+    #[error("{0}")]
+    Unauthenticated(Unauthenticated),
+    /// The caller is known and may not do this.
+    #[error("{0}")]
+    Forbidden(Forbidden),
+    /// It does not exist, or not for this caller.
+    #[error("{0} not found")]
+    NotFound(Thing),
+    /// It stands against the present state.
+    #[error("{0}")]
+    Conflict(Conflict),
+    /// The terms asked for cannot be charged.
+    #[error("{0}")]
+    Unpayable(Unpayable),
+    /// It existed and its time is over.
+    #[error("the invitation has expired; ask to be invited again")]
+    InvitationExpired,
+    /// Too many attempts; try again after the time given.
+    #[error("too many attempts")]
+    RateLimited {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// A lock, a queue or the database did not come free in time; nothing was changed.
+    #[error("the server is busy; try again in a moment")]
+    Busy,
+    /// The disk is full or the database does not answer; whether a commit took effect is unknown.
+    #[error("the database cannot be written at the moment; try again later")]
+    Unavailable(#[source] Cause),
+    /// The database gave this transaction up for another one; it runs again by itself.
+    #[error("the transaction lost a race and can be repeated")]
+    Contention,
+    /// A fault of ours. The cause is for the log only.
+    #[error("an internal error happened")]
+    Internal(#[source] Cause),
+}
+
+/// What lies below an [`Error::Internal`] or [`Error::Unavailable`]; logged, never displayed to a
+/// client.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+impl Error {
+    /// A fault of ours, with its cause for the log.
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::Internal(cause.into())
+    }
+
+    /// One fault in a request.
+    pub fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![Violation {
+            path: path.into(),
+            message: message.into(),
+        }])
+    }
+}
+
+/// One fault in a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Where: a JSON pointer into the body (`/rental_days`), or a parameter's name.
+    pub path: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Why a caller is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthenticated {
+    /// No credentials, or ones that are not (or no longer) valid.
+    #[error("sign in, or send a valid token in the Authorization header")]
+    Credentials,
+    /// The name or the password is wrong; which of them is not told.
+    #[error("the username, e-mail or password is wrong")]
+    Password,
+    /// The refresh token is unknown, expired or revoked.
+    #[error("the refresh token is not valid; log in again")]
+    RefreshToken,
+    /// The refresh token was used before: its whole session is ended (RFC 9700 §4.14.2).
+    #[error("the refresh token was used before, so its session was ended; log in again")]
+    RefreshTokenReused,
+    /// The token may not be used from this address.
+    #[error("this token may not be used from your address")]
+    Address,
+}
+
+/// Why a known caller may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Forbidden {
+    /// The API token lacks this permission.
+    #[error("the token lacks the permission {}", .0.path())]
+    Scope(Permission),
+    /// Only the pool's owner may.
+    #[error("only the pool's owner may do this")]
+    PoolOwnerRequired,
+    /// Only the pool's owner and admins may.
+    #[error("only the pool's owner and admins may do this")]
+    PoolAdminRequired,
+    /// Only an operator may.
+    #[error("only an operator may do this")]
+    OperatorRequired,
+    /// Nobody grants more than they hold.
+    #[error("a token cannot grant permissions that it does not hold itself")]
+    Escalation,
+    /// Only the user themselves may.
+    #[error("you may only change your own account")]
+    NotYourself,
+}
+
+/// What was not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Thing {
+    /// A user.
+    User,
+    /// An API token.
+    Token,
+    /// A pool.
+    Pool,
+    /// A member of a pool.
+    Member,
+    /// An invitation into a pool.
+    Invitation,
+    /// A server (host).
+    Server,
+    /// A rental.
+    Rental,
+    /// A transaction (posting).
+    Transaction,
+    /// A job.
+    Job,
+}
+
+impl std::fmt::Display for Thing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::User => "user",
+            Self::Token => "token",
+            Self::Pool => "pool",
+            Self::Member => "member",
+            Self::Invitation => "invitation",
+            Self::Server => "server",
+            Self::Rental => "rental",
+            Self::Transaction => "transaction",
+            Self::Job => "job",
+        })
+    }
+}
+
+/// What stands against a change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// The username belongs to somebody.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// The e-mail address belongs to somebody.
+    #[error("the e-mail address is already registered")]
+    EmailTaken,
+    /// The default pool cannot be deleted.
+    #[error("the default pool cannot be deleted")]
+    DefaultPool,
+    /// The user is a member of the pool.
+    #[error("the user is already a member of this pool")]
+    AlreadyMember,
+    /// The user has an open invitation into the pool.
+    #[error("the user is already invited to this pool")]
+    AlreadyInvited,
+    /// The owner's role is fixed.
+    #[error("the owner's role cannot be changed, and the owner cannot be removed")]
+    OwnerRoleFixed,
+    /// The invitation was accepted or rejected before.
+    #[error("the invitation was already answered")]
+    InvitationAnswered,
+    /// The server is not listed, is rented, or somebody was faster.
+    #[error("the server is not available")]
+    ServerUnavailable,
+    /// The charge is above the `max_charge` given; nothing was charged.
+    #[error("the charge of {charge} is above the maximum that you gave, {max}")]
+    ChargeExceedsMax {
+        /// What it would cost.
+        charge: Money,
+        /// What the caller allowed.
+        max: Money,
+    },
+    /// The rental's end is not the one that the caller expects: an extension was applied before.
+    #[error(
+        "the rental's end is not the expected one; look at the rental before you extend it again"
+    )]
+    ExtensionAlreadyApplied,
+    /// The rental has ended.
+    #[error("the rental has ended")]
+    RentalEnded,
+    /// The server is rented and cannot be changed in this way.
+    #[error("the server is rented at the moment")]
+    ServerRented,
+    /// The same idempotency key came with another request.
+    #[error("this Idempotency-Key was used with another request; use a new key")]
+    IdempotencyKeyReused,
+    /// The same request is being worked on.
+    #[error("a request with this Idempotency-Key is still running; repeat it in a moment")]
+    IdempotencyInProgress,
+    /// The job is not dead, so it cannot be retried.
+    #[error("only a dead job can be retried")]
+    JobNotDead,
+}
+
+/// Why terms cannot be charged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unpayable {
+    /// No tier for these days; there is no interpolation.
+    #[error("the server is not offered for this number of days")]
+    InvalidDuration {
+        /// The days that are offered, ascending.
+        available: Vec<u32>,
+    },
+    /// The server has no prices.
+    #[error("the server has no prices at the moment")]
+    NoPricing,
+    /// The wallet does not cover the charge.
+    #[error("the wallet's balance of {available} does not cover the charge of {required}")]
+    InsufficientBalance {
+        /// The charge.
+        required: Money,
+        /// What the wallet holds.
+        available: Money,
+    },
+}

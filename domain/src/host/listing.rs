@@ -1,0 +1,298 @@
+//! What operators do: list hosts, change, price and retire them, import many.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+use tracing::instrument;
+
+use super::{Host, HostId, Occupancy, Pricing, Specs};
+use crate::clock::{Clock, Random, Timestamp};
+use crate::error::{Error, Result, Thing, Violation};
+use crate::event::{Event, Subject};
+use crate::page::{Page, Paged};
+use crate::store::{Store, Tx, atomically};
+use crate::token::Permission;
+use crate::user::{Caller, UserId};
+
+/// A host as an operator describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostDraft {
+    /// The operator's own identifier.
+    pub external_id: Option<String>,
+    /// What it is.
+    pub specs: Specs,
+    /// What it costs.
+    pub pricing: Pricing,
+}
+
+impl HostDraft {
+    /// The draft, or every fault in it.
+    pub fn checked(self) -> Result<Self> {
+        let mut violations = self.specs.violations();
+        let long = |id: &String| id.is_empty() || id.len() > 100 || id.contains(char::is_control);
+        if self.external_id.as_ref().is_some_and(long) {
+            let message = "must be 1 to 100 characters".to_owned();
+            violations.push(Violation {
+                path: "/external_id".to_owned(),
+                message,
+            });
+        }
+        if violations.is_empty() {
+            Ok(self)
+        } else {
+            Err(Error::Invalid(violations))
+        }
+    }
+
+    fn into_host(self, now: Timestamp, random: &dyn Random) -> Host {
+        Host {
+            id: HostId::generate(now, random),
+            external_id: self.external_id,
+            specs: self.specs,
+            pricing: self.pricing,
+            is_listed: true,
+            occupancy: Occupancy::Free,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// What to change in a host; what is `None` stays.
+#[derive(Clone, Debug)]
+pub struct EditHost {
+    /// Which host.
+    pub id: HostId,
+    /// The new description.
+    pub specs: Option<Specs>,
+    /// The new prices.
+    pub pricing: Option<Pricing>,
+    /// Whether it is offered.
+    pub is_listed: Option<bool>,
+}
+
+/// Lists a host.
+#[instrument(name = "host.enlist", skip_all)]
+pub async fn enlist(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    caller: &Caller,
+    draft: HostDraft,
+) -> Result<Host> {
+    caller.may_operate(Permission::AdminWrite)?;
+    let now = clock.now();
+    let host = draft.checked()?.into_host(now, random);
+    atomically(store, async |tx: &dyn Tx| {
+        tx.add_hosts(std::slice::from_ref(&host)).await?;
+        tx.record(vec![event(
+            "host.enlisted",
+            &host,
+            Some(caller.user_id),
+            now,
+        )])
+        .await
+    })
+    .await?;
+    Ok(host)
+}
+
+/// Changes a host. A rental that runs keeps its terms.
+#[instrument(name = "host.edit", skip_all, fields(id = %request.id))]
+pub async fn edit(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+    request: EditHost,
+) -> Result<Host> {
+    caller.may_operate(Permission::AdminWrite)?;
+    if let Some(violations) = request
+        .specs
+        .as_ref()
+        .map(Specs::violations)
+        .filter(|v| !v.is_empty())
+    {
+        return Err(Error::Invalid(violations));
+    }
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| {
+        let host = tx
+            .host_for_update(request.id)
+            .await?
+            .ok_or(Error::NotFound(Thing::Server))?;
+        let host = Host {
+            specs: request.specs.clone().unwrap_or(host.specs),
+            pricing: request.pricing.clone().unwrap_or(host.pricing),
+            is_listed: request.is_listed.unwrap_or(host.is_listed),
+            updated_at: now,
+            ..host
+        };
+        tx.save_host(&host).await?;
+        tx.record(vec![event("host.edited", &host, Some(caller.user_id), now)])
+            .await?;
+        Ok(host)
+    })
+    .await
+}
+
+/// Sets a host's prices, in place of the old ones.
+pub async fn price(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+    id: HostId,
+    pricing: Pricing,
+) -> Result<Host> {
+    let request = EditHost {
+        id,
+        specs: None,
+        pricing: Some(pricing),
+        is_listed: None,
+    };
+    edit(store, clock, caller, request).await
+}
+
+/// Takes a host off the market. A rental that runs goes on to its end and cannot be extended.
+pub async fn retire(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+    id: HostId,
+) -> Result<Host> {
+    let request = EditHost {
+        id,
+        specs: None,
+        pricing: None,
+        is_listed: Some(false),
+    };
+    edit(store, clock, caller, request).await
+}
+
+/// A host, for operators.
+pub async fn show(store: &dyn Store, caller: &Caller, id: HostId) -> Result<Host> {
+    caller.may_operate(Permission::AdminRead)?;
+    store
+        .reads()
+        .host(id)
+        .await?
+        .ok_or(Error::NotFound(Thing::Server))
+}
+
+/// Every host, for operators.
+pub async fn all(
+    store: &dyn Store,
+    caller: &Caller,
+    page: Page<HostId>,
+) -> Result<Paged<Host, HostId>> {
+    caller.may_operate(Permission::AdminRead)?;
+    let reads = store.reads();
+    let fetch = Page {
+        after: page.after,
+        limit: page.fetch(),
+    };
+    let rows = reads.hosts(&fetch).await?;
+    let total = Some(reads.host_count().await?);
+    Ok(Paged::cut(rows, page.limit, total, |host| host.id))
+}
+
+/// What an import does, or would do, with one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A new host.
+    Add,
+    /// The host with this external id changes.
+    Update,
+    /// It is as the row says already.
+    None,
+}
+
+/// What an import did, or would do: the change of each draft, in order.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The external id and the change.
+    pub changes: Vec<(String, Change)>,
+}
+
+/// Imports drafts by their external id, all in one transaction: the same file twice changes
+/// nothing, and a rental that runs keeps its terms. With `dry_run` it only tells what would change.
+/// Only the console may call this.
+#[instrument(name = "host.import", skip_all, fields(count = drafts.len()))]
+pub async fn import(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    drafts: Vec<HostDraft>,
+    dry_run: bool,
+) -> Result<Imported> {
+    let now = clock.now();
+    let drafts: Vec<HostDraft> = drafts
+        .into_iter()
+        .map(HostDraft::checked)
+        .collect::<Result<_>>()?;
+    let ids: Vec<String> = drafts
+        .iter()
+        .filter_map(|d| d.external_id.clone())
+        .collect();
+    atomically(store, async |tx: &dyn Tx| {
+        let known = tx.hosts_by_external_id(&ids).await?;
+        let mut known: HashMap<_, _> = known
+            .into_iter()
+            .map(|h| (h.external_id.clone(), h))
+            .collect();
+        let (mut changes, mut added, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        for draft in drafts.clone() {
+            let id = draft.external_id.clone().unwrap_or_default();
+            let change = match known.remove(&draft.external_id) {
+                None => {
+                    let host = draft.into_host(now, random);
+                    events.push(event("host.enlisted", &host, None, now));
+                    added.push(host);
+                    Change::Add
+                }
+                Some(host) if host.specs == draft.specs && host.pricing == draft.pricing => {
+                    Change::None
+                }
+                Some(host) if dry_run => {
+                    drop(host);
+                    Change::Update
+                }
+                Some(host) => {
+                    events.push(update(tx, host.id, draft, now).await?);
+                    Change::Update
+                }
+            };
+            changes.push((id, change));
+        }
+        if !dry_run {
+            tx.add_hosts(&added).await?;
+            tx.record(events).await?;
+        }
+        Ok(Imported { changes })
+    })
+    .await
+}
+
+async fn update(tx: &dyn Tx, id: HostId, draft: HostDraft, now: Timestamp) -> Result<Event> {
+    let host = tx
+        .host_for_update(id)
+        .await?
+        .ok_or(Error::NotFound(Thing::Server))?;
+    let host = Host {
+        specs: draft.specs,
+        pricing: draft.pricing,
+        updated_at: now,
+        ..host
+    };
+    tx.save_host(&host).await?;
+    Ok(event("host.edited", &host, None, now))
+}
+
+fn event(kind: &'static str, host: &Host, actor: Option<UserId>, at: Timestamp) -> Event {
+    Event {
+        kind,
+        subject: Subject::Host(host.id),
+        actor,
+        data: json!({ "name": host.specs.name, "is_listed": host.is_listed, "pricing": host.pricing }),
+        at,
+    }
+}

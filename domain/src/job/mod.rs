@@ -1,0 +1,93 @@
+//! Jobs: work that leaves the database. A job is written in the transaction that makes it
+//! necessary, and done later by a worker that holds a lease on it.
+
+mod port;
+mod work;
+
+use chrono::Duration;
+use serde::{Deserialize, Serialize};
+
+pub use port::{JobQueries, Jobs};
+pub use work::{Workshop, dead, retry, run_due};
+
+use crate::clock::{Random, Timestamp};
+use crate::entity_id;
+use crate::rental::RentalId;
+
+entity_id!(
+    /// Identifies a job.
+    JobId
+);
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobKind {
+    /// Bring the access to a rental's host to what its phase asks for.
+    AlignAccess {
+        /// Which rental.
+        rental_id: RentalId,
+    },
+}
+
+impl JobKind {
+    /// Jobs of one lane are one: scheduling it again while it waits changes nothing, and while it
+    /// runs makes it run once more.
+    pub fn lane(self) -> String {
+        match self {
+            Self::AlignAccess { rental_id } => format!("align_access:{rental_id}"),
+        }
+    }
+}
+
+/// A piece of work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Identifies the job.
+    pub id: JobId,
+    /// What is to be done.
+    pub kind: JobKind,
+    /// Not before this instant.
+    pub run_at: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What went wrong the last time.
+    pub last_error: Option<String>,
+    /// When it was first scheduled.
+    pub created_at: Timestamp,
+}
+
+/// After so many failures a job is dead and waits for an operator.
+const MAX_ATTEMPTS: u32 = 10;
+
+/// What becomes of a job that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// It is tried again.
+    RetryAt(Timestamp),
+    /// It waits for an operator.
+    Dead,
+}
+
+impl Job {
+    /// A job that may run at once.
+    pub fn new(kind: JobKind, now: Timestamp, random: &dyn Random) -> Self {
+        Self {
+            id: JobId::generate(now, random),
+            kind,
+            run_at: now,
+            attempts: 0,
+            last_error: None,
+            created_at: now,
+        }
+    }
+
+    /// What becomes of it when the present attempt fails: 2 s, 4 s, … up to 5 minutes of waiting.
+    pub fn after_failure(&self, now: Timestamp) -> AfterFailure {
+        if self.attempts >= MAX_ATTEMPTS {
+            return AfterFailure::Dead;
+        }
+        let seconds = 1i64.checked_shl(self.attempts).unwrap_or(300).min(300);
+        AfterFailure::RetryAt(now + Duration::seconds(seconds))
+    }
+}

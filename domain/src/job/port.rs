@@ -1,0 +1,38 @@
+use async_trait::async_trait;
+
+use super::{AfterFailure, Job, JobId};
+use crate::clock::Timestamp;
+use crate::error::Result;
+
+/// Looks at jobs.
+#[async_trait]
+pub trait JobQueries {
+    /// Jobs that failed too often, the oldest first.
+    async fn dead_jobs(&self, limit: u32) -> Result<Vec<Job>>;
+}
+
+/// Changes jobs.
+#[async_trait]
+pub trait Jobs {
+    /// Adds a job unless its lane has a waiting one; a running one will run once more.
+    async fn schedule(&self, job: &Job) -> Result<()>;
+
+    /// Takes up to `limit` jobs that may run and that nobody holds, oldest first, for as long as
+    /// the lease; counts the attempt. No two callers get the same job.
+    async fn claim_jobs(
+        &self,
+        now: Timestamp,
+        leased_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Job>>;
+
+    /// Removes a job that is done, or queues it again if it was scheduled meanwhile. A job whose
+    /// lease was lost to another worker (its attempts moved on) stays as it is.
+    async fn finish_job(&self, job: &Job) -> Result<()>;
+
+    /// Notes a failure, under the same condition.
+    async fn fail_job(&self, job: &Job, error: &str, then: AfterFailure) -> Result<()>;
+
+    /// Queues a dead job again with its attempts forgotten; whether there was one.
+    async fn revive_job(&self, id: JobId, now: Timestamp) -> Result<bool>;
+}

@@ -1,0 +1,102 @@
+//! Does jobs.
+
+use chrono::Duration;
+use tracing::{error, instrument, warn};
+
+use super::{AfterFailure, Job, JobId, JobKind};
+use crate::clock::{Clock, Random};
+use crate::error::{Error, Result, Thing};
+use crate::rental::{self, Driver};
+use crate::store::{Store, Tx, atomically};
+use crate::token::Permission;
+use crate::user::Caller;
+
+/// How long a worker may hold a job; a driver's call is bounded well below it.
+const LEASE: Duration = Duration::minutes(10);
+/// Jobs claimed in one statement.
+const BATCH: u32 = 16;
+
+/// What doing a job needs.
+#[derive(Clone, Copy)]
+pub struct Workshop<'a> {
+    /// Where jobs and everything else are.
+    pub store: &'a dyn Store,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Randomness.
+    pub random: &'a dyn Random,
+    /// What reaches the hosts.
+    pub driver: &'a dyn Driver,
+}
+
+/// Does the jobs that may run now, up to a batch, one after the other; answers how many there were.
+#[instrument(name = "job.run_due", skip_all)]
+pub async fn run_due(workshop: Workshop<'_>) -> Result<usize> {
+    let now = workshop.clock.now();
+    let jobs = atomically(workshop.store, async |tx: &dyn Tx| {
+        tx.claim_jobs(now, now + LEASE, BATCH).await
+    })
+    .await?;
+    for job in &jobs {
+        let outcome = perform(workshop, job).await;
+        record(workshop, job, outcome).await?;
+    }
+    Ok(jobs.len())
+}
+
+async fn perform(workshop: Workshop<'_>, job: &Job) -> Result<()> {
+    let Workshop {
+        store,
+        clock,
+        random,
+        driver,
+    } = workshop;
+    match job.kind {
+        JobKind::AlignAccess { rental_id } => {
+            rental::align(store, clock, random, driver, rental_id).await
+        }
+    }
+}
+
+async fn record(workshop: Workshop<'_>, job: &Job, outcome: Result<()>) -> Result<()> {
+    let Err(failure) = outcome else {
+        return atomically(workshop.store, async |tx: &dyn Tx| tx.finish_job(job).await).await;
+    };
+    let cause = match &failure {
+        Error::Internal(cause) | Error::Unavailable(cause) => cause.to_string(),
+        refusal => refusal.to_string(),
+    };
+    let then = job.after_failure(workshop.clock.now());
+    match then {
+        AfterFailure::RetryAt(at) => {
+            warn!(job_id = %job.id, attempt = job.attempts, %cause, %at, "job failed, will be retried");
+        }
+        AfterFailure::Dead => {
+            error!(job_id = %job.id, kind = ?job.kind, %cause, "job failed too often and waits for an operator");
+        }
+    }
+    let cause: String = cause.chars().take(500).collect();
+    atomically(workshop.store, async |tx: &dyn Tx| {
+        tx.fail_job(job, &cause, then).await
+    })
+    .await
+}
+
+/// Jobs that failed too often, for operators.
+pub async fn dead(store: &dyn Store, caller: &Caller) -> Result<Vec<Job>> {
+    caller.may_operate(Permission::AdminRead)?;
+    store.reads().dead_jobs(500).await
+}
+
+/// Queues a dead job again.
+#[instrument(name = "job.retry", skip_all, fields(%id))]
+pub async fn retry(store: &dyn Store, clock: &dyn Clock, caller: &Caller, id: JobId) -> Result<()> {
+    caller.may_operate(Permission::AdminWrite)?;
+    let now = clock.now();
+    let revived = atomically(store, async |tx: &dyn Tx| tx.revive_job(id, now).await).await?;
+    if revived {
+        Ok(())
+    } else {
+        Err(Error::NotFound(Thing::Job))
+    }
+}

@@ -1,0 +1,41 @@
+//! Berth's domain: what a server-rental marketplace is, without any I/O.
+//!
+//! # Map
+//! - [`store`]: the unit of work. [`error`]: the one vocabulary of refusals. [`money`], [`clock`],
+//!   [`id`], [`page`]: small words that everything uses.
+//! - [`user`], [`session`], [`token`]: who calls and what they may do.
+//! - [`pool`]: teams. [`host`]: machines, their prices, and browsing them. [`rental`]: who has which
+//!   host until when. [`wallet`]: every cent.
+//! - [`job`], [`event`], [`idempotency`]: work after the commit, what happened, and once only.
+//!
+//! Each noun's `mod.rs` holds the type and its transitions, `port.rs` the storage traits, and each
+//! verb has a file with its use case.
+//!
+//! # Recipes
+//! - *A use case*: a file `noun/verb.rs` with a request struct and one function that takes the
+//!   [`store::Store`], the clock and randomness it needs, and the request. Check permissions first
+//!   ([`user::Caller::may`]), then work within [`store::atomically`], locking in the order that
+//!   [`store::Tx`] documents, and record an event.
+//! - *A table*: a migration in `migration`, an entity and the `impl` of the noun's ports in
+//!   `persistence`, the ports added to [`store::Reads`] or [`store::Tx`].
+
+pub mod clock;
+pub mod error;
+pub mod event;
+pub mod host;
+pub mod id;
+pub mod idempotency;
+pub mod job;
+pub mod money;
+pub mod page;
+pub mod pool;
+pub mod rental;
+pub mod session;
+pub mod store;
+#[cfg(test)]
+mod testing;
+pub mod token;
+pub mod user;
+pub mod wallet;
+
+pub use error::{Error, Result};

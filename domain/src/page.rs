@@ -1,0 +1,54 @@
+//! Keyset paging: a page begins behind a known row, so rows that come and go shift nothing.
+
+/// Which part of a list is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<Key> {
+    /// The last row already seen.
+    pub after: Option<Key>,
+    /// How many rows; all where it is `None`.
+    pub limit: Option<u32>,
+}
+
+impl<Key> Page<Key> {
+    /// The whole list.
+    pub const fn all() -> Self {
+        Self {
+            after: None,
+            limit: None,
+        }
+    }
+
+    /// One more row than wanted, which tells whether there is a next page.
+    pub fn fetch(&self) -> Option<u32> {
+        self.limit.map(|limit| limit.saturating_add(1))
+    }
+}
+
+/// A part of a list.
+#[derive(Clone, Debug)]
+pub struct Paged<Row, Key> {
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// The key to ask the next page with; `None` at the end of the list.
+    pub next: Option<Key>,
+    /// How many rows the whole list has; `None` where it was not counted.
+    pub total: Option<u64>,
+}
+
+impl<Row, Key> Paged<Row, Key> {
+    /// Cuts the surplus row that [`Page::fetch`] asked for.
+    pub fn cut(
+        mut rows: Vec<Row>,
+        limit: Option<u32>,
+        total: Option<u64>,
+        key: impl Fn(&Row) -> Key,
+    ) -> Self {
+        let wanted = limit.and_then(|limit| usize::try_from(limit).ok());
+        let more = wanted.is_some_and(|wanted| rows.len() > wanted);
+        if let Some(wanted) = wanted {
+            rows.truncate(wanted);
+        }
+        let next = if more { rows.last().map(key) } else { None };
+        Self { rows, next, total }
+    }
+}

@@ -1,0 +1,46 @@
+//! Deletes a pool.
+
+use serde_json::json;
+use tracing::instrument;
+
+use super::{PoolId, PoolRole, require, role_in};
+use crate::clock::Clock;
+use crate::error::{Conflict, Error, Result, Thing};
+use crate::event::{Event, Subject};
+use crate::store::{Store, Tx, atomically};
+use crate::token::Permission;
+use crate::user::Caller;
+
+/// Deletes a pool. Its rentals stay with their renters and belong to no pool; its members lose
+/// access to them.
+#[instrument(name = "pool.delete", skip_all, fields(%pool_id))]
+pub async fn delete(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+    pool_id: PoolId,
+) -> Result<()> {
+    caller.may(Permission::PoolsWrite)?;
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| {
+        let pool = tx
+            .pool_for_update(pool_id)
+            .await?
+            .ok_or(Error::NotFound(Thing::Pool))?;
+        let membership = tx.membership_of(pool_id, caller.user_id).await?;
+        require(role_in(membership.as_ref())?, PoolRole::Owner)?;
+        if pool.is_default {
+            return Err(Error::Conflict(Conflict::DefaultPool));
+        }
+        tx.delete_pool(pool_id).await?;
+        tx.record(vec![Event {
+            kind: "pool.deleted",
+            subject: Subject::Pool(pool_id),
+            actor: Some(caller.user_id),
+            data: json!({ "name": pool.name }),
+            at: now,
+        }])
+        .await
+    })
+    .await
+}

@@ -1,0 +1,102 @@
+//! Answers an invitation.
+
+use serde_json::json;
+use tracing::instrument;
+
+use super::{Invitation, Membership, MembershipId, MembershipState};
+use crate::clock::Clock;
+use crate::error::{Conflict, Error, Result, Thing};
+use crate::event::{Event, Subject};
+use crate::store::{Store, Tx, atomically};
+use crate::token::Permission;
+use crate::user::Caller;
+
+/// What the invited user says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Joins the pool.
+    Accept,
+    /// Does not.
+    Reject,
+}
+
+/// The caller's open invitations, newest first.
+pub async fn pending(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+) -> Result<Vec<Invitation>> {
+    caller.may(Permission::PoolsRead)?;
+    store
+        .reads()
+        .pending_invitations(caller.user_id, clock.now())
+        .await
+}
+
+/// Answers an invitation; only the invited user can, and only once.
+#[instrument(name = "pool.answer_invitation", skip_all, fields(%id))]
+pub async fn answer(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+    id: MembershipId,
+    answer: Answer,
+) -> Result<()> {
+    caller.may(Permission::PoolsWrite)?;
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| {
+        let missing = Error::NotFound(Thing::Invitation);
+        let seen = tx
+            .membership(id)
+            .await?
+            .filter(|m| m.user_id == caller.user_id);
+        let seen = seen.ok_or(missing)?;
+        tx.pool_for_update(seen.pool_id)
+            .await?
+            .ok_or(Error::NotFound(Thing::Invitation))?;
+        // Read again: an answer or a withdrawal may have come before the lock.
+        let current = tx
+            .membership(id)
+            .await?
+            .ok_or(Error::NotFound(Thing::Invitation))?;
+        let answered = answered(&current, answer, now)?;
+        tx.save_membership(&answered).await?;
+        tx.record(vec![Event {
+            kind: match answer {
+                Answer::Accept => "pool.invitation_accepted",
+                Answer::Reject => "pool.invitation_rejected",
+            },
+            subject: Subject::Pool(answered.pool_id),
+            actor: Some(caller.user_id),
+            data: json!({ "user_id": answered.user_id, "role": answered.role }),
+            at: now,
+        }])
+        .await
+    })
+    .await
+}
+
+fn answered(
+    membership: &Membership,
+    answer: Answer,
+    now: crate::clock::Timestamp,
+) -> Result<Membership> {
+    match membership.state {
+        MembershipState::Pending if !membership.is_open(now) => Err(Error::InvitationExpired),
+        MembershipState::Pending => Ok(match answer {
+            Answer::Accept => Membership {
+                state: MembershipState::Accepted,
+                joined_at: Some(now),
+                ..membership.clone()
+            },
+            Answer::Reject => Membership {
+                state: MembershipState::Rejected,
+                ..membership.clone()
+            },
+        }),
+        MembershipState::Withdrawn => Err(Error::NotFound(Thing::Invitation)),
+        MembershipState::Accepted | MembershipState::Rejected | MembershipState::Left => {
+            Err(Error::Conflict(Conflict::InvitationAnswered))
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Changes and removes members.
+
+use serde_json::json;
+use tracing::instrument;
+use uuid::Uuid;
+
+use super::{Membership, MembershipState, PoolId, PoolRole, require, role_in};
+use crate::clock::Clock;
+use crate::error::{Conflict, Error, Forbidden, Result, Thing};
+use crate::event::{Event, Subject};
+use crate::store::{Store, Tx, atomically};
+use crate::token::Permission;
+use crate::user::Caller;
+
+/// Gives a member another role; only the owner may. `member` is the user's id or the membership's.
+#[instrument(name = "pool.change_role", skip_all, fields(%pool_id))]
+pub async fn change_role(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+    (pool_id, member): (PoolId, Uuid),
+    role: PoolRole,
+) -> Result<()> {
+    caller.may(Permission::PoolsWrite)?;
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| {
+        let (own, found) = locked(tx, caller, pool_id, member).await?;
+        require(own, PoolRole::Owner)?;
+        let found = found.ok_or(Error::NotFound(Thing::Member))?;
+        if found.role == PoolRole::Owner {
+            return Err(Error::Conflict(Conflict::OwnerRoleFixed));
+        }
+        if role == PoolRole::Owner {
+            return Err(Error::Forbidden(Forbidden::PoolOwnerRequired));
+        }
+        let user_id = found.user_id;
+        tx.save_membership(&Membership { role, ..found }).await?;
+        tx.record(vec![Event {
+            kind: "pool.member_role_changed",
+            subject: Subject::Pool(pool_id),
+            actor: Some(caller.user_id),
+            data: json!({ "user_id": user_id, "role": role }),
+            at: now,
+        }])
+        .await
+    })
+    .await
+}
+
+/// Removes a member, withdraws an invitation, or leaves. Admins remove users only; the owner stays.
+/// The removed member's own rentals leave the pool with them.
+#[instrument(name = "pool.remove_member", skip_all, fields(%pool_id))]
+pub async fn remove(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+    (pool_id, member): (PoolId, Uuid),
+) -> Result<()> {
+    caller.may(Permission::PoolsWrite)?;
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| {
+        let (own, found) = locked(tx, caller, pool_id, member).await?;
+        let oneself = found.as_ref().is_some_and(|m| m.user_id == caller.user_id);
+        if !oneself {
+            require(own, PoolRole::Admin)?;
+        }
+        let found = found.ok_or(Error::NotFound(Thing::Member))?;
+        match found.role {
+            PoolRole::Owner => return Err(Error::Conflict(Conflict::OwnerRoleFixed)),
+            PoolRole::Admin if !oneself => require(own, PoolRole::Owner)?,
+            PoolRole::Admin | PoolRole::User => {}
+        }
+        let state = match found.state {
+            MembershipState::Pending => MembershipState::Withdrawn,
+            _ => MembershipState::Left,
+        };
+        tx.unassign_rentals(pool_id, found.user_id).await?;
+        let user_id = found.user_id;
+        tx.save_membership(&Membership { state, ..found }).await?;
+        tx.record(vec![Event {
+            kind: "pool.member_removed",
+            subject: Subject::Pool(pool_id),
+            actor: Some(caller.user_id),
+            data: json!({ "user_id": user_id }),
+            at: now,
+        }])
+        .await
+    })
+    .await
+}
+
+/// Locks the pool; the caller's role in it, and the present membership named.
+async fn locked(
+    tx: &dyn Tx,
+    caller: &Caller,
+    pool_id: PoolId,
+    member: Uuid,
+) -> Result<(PoolRole, Option<Membership>)> {
+    tx.pool_for_update(pool_id)
+        .await?
+        .ok_or(Error::NotFound(Thing::Pool))?;
+    let members = tx.members(pool_id).await?;
+    let own = members
+        .iter()
+        .map(|(m, _)| m)
+        .find(|m| m.user_id == caller.user_id);
+    let role = role_in(own)?;
+    let named = |m: &&Membership| m.user_id.uuid() == member || m.id.uuid() == member;
+    Ok((role, members.iter().map(|(m, _)| m).find(named).cloned()))
+}

@@ -1,0 +1,210 @@
+//! Pools: teams that share rented servers. One owner, admins, users.
+
+mod delete;
+mod invitation;
+mod invite;
+mod members;
+mod port;
+mod show;
+mod update;
+mod words;
+
+mod create;
+
+use serde::{Deserialize, Serialize};
+
+pub use create::{CreatePool, create};
+pub use delete::delete;
+pub use invitation::{Answer, answer, pending};
+pub use invite::{Invite, invite};
+pub use members::{change_role, remove};
+pub use port::{PoolQueries, Pools};
+pub use show::{list, show};
+pub use update::{UpdatePool, update};
+pub use words::{PoolDescription, PoolName, PoolSettings};
+
+use crate::clock::{Random, Timestamp};
+use crate::entity_id;
+use crate::error::{Error, Forbidden, Result, Thing};
+use crate::host::HostId;
+use crate::rental::RentalStatus;
+use crate::user::{PublicUser, UserId};
+
+entity_id!(
+    /// Identifies a pool.
+    PoolId
+);
+entity_id!(
+    /// Identifies a membership, which begins as an invitation.
+    MembershipId
+);
+
+/// A team.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// Identifies the pool.
+    pub id: PoolId,
+    /// Who owns it, for ever.
+    pub owner_id: UserId,
+    /// Its name.
+    pub name: PoolName,
+    /// What it is for.
+    pub description: Option<PoolDescription>,
+    /// The owner's first pool, which cannot be deleted.
+    pub is_default: bool,
+    /// Whatever the members' programs keep there.
+    pub settings: PoolSettings,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Pool {
+    /// The pool that everybody gets with their account.
+    pub fn default_of(owner_id: UserId, now: Timestamp, random: &dyn Random) -> Self {
+        Self {
+            id: PoolId::generate(now, random),
+            owner_id,
+            name: PoolName::from_stored("Default".to_owned()),
+            description: None,
+            is_default: true,
+            settings: PoolSettings::empty(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// What a member may do. Ordered: each may also do what is before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolRole {
+    /// Sees the pool's servers.
+    User,
+    /// Also rents into the pool, extends its rentals, invites and removes users.
+    Admin,
+    /// Also changes the pool, roles, and deletes it.
+    Owner,
+}
+
+/// Where a membership stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MembershipState {
+    /// Invited and not answered.
+    Pending,
+    /// A member.
+    Accepted,
+    /// The invitation was rejected.
+    Rejected,
+    /// The invitation was taken back, or ran out and was replaced.
+    Withdrawn,
+    /// Was a member and is not any more.
+    Left,
+}
+
+/// A user's place in a pool, from the invitation on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// Identifies the membership and the invitation it began as.
+    pub id: MembershipId,
+    /// Into which pool.
+    pub pool_id: PoolId,
+    /// Whose.
+    pub user_id: UserId,
+    /// What they may do once they have accepted.
+    pub role: PoolRole,
+    /// Where it stands.
+    pub state: MembershipState,
+    /// Who invited them; `None` for the owner.
+    pub invited_by: Option<UserId>,
+    /// When they were invited.
+    pub invited_at: Timestamp,
+    /// Until when they can accept.
+    pub expires_at: Option<Timestamp>,
+    /// When they accepted.
+    pub joined_at: Option<Timestamp>,
+}
+
+impl Membership {
+    /// Whether it is an invitation that can still be answered.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.state == MembershipState::Pending && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// A pool as one of its members sees it in a list.
+#[derive(Clone, Debug)]
+pub struct PoolSummary {
+    /// The pool.
+    pub pool: Pool,
+    /// What the caller may do in it.
+    pub role: PoolRole,
+    /// Accepted members, the owner included.
+    pub member_count: u64,
+    /// Rentals in it that have not ended.
+    pub server_count: u64,
+}
+
+/// A pool with its members and servers.
+#[derive(Clone, Debug)]
+pub struct PoolDetail {
+    /// The pool.
+    pub pool: Pool,
+    /// Members, and open invitations where the caller may see them.
+    pub members: Vec<(Membership, PublicUser)>,
+    /// Servers rented into it.
+    pub servers: Vec<PoolServer>,
+}
+
+/// A server rented into a pool.
+#[derive(Clone, Debug)]
+pub struct PoolServer {
+    /// Which server.
+    pub id: HostId,
+    /// Its name.
+    pub name: String,
+    /// Where its rental stands.
+    pub rental_status: RentalStatus,
+    /// Whether it can be used.
+    pub is_ready: bool,
+}
+
+/// An open invitation as the invited user sees it.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// Identifies the invitation.
+    pub id: MembershipId,
+    /// Into which pool.
+    pub pool_id: PoolId,
+    /// Its name.
+    pub pool_name: PoolName,
+    /// What it is for.
+    pub pool_description: Option<PoolDescription>,
+    /// The role offered.
+    pub role: PoolRole,
+    /// Who invites.
+    pub invited_by: Option<PublicUser>,
+    /// When.
+    pub invited_at: Timestamp,
+    /// Until when it can be accepted.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The caller's role in a pool; not a member is [`Thing::Pool`] not found.
+pub(crate) fn role_in(membership: Option<&Membership>) -> Result<PoolRole> {
+    let member = membership.filter(|m| m.state == MembershipState::Accepted);
+    member.map(|m| m.role).ok_or(Error::NotFound(Thing::Pool))
+}
+
+/// Refuses everybody below the role.
+pub(crate) fn require(role: PoolRole, least: PoolRole) -> Result<()> {
+    match (role >= least, least) {
+        (true, _) => Ok(()),
+        (false, PoolRole::Owner) => Err(Error::Forbidden(Forbidden::PoolOwnerRequired)),
+        (false, PoolRole::Admin | PoolRole::User) => {
+            Err(Error::Forbidden(Forbidden::PoolAdminRequired))
+        }
+    }
+}

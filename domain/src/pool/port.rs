@@ -1,0 +1,66 @@
+use async_trait::async_trait;
+
+use super::{Invitation, Membership, MembershipId, Pool, PoolId, PoolServer, PoolSummary};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::user::{PublicUser, UserId};
+
+/// Looks at pools.
+#[async_trait]
+pub trait PoolQueries {
+    /// The pool.
+    async fn pool(&self, id: PoolId) -> Result<Option<Pool>>;
+
+    /// The pools that the user is an accepted member of, oldest first, after the one given.
+    async fn pools_of(
+        &self,
+        user_id: UserId,
+        after: Option<PoolId>,
+        limit: Option<u32>,
+    ) -> Result<Vec<PoolSummary>>;
+
+    /// How many pools the user is an accepted member of.
+    async fn pool_count(&self, user_id: UserId) -> Result<u64>;
+
+    /// The user's present place in the pool, accepted or pending.
+    async fn membership_of(&self, pool_id: PoolId, user_id: UserId) -> Result<Option<Membership>>;
+
+    /// Accepted members and pending invitations, oldest first.
+    async fn members(&self, pool_id: PoolId) -> Result<Vec<(Membership, PublicUser)>>;
+
+    /// Servers with a rental in the pool that has not ended by `now`.
+    async fn pool_servers(&self, pool_id: PoolId, now: Timestamp) -> Result<Vec<PoolServer>>;
+
+    /// Invitations of the user that are still open, newest first.
+    async fn pending_invitations(&self, user_id: UserId, now: Timestamp)
+    -> Result<Vec<Invitation>>;
+}
+
+/// Changes pools.
+#[async_trait]
+pub trait Pools {
+    /// Adds a pool with its owner as a member.
+    async fn add_pool(&self, pool: &Pool) -> Result<()>;
+
+    /// The pool, locked until the transaction ends. Every change of a pool or its members locks it
+    /// first, so roles and memberships read after this stay as they are.
+    async fn pool_for_update(&self, id: PoolId) -> Result<Option<Pool>>;
+
+    /// Stores description, settings and times.
+    async fn save_pool(&self, pool: &Pool) -> Result<()>;
+
+    /// Deletes the pool and its memberships; its rentals become unassigned.
+    async fn delete_pool(&self, id: PoolId) -> Result<()>;
+
+    /// Adds an invitation. A second open or accepted membership of the same user is a conflict.
+    async fn add_membership(&self, membership: &Membership) -> Result<()>;
+
+    /// A membership or invitation by its own id.
+    async fn membership(&self, id: MembershipId) -> Result<Option<Membership>>;
+
+    /// Stores role, state and times.
+    async fn save_membership(&self, membership: &Membership) -> Result<()>;
+
+    /// Takes the user's own rentals out of the pool.
+    async fn unassign_rentals(&self, pool_id: PoolId, renter_id: UserId) -> Result<()>;
+}

@@ -1,0 +1,62 @@
+//! Looks at pools.
+
+use super::{MembershipState, PoolDetail, PoolId, PoolRole, PoolSummary, role_in};
+use crate::clock::Clock;
+use crate::error::{Error, Result, Thing};
+use crate::page::{Page, Paged};
+use crate::store::Store;
+use crate::token::Permission;
+use crate::user::Caller;
+
+/// The pools that the caller is a member of, oldest first.
+pub async fn list(
+    store: &dyn Store,
+    caller: &Caller,
+    page: Page<PoolId>,
+) -> Result<Paged<PoolSummary, PoolId>> {
+    caller.may(Permission::PoolsRead)?;
+    let reads = store.reads();
+    let rows = reads
+        .pools_of(caller.user_id, page.after, page.fetch())
+        .await?;
+    let total = match page.limit {
+        Some(_) => Some(reads.pool_count(caller.user_id).await?),
+        None => None,
+    };
+    Ok(Paged::cut(rows, page.limit, total, |row| row.pool.id))
+}
+
+/// One pool with its members and servers. Open invitations are for its owner and admins only.
+pub async fn show(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+    pool_id: PoolId,
+) -> Result<PoolDetail> {
+    caller.may(Permission::PoolsRead)?;
+    let reads = store.reads();
+    let now = clock.now();
+    let members = reads.members(pool_id).await?;
+    let own = members
+        .iter()
+        .map(|(member, _)| member)
+        .find(|m| m.user_id == caller.user_id);
+    let role = role_in(own)?;
+    let pool = reads
+        .pool(pool_id)
+        .await?
+        .ok_or(Error::NotFound(Thing::Pool))?;
+    let servers = reads.pool_servers(pool_id, now).await?;
+    let sees_invitations = role >= PoolRole::Admin;
+    let members = members
+        .into_iter()
+        .filter(|(m, _)| {
+            m.state == MembershipState::Accepted || (sees_invitations && m.is_open(now))
+        })
+        .collect();
+    Ok(PoolDetail {
+        pool,
+        members,
+        servers,
+    })
+}

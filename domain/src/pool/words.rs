@@ -1,0 +1,71 @@
+//! The texts of a pool. Each is checked once, here.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::user::text;
+
+text!(
+    /// A pool's name: 1 to 100 characters, no control characters.
+    PoolName
+);
+
+text!(
+    /// What a pool is for: at most 500 characters.
+    PoolDescription
+);
+
+impl PoolName {
+    /// Checks a name; surrounding blanks are cut.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let text = text.trim();
+        if text.is_empty() || text.chars().count() > 100 || text.contains(char::is_control) {
+            return Err("a pool's name is 1 to 100 characters without control characters");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl PoolDescription {
+    /// Checks a description. Line breaks are fine, a NUL is not (PostgreSQL cannot keep it).
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.chars().count() > 500 || text.contains('\0') {
+            return Err("a pool's description is at most 500 characters");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A JSON object that the pool's programs keep with it, at most 16 KiB.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolSettings(Map<String, Value>);
+
+impl PoolSettings {
+    /// No settings.
+    pub fn empty() -> Self {
+        Self(Map::new())
+    }
+
+    /// Checks settings.
+    pub fn parse(settings: Map<String, Value>) -> Result<Self, &'static str> {
+        let text = Value::Object(settings.clone()).to_string();
+        if text.len() > 16 * 1024 {
+            return Err("a pool's settings are at most 16 KiB of JSON");
+        }
+        if text.contains("\\u0000") {
+            return Err("a pool's settings cannot hold the character U+0000");
+        }
+        Ok(Self(settings))
+    }
+
+    /// The settings that were stored after they had been checked.
+    pub const fn from_stored(settings: Map<String, Value>) -> Self {
+        Self(settings)
+    }
+
+    /// The settings.
+    pub const fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+}

@@ -1,0 +1,59 @@
+use async_trait::async_trait;
+
+use super::{Rental, RentalId, RentalWithHost};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::host::HostId;
+use crate::page::Page;
+use crate::user::UserId;
+
+/// Looks at rentals. Visible is what a user rented, or what is in a pool that they have joined.
+#[async_trait]
+pub trait RentalQueries {
+    /// A rental, whoever asks.
+    async fn rental_with_host(&self, id: RentalId) -> Result<Option<RentalWithHost>>;
+
+    /// A rental that the user may see.
+    async fn rental_visible_to(
+        &self,
+        user_id: UserId,
+        id: RentalId,
+    ) -> Result<Option<RentalWithHost>>;
+
+    /// The newest rental of a host that the user may see.
+    async fn rental_of_host_visible_to(
+        &self,
+        user_id: UserId,
+        host_id: HostId,
+    ) -> Result<Option<RentalWithHost>>;
+
+    /// Rentals that the user may see, newest first.
+    async fn rentals_visible_to(
+        &self,
+        user_id: UserId,
+        page: &Page<RentalId>,
+    ) -> Result<Vec<RentalWithHost>>;
+
+    /// How many rentals the user may see.
+    async fn rental_count(&self, user_id: UserId) -> Result<u64>;
+
+    /// Live rentals whose phase time has changed since it was stored, the longest overdue first.
+    async fn due_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>>;
+
+    /// Rentals whose access is not what their stored phase asks for and that no job works on.
+    async fn misaligned_rentals(&self, limit: u32) -> Result<Vec<RentalId>>;
+}
+
+/// Changes rentals.
+#[async_trait]
+pub trait Rentals {
+    /// Adds a rental. A second live one of the same host, also one that another transaction is just
+    /// adding, is [`crate::error::Conflict::ServerUnavailable`].
+    async fn add_rental(&self, rental: &Rental) -> Result<()>;
+
+    /// The rental, locked until the transaction ends. Lock its host before.
+    async fn rental_for_update(&self, id: RentalId) -> Result<Option<Rental>>;
+
+    /// Stores a locked rental.
+    async fn save_rental(&self, rental: &Rental) -> Result<()>;
+}

@@ -1,0 +1,93 @@
+//! The unit of work. A use case reads and writes through one [`Tx`]; whatever it wrote becomes
+//! visible at once by its commit, or not at all.
+
+use async_trait::async_trait;
+
+use crate::error::{Error, Result};
+use crate::event::Events;
+use crate::host::{Catalogue, HostQueries, Hosts};
+use crate::idempotency::Idempotency;
+use crate::job::{JobQueries, Jobs};
+use crate::pool::{PoolQueries, Pools};
+use crate::rental::{RentalQueries, Rentals};
+use crate::session::{SessionQueries, Sessions};
+use crate::token::{ApiTokenQueries, ApiTokens};
+use crate::user::{UserQueries, Users};
+use crate::wallet::{WalletQueries, Wallets};
+
+/// Everything that can be asked without a transaction.
+pub trait Reads:
+    UserQueries
+    + SessionQueries
+    + ApiTokenQueries
+    + PoolQueries
+    + HostQueries
+    + Catalogue
+    + RentalQueries
+    + WalletQueries
+    + JobQueries
+    + Send
+    + Sync
+{
+}
+
+/// One transaction: dropped means rolled back.
+///
+/// Locks are taken in one order, ids sorted within a kind: idempotency key → user/wallet → pool →
+/// host → rental. Nobody waits for a driver, HTTP or mail while holding one.
+#[async_trait]
+pub trait Tx:
+    Reads
+    + Users
+    + Sessions
+    + ApiTokens
+    + Pools
+    + Hosts
+    + Rentals
+    + Wallets
+    + Jobs
+    + Events
+    + Idempotency
+{
+    /// Makes everything written durable, then visible. An error means that nothing may be assumed:
+    /// a lost answer may have committed.
+    async fn commit(self: Box<Self>) -> Result<()>;
+}
+
+/// The database.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Starts a transaction. On SQLite it waits its turn behind the other writers; a wait past the
+    /// deadline is [`Error::Busy`].
+    async fn begin(&self) -> Result<Box<dyn Tx>>;
+
+    /// Reads without a transaction; each statement sees what was committed before it.
+    fn reads(&self) -> &dyn Reads;
+
+    /// Whether the database answers and its schema is the one this program was built for.
+    async fn ready(&self) -> Result<()>;
+}
+
+const ATTEMPTS: u32 = 5;
+
+/// Runs `work` in a transaction and commits it, or rolls it back on an error. A transaction that
+/// the database gave up for another one (deadlock, serialization) runs again from its start, so
+/// `work` may do nothing that a rollback does not undo.
+pub async fn atomically<T>(
+    store: &dyn Store,
+    work: impl AsyncFn(&dyn Tx) -> Result<T>,
+) -> Result<T> {
+    let mut attempt = 1;
+    loop {
+        let tx = store.begin().await?;
+        let outcome = match work(tx.as_ref()).await {
+            Ok(value) => tx.commit().await.map(|()| value),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Err(Error::Contention) if attempt < ATTEMPTS => attempt += 1,
+            Err(Error::Contention) => return Err(Error::Busy),
+            outcome => return outcome,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Users: who signs in. Each has one wallet and one default pool, made with the account.
+
+mod change;
+mod credentials;
+mod names;
+mod port;
+mod profile;
+mod sign_up;
+
+use serde::{Deserialize, Serialize};
+
+pub use change::{ChangeUser, change};
+pub use credentials::{Password, PasswordHash, Passwords};
+pub(crate) use names::text;
+pub use names::{Alias, Email, Username};
+pub use port::{UserQueries, Users};
+pub use profile::{Profile, profile};
+pub use sign_up::{SignUp, create_operator, sign_up};
+
+use crate::clock::Timestamp;
+use crate::entity_id;
+use crate::error::{Error, Forbidden, Result};
+use crate::token::{Permission, Permissions};
+
+entity_id!(
+    /// Identifies a user, and with it their wallet.
+    UserId
+);
+
+/// Somebody with an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Identifies the user.
+    pub id: UserId,
+    /// The name to sign in with and to be invited by.
+    pub username: Username,
+    /// The address to sign in with.
+    pub email: Email,
+    /// The name to be shown, if it differs.
+    pub alias: Option<Alias>,
+    /// What the user may do beyond renting.
+    pub role: Role,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Rents servers.
+    User,
+    /// Runs the marketplace: lists servers, books money, sees everything.
+    Operator,
+}
+
+/// As others see a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUser {
+    /// Identifies the user.
+    pub id: UserId,
+    /// Their name.
+    pub username: Username,
+    /// The name to be shown.
+    pub alias: Option<Alias>,
+}
+
+/// Who calls, and what the credentials that they came with allow.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The user.
+    pub user_id: UserId,
+    /// Their role.
+    pub role: Role,
+    /// What an API token allows; a log-in allows everything.
+    pub permissions: Permissions,
+}
+
+impl Caller {
+    /// Refuses with [`Forbidden::Scope`] where the credentials do not carry the permission.
+    pub fn may(&self, permission: Permission) -> Result<()> {
+        if self.permissions.allow(permission) {
+            Ok(())
+        } else {
+            Err(Error::Forbidden(Forbidden::Scope(permission)))
+        }
+    }
+
+    /// Refuses everybody but operators whose credentials carry the permission.
+    pub fn may_operate(&self, permission: Permission) -> Result<()> {
+        match self.role {
+            Role::Operator => self.may(permission),
+            Role::User => Err(Error::Forbidden(Forbidden::OperatorRequired)),
+        }
+    }
+}

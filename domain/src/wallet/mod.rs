@@ -1,0 +1,55 @@
+//! Wallets and the ledger: double entry, append-only, one write path ([`post`]).
+
+mod book;
+mod ledger;
+mod port;
+mod show;
+
+use serde::{Deserialize, Serialize};
+
+pub use book::{Book, Booked, adjust, deposit};
+pub use ledger::{Account, ChainHead, Draft, Entry, Posting, PostingKind, post};
+pub use port::{TransactionFilter, TransactionSort, WalletQueries, Wallets};
+pub use show::{TransactionPage, balance, transaction, transactions};
+
+use crate::entity_id;
+use crate::money::Money;
+use crate::user::UserId;
+
+entity_id!(
+    /// Identifies a posting: what a wallet's owner knows as a transaction.
+    PostingId
+);
+
+/// A user's money. The balance is the sum of the wallet account's entries, cached on the locked row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wallet {
+    /// Whose.
+    pub user_id: UserId,
+    /// What can be spent; never below zero.
+    pub balance: Money,
+    /// The newest posting in the wallet's chain.
+    pub head: ChainHead,
+}
+
+impl Wallet {
+    /// The wallet of a new account.
+    pub fn empty(user_id: UserId) -> Self {
+        Self {
+            user_id,
+            balance: Money::ZERO,
+            head: ChainHead::genesis(user_id),
+        }
+    }
+}
+
+/// A charge as its payer sees it again later, kept with what it paid for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// The posting.
+    pub id: PostingId,
+    /// How much, above zero.
+    pub amount: Money,
+    /// When.
+    pub at: crate::clock::Timestamp,
+}

@@ -1,0 +1,20 @@
+//! The schema, as a list of migrations that is only ever added to.
+//!
+//! *To add a table*: a module with an SQL text in the words of [`types`] and a `MigrationTrait`, put
+//! at the end of [`Migrator::migrations`].
+
+mod foundation;
+mod types;
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+/// Applies the migrations that a database lacks.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(foundation::Migration)]
+    }
+}

@@ -1,0 +1,20 @@
+//! Rows as they are stored; one module a table, nothing but columns.
+#![allow(
+    missing_docs,
+    reason = "a column means what the domain's field of its name means"
+)]
+
+pub mod api_token;
+pub mod entry;
+pub mod event;
+pub mod host;
+pub mod idempotency_record;
+pub mod job;
+pub mod pool;
+pub mod pool_member;
+pub mod posting;
+pub mod refresh_token;
+pub mod rental;
+pub mod session;
+pub mod user;
+pub mod wallet;

@@ -1,0 +1,154 @@
+//! The catalogue as SQL: one statement a page, driven by the index of its order.
+
+use async_trait::async_trait;
+use domain::Error;
+use domain::host::{Browse, Catalogue, DiskType, Facet, Facets, Filters, Host, HostId, SortKey};
+use sea_orm::sea_query::{Expr, ExprTrait, Order};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::filter::condition;
+use super::{disk_bit, host};
+use crate::entity::host::{Column, Entity, Model};
+use crate::failure::{Result, failed};
+use crate::store::Handle;
+
+/// The column of an order; [`SortKey::Newest`] is the id itself, which begins with its time.
+const fn column(key: SortKey) -> Option<Column> {
+    match key {
+        SortKey::Listing => Some(Column::ListingRank),
+        SortKey::PricePerDay => Some(Column::PricePerDayE8),
+        SortKey::CpuScore => Some(Column::CpuScore),
+        SortKey::Ram => Some(Column::RamGb),
+        SortKey::Storage => Some(Column::StorageGb),
+        SortKey::Bandwidth => Some(Column::BandwidthMbps),
+        SortKey::Newest => None,
+    }
+}
+
+fn value(key: SortKey, row: &Model) -> i64 {
+    match key {
+        SortKey::Listing => row.listing_rank,
+        SortKey::PricePerDay => row.price_per_day_e8.unwrap_or(0),
+        SortKey::CpuScore => row.cpu_score,
+        SortKey::Ram => row.ram_gb,
+        SortKey::Storage => row.storage_gb,
+        SortKey::Bandwidth => row.bandwidth_mbps,
+        SortKey::Newest => 0,
+    }
+}
+
+/// The rows behind a page's last one, `value.id`, in the order's direction.
+fn behind(browse: &Browse, descending: bool) -> Result<Option<Condition>> {
+    let Some(after) = &browse.page.after else {
+        return Ok(None);
+    };
+    let fault = || Error::invalid("cursor", "is not one that this list has given");
+    let (last, id) = after.split_once('.').ok_or_else(fault)?;
+    let last: i64 = last.parse().map_err(|_| fault())?;
+    let id = HostId::parse(id).ok_or_else(fault)?.uuid();
+    let later = |column: Column, value: sea_orm::Value| {
+        if descending {
+            column.lt(value)
+        } else {
+            column.gt(value)
+        }
+    };
+    let same_value_later_id = later(Column::Id, id.into());
+    Ok(Some(match column(browse.sort.key) {
+        None => Condition::all().add(same_value_later_id),
+        Some(column) => Condition::any()
+            .add(later(column, last.into()))
+            .add(column.eq(last).and(same_value_later_id)),
+    }))
+}
+
+#[async_trait]
+impl Catalogue for Handle {
+    async fn browse(&self, browse: &Browse) -> Result<Vec<(Host, String)>> {
+        let key = browse.sort.key;
+        // The newest come first unless the order is turned round.
+        let descending = browse.sort.descending != (key == SortKey::Newest);
+        let order = if descending { Order::Desc } else { Order::Asc };
+        let mut find = Entity::find().filter(condition(&browse.filters));
+        if let Some(behind) = behind(browse, descending)? {
+            find = find.filter(behind);
+        }
+        if let Some(column) = column(key) {
+            find = find.order_by(column, order.clone());
+        }
+        let find = find
+            .order_by(Column::Id, order)
+            .limit(browse.page.limit.map(u64::from));
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter()
+            .map(|row| {
+                let cursor = format!("{}.{}", value(key, &row), HostId::from_uuid(row.id));
+                Ok((host(row)?, cursor))
+            })
+            .collect()
+    }
+
+    async fn offer_count(&self, filters: &Filters) -> Result<u64> {
+        Entity::find()
+            .filter(condition(filters))
+            .count(&self.connection)
+            .await
+            .map_err(failed)
+    }
+
+    async fn facets(&self, filters: &Filters) -> Result<Facets> {
+        let all = condition(filters);
+        let disks = self.counts(Column::DiskTypes, all.clone()).await?;
+        let count = |kind: &DiskType| {
+            let having = disks
+                .iter()
+                .filter(|(bits, _): &&(i64, i64)| bits & disk_bit(*kind) != 0);
+            having.map(|(_, count)| count.unsigned_abs()).sum::<u64>()
+        };
+        let by_disk = DiskType::ALL.iter().map(|kind| Facet {
+            value: kind.as_str().to_owned(),
+            count: count(kind),
+        });
+        Ok(Facets {
+            total: disks.iter().map(|(_, count)| count.unsigned_abs()).sum(),
+            countries: self.facet(Column::Country, all.clone()).await?,
+            categories: self.facet(Column::Category, all.clone()).await?,
+            ram_types: self.facet(Column::RamType, all).await?,
+            disk_types: sorted(by_disk.filter(|facet| facet.count > 0).collect()),
+        })
+    }
+}
+
+impl Handle {
+    async fn facet(&self, column: Column, all: Condition) -> Result<Vec<Facet>> {
+        let rows = self.counts::<String>(column, all).await?;
+        let facets = rows.into_iter().map(|(value, count)| Facet {
+            value,
+            count: count.unsigned_abs(),
+        });
+        Ok(sorted(facets.collect()))
+    }
+
+    async fn counts<T>(&self, column: Column, all: Condition) -> Result<Vec<(T, i64)>>
+    where
+        T: sea_orm::TryGetable + Send,
+    {
+        let find = Entity::find()
+            .select_only()
+            .column(column)
+            .expr_as(Expr::cust("count(*)"), "count")
+            .filter(all)
+            .group_by(column);
+        find.into_tuple()
+            .all(&self.connection)
+            .await
+            .map_err(failed)
+    }
+}
+
+fn sorted(mut facets: Vec<Facet>) -> Vec<Facet> {
+    facets.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
+    facets
+}

@@ -1,0 +1,148 @@
+//! Jobs and the loop that claims them.
+
+use async_trait::async_trait;
+use domain::clock::Timestamp;
+use domain::job::{AfterFailure, Job, JobId, JobQueries, Jobs};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use crate::entity::job::{ActiveModel, Column, Entity, Model};
+use crate::failure::{Result, failed};
+use crate::store::Handle;
+use crate::words::{from_json, number, to_json};
+
+fn job(row: Model) -> Result<Job> {
+    Ok(Job {
+        id: JobId::from_uuid(row.id),
+        kind: from_json(row.kind)?,
+        run_at: row.run_at,
+        attempts: number(row.attempts)?,
+        last_error: row.last_error,
+        created_at: row.created_at,
+    })
+}
+
+/// The job as the worker claimed it: once its lease is lost, its attempts have moved on.
+fn still_held(job: &Job) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(job.id.uuid()))
+        .add(Column::State.eq("running"))
+        .add(Column::Attempts.eq(job.attempts))
+}
+
+#[async_trait]
+impl JobQueries for Handle {
+    async fn dead_jobs(&self, limit: u32) -> Result<Vec<Job>> {
+        let find = Entity::find().filter(Column::State.eq("dead"));
+        let rows = find
+            .order_by_asc(Column::Id)
+            .limit(u64::from(limit))
+            .all(&self.connection);
+        rows.await.map_err(failed)?.into_iter().map(job).collect()
+    }
+}
+
+#[async_trait]
+impl Jobs for Handle {
+    async fn schedule(&self, job: &Job) -> Result<()> {
+        let row = ActiveModel {
+            id: Set(job.id.uuid()),
+            lane: Set(job.kind.lane()),
+            kind: Set(to_json(job.kind)?),
+            state: Set("queued".to_owned()),
+            is_wanted_again: Set(false),
+            run_at: Set(job.run_at),
+            leased_until: Set(None),
+            attempts: Set(i64::from(job.attempts)),
+            last_error: Set(None),
+            created_at: Set(job.created_at),
+        };
+        let running = Expr::cust("jobs.state = 'running'");
+        let live = OnConflict::column(Column::Lane)
+            .target_and_where(Column::State.is_in(["queued", "running"]))
+            .value(Column::IsWantedAgain, running)
+            .to_owned();
+        let insert = Entity::insert(row).on_conflict(live);
+        insert
+            .exec_without_returning(&self.connection)
+            .await
+            .map_err(failed)
+            .map(|_| ())
+    }
+
+    async fn claim_jobs(
+        &self,
+        now: Timestamp,
+        leased_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Job>> {
+        let free = Condition::any().add(Column::State.eq("queued")).add(
+            Column::State
+                .eq("running")
+                .and(Column::LeasedUntil.lte(now)),
+        );
+        let claimable = Query::select()
+            .column(Column::Id)
+            .from(Entity)
+            .cond_where(Column::RunAt.lte(now).and(Expr::from(free)))
+            .order_by(Column::RunAt, sea_orm::Order::Asc)
+            .limit(u64::from(limit))
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .to_owned();
+        let claim = Entity::update_many()
+            .col_expr(Column::State, Expr::value("running"))
+            .col_expr(Column::LeasedUntil, Expr::value(leased_until))
+            .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
+            .filter(Column::Id.in_subquery(claimable));
+        let rows = claim
+            .exec_with_returning(&self.connection)
+            .await
+            .map_err(failed)?;
+        rows.into_iter().map(job).collect()
+    }
+
+    async fn finish_job(&self, job: &Job) -> Result<()> {
+        let again = Entity::update_many()
+            .col_expr(Column::State, Expr::value("queued"))
+            .col_expr(Column::IsWantedAgain, Expr::value(false))
+            .col_expr(Column::Attempts, Expr::value(0))
+            .filter(still_held(job))
+            .filter(Column::IsWantedAgain.eq(true));
+        let again = again.exec(&self.connection).await.map_err(failed)?;
+        if again.rows_affected == 0 {
+            let done = Entity::delete_many().filter(still_held(job));
+            done.exec(&self.connection).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn fail_job(&self, job: &Job, error: &str, then: AfterFailure) -> Result<()> {
+        let (state, run_at) = match then {
+            AfterFailure::RetryAt(at) => ("queued", at),
+            AfterFailure::Dead => ("dead", job.run_at),
+        };
+        let update = Entity::update_many()
+            .col_expr(Column::State, Expr::value(state))
+            .col_expr(Column::RunAt, Expr::value(run_at))
+            .col_expr(Column::LastError, Expr::value(error))
+            .filter(still_held(job));
+        update
+            .exec(&self.connection)
+            .await
+            .map_err(failed)
+            .map(|_| ())
+    }
+
+    async fn revive_job(&self, id: JobId, now: Timestamp) -> Result<bool> {
+        let update = Entity::update_many()
+            .col_expr(Column::State, Expr::value("queued"))
+            .col_expr(Column::Attempts, Expr::value(0))
+            .col_expr(Column::RunAt, Expr::value(now))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::State.eq("dead"));
+        let outcome = update.exec(&self.connection).await.map_err(failed)?;
+        Ok(outcome.rows_affected > 0)
+    }
+}

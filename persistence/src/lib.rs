@@ -1,0 +1,33 @@
+//! Berth's storage: every port of the domain over SeaORM, for SQLite and PostgreSQL at once.
+//!
+//! # Map
+//! - [`schema`]: opens and migrates a database. [`store`]: the unit of work. `connection`: deadlines
+//!   and counting of statements. `writer`: SQLite's one writer and its shared commits.
+//! - [`entity`]: rows. One module a noun maps them to the domain's types and implements its ports;
+//!   no rule lives here.
+//!
+//! # Recipe: a table
+//! A migration, an entity, a module with `fn thing(row) -> Result<Thing>` and `impl Things for
+//! Handle`. Name the columns as the domain names its fields.
+
+mod connection;
+pub mod entity;
+mod event;
+mod failure;
+mod host;
+mod idempotency;
+mod job;
+mod pool;
+mod rental;
+pub mod schema;
+mod session;
+pub mod store;
+mod token;
+mod user;
+mod wallet;
+mod words;
+mod writer;
+
+pub use connection::counting_statements;
+pub use schema::{SchemaError, connect};
+pub use store::Database;

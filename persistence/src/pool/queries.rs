@@ -1,0 +1,235 @@
+//! Looks at pools.
+
+use async_trait::async_trait;
+use domain::clock::Timestamp;
+use domain::host::{HostId, Specs};
+use domain::pool::{
+    Invitation, Membership, MembershipId, Pool, PoolId, PoolQueries, PoolServer, PoolSummary,
+};
+use domain::rental::Access;
+use domain::user::{PublicUser, UserId};
+use sea_orm::sea_query::{Expr, Query, SelectStatement};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, RelationDef,
+};
+
+use super::{membership, pool as to_domain};
+use crate::entity::{host, pool, pool_member, rental, user};
+use crate::failure::{Result, corrupt, failed};
+use crate::store::Handle;
+use crate::words::{from_json, from_word};
+
+const PRESENT: [&str; 2] = ["pending", "accepted"];
+
+/// The pools that a user has joined, for `pool_id IN (…)`.
+pub(crate) fn joined_pools(user_id: UserId) -> SelectStatement {
+    Query::select()
+        .column(pool_member::Column::PoolId)
+        .from(pool_member::Entity)
+        .and_where(pool_member::Column::UserId.eq(user_id.uuid()))
+        .and_where(pool_member::Column::State.eq("accepted"))
+        .take()
+}
+
+fn to_user() -> RelationDef {
+    pool_member::Entity::belongs_to(user::Entity)
+        .from(pool_member::Column::UserId)
+        .to(user::Column::Id)
+        .into()
+}
+
+fn to_pool() -> RelationDef {
+    pool_member::Entity::belongs_to(pool::Entity)
+        .from(pool_member::Column::PoolId)
+        .to(pool::Column::Id)
+        .into()
+}
+
+/// `(SELECT count(*) FROM … WHERE …)` as a column.
+fn count_of(select: &mut SelectStatement) -> Expr {
+    Expr::from(select.expr(Expr::cust("count(*)")).take())
+}
+
+#[async_trait]
+impl PoolQueries for Handle {
+    async fn pool(&self, id: PoolId) -> Result<Option<Pool>> {
+        let row = pool::Entity::find_by_id(id.uuid())
+            .one(&self.connection)
+            .await;
+        row.map_err(failed)?.map(to_domain).transpose()
+    }
+
+    async fn pools_of(
+        &self,
+        user_id: UserId,
+        after: Option<PoolId>,
+        limit: Option<u32>,
+    ) -> Result<Vec<PoolSummary>> {
+        let members = count_of(
+            Query::select()
+                .from_as(pool_member::Entity, "m")
+                .and_where(Expr::cust("m.pool_id = pool_members.pool_id"))
+                .and_where(Expr::cust("m.state = 'accepted'")),
+        );
+        let servers = count_of(
+            Query::select()
+                .from_as(rental::Entity, "r")
+                .and_where(Expr::cust("r.pool_id = pool_members.pool_id"))
+                .and_where(Expr::cust("r.status IN ('active', 'hold')")),
+        );
+        let mut find = pool_member::Entity::find()
+            .join(JoinType::InnerJoin, to_pool())
+            .select_also(pool::Entity)
+            .filter(pool_member::Column::UserId.eq(user_id.uuid()))
+            .filter(pool_member::Column::State.eq("accepted"))
+            .order_by_asc(pool_member::Column::PoolId);
+        if let Some(after) = after {
+            find = find.filter(pool_member::Column::PoolId.gt(after.uuid()));
+        }
+        let rows = find
+            .limit(limit.map(u64::from))
+            .all(&self.connection)
+            .await
+            .map_err(failed)?;
+        // The counts in a second statement for all pools at once.
+        let ids: Vec<_> = rows.iter().map(|(member, _)| member.pool_id).collect();
+        let counts: Vec<(uuid::Uuid, i64, i64)> = pool_member::Entity::find()
+            .select_only()
+            .column(pool_member::Column::PoolId)
+            .expr_as(members, "member_count")
+            .expr_as(servers, "server_count")
+            .filter(pool_member::Column::PoolId.is_in(ids))
+            .filter(pool_member::Column::Role.eq("owner"))
+            .into_tuple()
+            .all(&self.connection)
+            .await
+            .map_err(failed)?;
+        rows.into_iter()
+            .map(|(member, row)| {
+                let counted = counts.iter().find(|(id, ..)| *id == member.pool_id);
+                let (_, member_count, server_count) = counted
+                    .copied()
+                    .ok_or_else(|| corrupt("a pool without an owner"))?;
+                Ok(PoolSummary {
+                    pool: to_domain(row.ok_or_else(|| corrupt("a membership without its pool"))?)?,
+                    role: from_word(&member.role)?,
+                    member_count: member_count.unsigned_abs(),
+                    server_count: server_count.unsigned_abs(),
+                })
+            })
+            .collect()
+    }
+
+    async fn pool_count(&self, user_id: UserId) -> Result<u64> {
+        let mine = pool_member::Entity::find()
+            .filter(pool_member::Column::UserId.eq(user_id.uuid()))
+            .filter(pool_member::Column::State.eq("accepted"));
+        mine.count(&self.connection).await.map_err(failed)
+    }
+
+    async fn membership_of(&self, pool_id: PoolId, user_id: UserId) -> Result<Option<Membership>> {
+        let find = pool_member::Entity::find()
+            .filter(pool_member::Column::PoolId.eq(pool_id.uuid()))
+            .filter(pool_member::Column::UserId.eq(user_id.uuid()))
+            .filter(pool_member::Column::State.is_in(PRESENT));
+        find.one(&self.connection)
+            .await
+            .map_err(failed)?
+            .map(membership)
+            .transpose()
+    }
+
+    async fn members(&self, pool_id: PoolId) -> Result<Vec<(Membership, PublicUser)>> {
+        let find = pool_member::Entity::find()
+            .join(JoinType::InnerJoin, to_user())
+            .select_also(user::Entity)
+            .filter(pool_member::Column::PoolId.eq(pool_id.uuid()))
+            .filter(pool_member::Column::State.is_in(PRESENT))
+            .order_by_asc(pool_member::Column::Id);
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter()
+            .map(|(row, owner)| {
+                let owner = owner.ok_or_else(|| corrupt("a membership without its user"))?;
+                Ok((membership(row)?, crate::user::public(owner)))
+            })
+            .collect()
+    }
+
+    async fn pool_servers(&self, pool_id: PoolId, now: Timestamp) -> Result<Vec<PoolServer>> {
+        let to_host: RelationDef = rental::Entity::belongs_to(host::Entity)
+            .from(rental::Column::HostId)
+            .to(host::Column::Id)
+            .into();
+        let find = rental::Entity::find()
+            .join(JoinType::InnerJoin, to_host)
+            .select_also(host::Entity)
+            .filter(rental::Column::PoolId.eq(pool_id.uuid()))
+            .filter(rental::Column::Status.is_in(["active", "hold"]))
+            .order_by_asc(rental::Column::Id);
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        let mut servers = Vec::with_capacity(rows.len());
+        for (row, host) in rows {
+            let rental = crate::rental::rental(row)?.at(now);
+            if !rental.is_live() {
+                continue;
+            }
+            let specs: Specs = from_json(
+                host.ok_or_else(|| corrupt("a rental without its host"))?
+                    .specs,
+            )?;
+            servers.push(PoolServer {
+                id: HostId::from_uuid(rental.host_id.uuid()),
+                name: specs.name,
+                rental_status: rental.status(),
+                is_ready: rental.access == Access::Granted
+                    && rental.wanted_access() == Access::Granted,
+            });
+        }
+        Ok(servers)
+    }
+
+    async fn pending_invitations(
+        &self,
+        user_id: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<Invitation>> {
+        let still_open = Condition::any()
+            .add(pool_member::Column::ExpiresAt.is_null())
+            .add(pool_member::Column::ExpiresAt.gt(now));
+        let find = pool_member::Entity::find()
+            .join(JoinType::InnerJoin, to_pool())
+            .select_also(pool::Entity)
+            .filter(pool_member::Column::UserId.eq(user_id.uuid()))
+            .filter(pool_member::Column::State.eq("pending"))
+            .filter(still_open)
+            .order_by_desc(pool_member::Column::Id);
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        let inviters: Vec<_> = rows
+            .iter()
+            .filter_map(|(member, _)| member.invited_by)
+            .collect();
+        let inviters = user::Entity::find()
+            .filter(user::Column::Id.is_in(inviters))
+            .all(&self.connection);
+        let inviters = inviters.await.map_err(failed)?;
+        rows.into_iter()
+            .map(|(member, row)| {
+                let pool = to_domain(row.ok_or_else(|| corrupt("a membership without its pool"))?)?;
+                let inviter = inviters
+                    .iter()
+                    .find(|user| Some(user.id) == member.invited_by);
+                Ok(Invitation {
+                    id: MembershipId::from_uuid(member.id),
+                    pool_id: pool.id,
+                    pool_name: pool.name,
+                    pool_description: pool.description,
+                    role: from_word(&member.role)?,
+                    invited_by: inviter.cloned().map(crate::user::public),
+                    invited_at: member.invited_at,
+                    expires_at: member.expires_at,
+                })
+            })
+            .collect()
+    }
+}

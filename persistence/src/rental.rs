@@ -1,0 +1,266 @@
+//! Rentals.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use domain::Error;
+use domain::clock::Timestamp;
+use domain::error::Conflict;
+use domain::host::HostId;
+use domain::job::JobKind;
+use domain::money::Money;
+use domain::page::Page;
+use domain::pool::PoolId;
+use domain::rental::{
+    EndReason, Phase, Rental, RentalId, RentalQueries, RentalStatus, RentalWithHost, Rentals,
+};
+use domain::user::UserId;
+use domain::wallet::PostingId;
+use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, RelationDef, SelectTwo,
+};
+
+use crate::entity::rental::{ActiveModel, Column, Entity, Model};
+use crate::entity::{host, job};
+use crate::failure::{Result, corrupt, failed, violated_key};
+use crate::pool::joined_pools;
+use crate::store::Handle;
+use crate::words::{from_json, from_word, number, to_json, word};
+
+pub(crate) fn rental(row: Model) -> Result<Rental> {
+    let ended = |reason| {
+        let at = row
+            .ended_at
+            .ok_or_else(|| corrupt("an ended rental without its end"))?;
+        Ok(Phase::Ended { at, reason })
+    };
+    let phase = match from_word(&row.status)? {
+        RentalStatus::Active => Phase::Active,
+        RentalStatus::Hold => Phase::Hold,
+        RentalStatus::Expired => ended(EndReason::Expired)?,
+        RentalStatus::Terminated => ended(EndReason::Terminated)?,
+    };
+    Ok(Rental {
+        id: RentalId::from_uuid(row.id),
+        host_id: HostId::from_uuid(row.host_id),
+        renter_id: UserId::from_uuid(row.renter_id),
+        pool_id: row.pool_id.map(PoolId::from_uuid),
+        phase,
+        started_at: row.started_at,
+        ends_at: row.ends_at,
+        hold_days: number(row.hold_days)?,
+        amount: Money::from_e8(row.amount_e8),
+        terms: from_json(row.terms)?,
+        charge_id: PostingId::from_uuid(row.charge_id),
+        access: from_word(&row.access)?,
+    })
+}
+
+/// What may change in a rental's life.
+fn changeable(rental: &Rental) -> Result<ActiveModel> {
+    Ok(ActiveModel {
+        status: Set(word(rental.status())?),
+        ends_at: Set(rental.ends_at),
+        hold_days: Set(rental.hold_days.into()),
+        held_until: Set(rental.held_until()),
+        ended_at: Set(match rental.phase {
+            Phase::Ended { at, .. } => Some(at),
+            Phase::Active | Phase::Hold => None,
+        }),
+        amount_e8: Set(rental.amount.e8()),
+        access: Set(word(rental.access)?),
+        ..Default::default()
+    })
+}
+
+fn with_host() -> SelectTwo<Entity, host::Entity> {
+    let to_host: RelationDef = Entity::belongs_to(host::Entity)
+        .from(Column::HostId)
+        .to(host::Column::Id)
+        .into();
+    Entity::find()
+        .join(JoinType::InnerJoin, to_host)
+        .select_also(host::Entity)
+}
+
+fn pair((row, host_row): (Model, Option<host::Model>)) -> Result<RentalWithHost> {
+    let host_row = host_row.ok_or_else(|| corrupt("a rental without its host"))?;
+    Ok(RentalWithHost {
+        rental: rental(row)?,
+        host: crate::host::host(host_row)?,
+    })
+}
+
+fn visible_to(user_id: UserId) -> Condition {
+    Condition::any()
+        .add(Column::RenterId.eq(user_id.uuid()))
+        .add(Column::PoolId.in_subquery(joined_pools(user_id)))
+}
+
+#[async_trait]
+impl RentalQueries for Handle {
+    async fn rental_with_host(&self, id: RentalId) -> Result<Option<RentalWithHost>> {
+        let find = with_host().filter(Column::Id.eq(id.uuid()));
+        find.one(&self.connection)
+            .await
+            .map_err(failed)?
+            .map(pair)
+            .transpose()
+    }
+
+    async fn rental_visible_to(
+        &self,
+        user_id: UserId,
+        id: RentalId,
+    ) -> Result<Option<RentalWithHost>> {
+        let find = with_host()
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(visible_to(user_id));
+        find.one(&self.connection)
+            .await
+            .map_err(failed)?
+            .map(pair)
+            .transpose()
+    }
+
+    async fn rental_of_host_visible_to(
+        &self,
+        user_id: UserId,
+        host_id: HostId,
+    ) -> Result<Option<RentalWithHost>> {
+        let find = with_host()
+            .filter(Column::HostId.eq(host_id.uuid()))
+            .filter(visible_to(user_id))
+            .order_by_desc(Column::Id);
+        find.one(&self.connection)
+            .await
+            .map_err(failed)?
+            .map(pair)
+            .transpose()
+    }
+
+    async fn rentals_visible_to(
+        &self,
+        user_id: UserId,
+        page: &Page<RentalId>,
+    ) -> Result<Vec<RentalWithHost>> {
+        let mut find = with_host()
+            .filter(visible_to(user_id))
+            .order_by_desc(Column::Id);
+        if let Some(after) = page.after {
+            find = find.filter(Column::Id.lt(after.uuid()));
+        }
+        let rows = find
+            .limit(page.limit.map(u64::from))
+            .all(&self.connection)
+            .await;
+        rows.map_err(failed)?.into_iter().map(pair).collect()
+    }
+
+    async fn rental_count(&self, user_id: UserId) -> Result<u64> {
+        Entity::find()
+            .filter(visible_to(user_id))
+            .count(&self.connection)
+            .await
+            .map_err(failed)
+    }
+
+    async fn due_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>> {
+        // Two statements, so that each is driven by its own partial index.
+        let overdue = [("active", Column::EndsAt), ("hold", Column::HeldUntil)];
+        let mut due = Vec::new();
+        for (status, change) in overdue {
+            let find = Entity::find()
+                .select_only()
+                .column(Column::Id)
+                .filter(Column::Status.eq(status))
+                .filter(change.lte(now))
+                .order_by_asc(change)
+                .limit(u64::from(limit));
+            let ids: Vec<uuid::Uuid> = find
+                .into_tuple()
+                .all(&self.connection)
+                .await
+                .map_err(failed)?;
+            due.extend(ids.into_iter().map(RentalId::from_uuid));
+        }
+        Ok(due)
+    }
+
+    async fn misaligned_rentals(&self, limit: u32) -> Result<Vec<RentalId>> {
+        // The predicate of the partial index, word for word.
+        let misaligned = Expr::cust(
+            "(access = 'pending' OR (access = 'granted' AND status <> 'active') \
+             OR (access = 'suspended' AND status <> 'hold'))",
+        );
+        let find = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(misaligned);
+        let ids = find
+            .order_by_asc(Column::Id)
+            .limit(u64::from(limit))
+            .into_tuple();
+        let ids: Vec<uuid::Uuid> = ids.all(&self.connection).await.map_err(failed)?;
+        let ids = ids.into_iter().map(RentalId::from_uuid);
+        let lanes: HashMap<String, RentalId> = ids
+            .map(|rental_id| (JobKind::AlignAccess { rental_id }.lane(), rental_id))
+            .collect();
+        let worked_on = job::Entity::find()
+            .select_only()
+            .column(job::Column::Lane)
+            .filter(job::Column::Lane.is_in(lanes.keys()))
+            .into_tuple();
+        let worked_on: Vec<String> = worked_on.all(&self.connection).await.map_err(failed)?;
+        let lost = lanes
+            .into_iter()
+            .filter(|(lane, _)| !worked_on.contains(lane));
+        Ok(lost.map(|(_, rental_id)| rental_id).collect())
+    }
+}
+
+#[async_trait]
+impl Rentals for Handle {
+    async fn add_rental(&self, rental: &Rental) -> Result<()> {
+        let row = ActiveModel {
+            id: Set(rental.id.uuid()),
+            host_id: Set(rental.host_id.uuid()),
+            renter_id: Set(rental.renter_id.uuid()),
+            pool_id: Set(rental.pool_id.map(PoolId::uuid)),
+            started_at: Set(rental.started_at),
+            terms: Set(to_json(rental.terms)?),
+            charge_id: Set(rental.charge_id.uuid()),
+            ..changeable(rental)?
+        };
+        let insert = Entity::insert(row).exec_without_returning(&self.connection);
+        insert
+            .await
+            .map(|_| ())
+            .map_err(|error| match violated_key(&error) {
+                Some(_) => Error::Conflict(Conflict::ServerUnavailable),
+                None => failed(error),
+            })
+    }
+
+    async fn rental_for_update(&self, id: RentalId) -> Result<Option<Rental>> {
+        let find = Entity::find_by_id(id.uuid()).lock(LockType::NoKeyUpdate);
+        find.one(&self.connection)
+            .await
+            .map_err(failed)?
+            .map(rental)
+            .transpose()
+    }
+
+    async fn save_rental(&self, rental: &Rental) -> Result<()> {
+        let update = Entity::update_many()
+            .set(changeable(rental)?)
+            .filter(Column::Id.eq(rental.id.uuid()));
+        update
+            .exec(&self.connection)
+            .await
+            .map_err(failed)
+            .map(|_| ())
+    }
+}

@@ -1,0 +1,185 @@
+//! Wallets and the ledger.
+
+use async_trait::async_trait;
+use domain::money::Money;
+use domain::rental::RentalId;
+use domain::user::UserId;
+use domain::wallet::{
+    ChainHead, Entry, Posting, PostingId, TransactionFilter, TransactionSort, Wallet,
+    WalletQueries, Wallets,
+};
+use sea_orm::sea_query::{LockType, Order};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+
+use crate::entity::{entry, posting, wallet};
+use crate::failure::{Result, failed};
+use crate::store::Handle;
+use crate::words::from_word;
+
+fn wallet(row: wallet::Model) -> Wallet {
+    Wallet {
+        user_id: UserId::from_uuid(row.user_id),
+        balance: Money::from_e8(row.balance_e8),
+        head: ChainHead {
+            sequence: row.chain_sequence,
+            hash: row.chain_hash,
+        },
+    }
+}
+
+fn posting(row: posting::Model) -> Result<Posting> {
+    Ok(Posting {
+        id: PostingId::from_uuid(row.id),
+        user_id: UserId::from_uuid(row.user_id),
+        kind: from_word(&row.kind)?,
+        amount: Money::from_e8(row.amount_e8),
+        reason: row.reason,
+        author: row.author_id.map(UserId::from_uuid),
+        period: row.rental_id.map(RentalId::from_uuid).zip(row.period_start),
+        metadata: row.metadata,
+        at: row.created_at,
+        sequence: row.sequence,
+        previous_hash: row.previous_hash,
+        hash: row.hash,
+    })
+}
+
+#[async_trait]
+impl WalletQueries for Handle {
+    async fn wallet(&self, user_id: UserId) -> Result<Option<Wallet>> {
+        let row = wallet::Entity::find_by_id(user_id.uuid())
+            .one(&self.connection)
+            .await;
+        Ok(row.map_err(failed)?.map(wallet))
+    }
+
+    async fn posting_of(&self, user_id: UserId, id: PostingId) -> Result<Option<Posting>> {
+        let find = posting::Entity::find_by_id(id.uuid())
+            .filter(posting::Column::UserId.eq(user_id.uuid()));
+        find.one(&self.connection)
+            .await
+            .map_err(failed)?
+            .map(posting)
+            .transpose()
+    }
+
+    async fn postings_of(
+        &self,
+        user_id: UserId,
+        filter: &TransactionFilter,
+        sort: TransactionSort,
+        (offset, limit): (u64, u64),
+    ) -> Result<(Vec<Posting>, u64)> {
+        let kinds = filter.kinds.iter().map(|kind| kind.as_str());
+        let all = Condition::all()
+            .add(posting::Column::UserId.eq(user_id.uuid()))
+            .add_option(filter.from.map(|from| posting::Column::CreatedAt.gte(from)))
+            .add_option(
+                filter
+                    .until
+                    .map(|until| posting::Column::CreatedAt.lt(until)),
+            )
+            .add_option((!filter.kinds.is_empty()).then(|| posting::Column::Kind.is_in(kinds)));
+        let find = posting::Entity::find().filter(all);
+        let total = find.clone().count(&self.connection).await.map_err(failed)?;
+        // The chain's sequence is the order of time, without ties.
+        let (column, descending) = match sort {
+            TransactionSort::CreatedAt { descending } => (posting::Column::Sequence, descending),
+            TransactionSort::Amount { descending } => (posting::Column::AmountE8, descending),
+        };
+        let order = if descending { Order::Desc } else { Order::Asc };
+        let rows = find
+            .order_by(column, order.clone())
+            .order_by(posting::Column::Sequence, order)
+            .offset(offset)
+            .limit(limit)
+            .all(&self.connection)
+            .await
+            .map_err(failed)?;
+        Ok((rows.into_iter().map(posting).collect::<Result<_>>()?, total))
+    }
+}
+
+#[async_trait]
+impl Wallets for Handle {
+    async fn add_wallet(&self, wallet: &Wallet) -> Result<()> {
+        let insert = wallet::Entity::insert(stored(wallet));
+        insert
+            .exec_without_returning(&self.connection)
+            .await
+            .map_err(failed)
+            .map(|_| ())
+    }
+
+    async fn wallet_for_update(&self, user_id: UserId) -> Result<Option<Wallet>> {
+        let find = wallet::Entity::find_by_id(user_id.uuid()).lock(LockType::NoKeyUpdate);
+        Ok(find
+            .one(&self.connection)
+            .await
+            .map_err(failed)?
+            .map(wallet))
+    }
+
+    async fn add_posting(
+        &self,
+        wallet: &Wallet,
+        posting: &Posting,
+        entries: &[Entry],
+    ) -> Result<()> {
+        let row = posting::ActiveModel {
+            id: Set(posting.id.uuid()),
+            user_id: Set(posting.user_id.uuid()),
+            kind: Set(posting.kind.as_str().to_owned()),
+            amount_e8: Set(posting.amount.e8()),
+            reason: Set(posting.reason.clone()),
+            author_id: Set(posting.author.map(UserId::uuid)),
+            rental_id: Set(posting.period.map(|(rental_id, _)| rental_id.uuid())),
+            period_start: Set(posting.period.map(|(_, start)| start)),
+            metadata: Set(posting.metadata.clone()),
+            created_at: Set(posting.at),
+            sequence: Set(posting.sequence),
+            previous_hash: Set(posting.previous_hash.clone()),
+            hash: Set(posting.hash.clone()),
+        };
+        let insert = posting::Entity::insert(row);
+        insert
+            .exec_without_returning(&self.connection)
+            .await
+            .map_err(failed)?;
+        let rows = (1..).zip(entries).map(|(line, entry)| entry::ActiveModel {
+            posting_id: Set(posting.id.uuid()),
+            line: Set(line),
+            account: Set(entry.account.kind().to_owned()),
+            owner_id: Set(entry.account.owner().map(UserId::uuid)),
+            amount_e8: Set(entry.amount.e8()),
+        });
+        let insert = entry::Entity::insert_many(rows);
+        insert
+            .exec_without_returning(&self.connection)
+            .await
+            .map_err(failed)?;
+        let update = wallet::Entity::update_many()
+            .set(wallet::ActiveModel {
+                user_id: sea_orm::NotSet,
+                ..stored(wallet)
+            })
+            .filter(wallet::Column::UserId.eq(wallet.user_id.uuid()));
+        update
+            .exec(&self.connection)
+            .await
+            .map_err(failed)
+            .map(|_| ())
+    }
+}
+
+fn stored(wallet: &Wallet) -> wallet::ActiveModel {
+    wallet::ActiveModel {
+        user_id: Set(wallet.user_id.uuid()),
+        balance_e8: Set(wallet.balance.e8()),
+        chain_sequence: Set(wallet.head.sequence),
+        chain_hash: Set(wallet.head.hash.clone()),
+    }
+}
