@@ -1,1 +1,21 @@
+//! Berth's way in: the HTTP surfaces, the worker, the command line.
+//!
+//! # Map
+//! - [`config`]: what can be configured. [`app`]: the parts of a running Berth. [`system`]: the
+//!   machine's clock and randomness. [`auth`]: passwords, access tokens, limits on guessing.
+//! - [`http`]: what all surfaces share. [`native`]: the surface under `/api/v1`. [`health`].
+//! - [`worker`]: jobs and sweeps. [`import`]: files of servers. [`commands`]: `berth …`.
+//!
+//! *To add a surface*: a folder like [`native`] with its own error map and views, mounted in
+//! `http/server.rs`; every rule it needs is already in `domain`, or is added there.
 
+pub mod app;
+pub mod auth;
+pub mod commands;
+pub mod config;
+pub mod health;
+pub mod http;
+pub mod import;
+pub mod native;
+pub mod system;
+pub mod worker;

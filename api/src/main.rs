@@ -1,1 +1,9 @@
-fn main() {}
+//! The program `berth`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    api::commands::run(&api::commands::Arguments::parse())
+}

@@ -35,9 +35,5 @@ pub fn whole_days(from: Timestamp, to: Timestamp) -> u32 {
 /// Days between two instants, a begun day counted whole, never below zero.
 pub fn begun_days(from: Timestamp, to: Timestamp) -> u32 {
     let whole = whole_days(from, to);
-    if to > from + days(whole) {
-        whole.saturating_add(1)
-    } else {
-        whole
-    }
+    if to > from + days(whole) { whole.saturating_add(1) } else { whole }
 }

@@ -64,10 +64,7 @@ impl Error {
 
     /// One fault in a request.
     pub fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Invalid(vec![Violation {
-            path: path.into(),
-            message: message.into(),
-        }])
+        Self::Invalid(vec![Violation { path: path.into(), message: message.into() }])
     }
 }
 
@@ -205,18 +202,12 @@ pub enum Conflict {
     /// The rental has ended.
     #[error("the rental has ended")]
     RentalEnded,
-    /// The server is rented and cannot be changed in this way.
-    #[error("the server is rented at the moment")]
-    ServerRented,
     /// The same idempotency key came with another request.
     #[error("this Idempotency-Key was used with another request; use a new key")]
     IdempotencyKeyReused,
     /// The same request is being worked on.
     #[error("a request with this Idempotency-Key is still running; repeat it in a moment")]
     IdempotencyInProgress,
-    /// The job is not dead, so it cannot be retried.
-    #[error("only a dead job can be retried")]
-    JobNotDead,
 }
 
 /// Why terms cannot be charged.

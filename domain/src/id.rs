@@ -130,12 +130,8 @@ mod tests {
 
     #[test]
     fn only_24_lower_case_hex_characters_are_an_id() {
-        let faults = [
-            "",
-            "507f1f77bcf86cd79943901",
-            "507F1F77BCF86CD799439014",
-            "+07f1f77bcf86cd799439014",
-        ];
+        let faults =
+            ["", "507f1f77bcf86cd79943901", "507F1F77BCF86CD799439014", "+07f1f77bcf86cd799439014"];
         for text in faults {
             assert_eq!(parse_hex(text), None, "{text}");
         }

@@ -48,10 +48,7 @@ impl Money {
     /// The exact amount of a decimal number; `None` where 10⁻⁸ cannot express it.
     pub fn from_decimal(value: Decimal) -> Option<Self> {
         let units = value.checked_mul(Decimal::from(10i64.pow(SCALE)))?;
-        (units.fract().is_zero())
-            .then(|| i64::try_from(units).ok())
-            .flatten()
-            .map(Self)
+        (units.fract().is_zero()).then(|| i64::try_from(units).ok()).flatten().map(Self)
     }
 
     /// The amount as a decimal number.
@@ -106,9 +103,8 @@ impl Money {
 /// Two decimals, half away from zero: the spelling of amounts on the wire.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cents = self
-            .to_decimal()
-            .round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+        let cents =
+            self.to_decimal().round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
         write!(f, "{cents:.2}")
     }
 }
@@ -127,25 +123,11 @@ mod tests {
 
     #[test]
     fn amounts_read_and_print() {
-        let cases = [
-            ("70", "70.00"),
-            ("0.005", "0.01"),
-            ("-1.5", "-1.50"),
-            ("125.50", "125.50"),
-        ];
+        let cases = [("70", "70.00"), ("0.005", "0.01"), ("-1.5", "-1.50"), ("125.50", "125.50")];
         for (text, shown) in cases {
             assert_eq!(Money::parse(text).unwrap().to_string(), shown);
         }
-        for text in [
-            "",
-            "1e3",
-            "0.000000001",
-            "99999999999999999999",
-            "NaN",
-            "1,5",
-            "--1",
-            " 1",
-        ] {
+        for text in ["", "1e3", "0.000000001", "99999999999999999999", "NaN", "1,5", "--1", " 1"] {
             assert_eq!(Money::parse(text), None, "{text}");
         }
     }
@@ -154,13 +136,7 @@ mod tests {
     fn cents_round_towards_the_safe_side() {
         let amount = Money::parse("1.001").unwrap();
         assert_eq!((amount.cents_floor(), amount.cents_ceil()), (100, 101));
-        assert_eq!(
-            (
-                amount.negated().cents_floor(),
-                amount.negated().cents_ceil()
-            ),
-            (-101, -100)
-        );
+        assert_eq!((amount.negated().cents_floor(), amount.negated().cents_ceil()), (-101, -100));
     }
 
     proptest! {

@@ -12,10 +12,7 @@ pub struct Page<Key> {
 impl<Key> Page<Key> {
     /// The whole list.
     pub const fn all() -> Self {
-        Self {
-            after: None,
-            limit: None,
-        }
+        Self { after: None, limit: None }
     }
 
     /// One more row than wanted, which tells whether there is a next page.

@@ -22,10 +22,7 @@ pub fn rental_id(number: u128) -> RentalId {
 }
 
 pub fn host() -> Host {
-    let tier = Tier {
-        price: Money::from_cents(7_000).unwrap(),
-        hold_days: 2,
-    };
+    let tier = Tier { price: Money::from_cents(7_000).unwrap(), hold_days: 2 };
     Host {
         id: HostId::from_uuid(Uuid::from_u128(1)),
         external_id: None,
@@ -53,12 +50,7 @@ fn specs() -> Specs {
         featured: true,
         popularity_rank: Some(1),
         setup_time_minutes: 15,
-        cpu: Cpu {
-            model: "AMD EPYC 7763".into(),
-            cores: 64,
-            threads: 128,
-            score: None,
-        },
+        cpu: Cpu { model: "AMD EPYC 7763".into(), cores: 64, threads: 128, score: None },
         ram_gb: 256,
         ram_type: RamType::EccDdr5,
         ram_speed_mhz: Some(4_800),
@@ -86,11 +78,7 @@ pub fn rental() -> Rental {
         ends_at: instant() + days(7),
         hold_days: 2,
         amount: price,
-        terms: Terms {
-            days: 7,
-            price,
-            hold_days: 2,
-        },
+        terms: Terms { days: 7, price, hold_days: 2 },
         charge_id: PostingId::from_uuid(Uuid::from_u128(1)),
         access: Access::Pending,
     }

@@ -3,7 +3,7 @@
 //! *To add a table*: a module with an SQL text in the words of [`types`] and a `MigrationTrait`, put
 //! at the end of [`Migrator::migrations`].
 
-mod foundation;
+mod m0001_foundation;
 mod types;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -15,6 +15,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(foundation::Migration)]
+        vec![Box::new(m0001_foundation::Migration)]
     }
 }

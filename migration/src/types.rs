@@ -22,25 +22,12 @@ const WORDS: &[(&str, &str, &str)] = &[
 
 /// Puts a database's own types in place of the words in braces.
 pub fn in_dialect(backend: DbBackend, sql: &str) -> String {
-    WORDS
-        .iter()
-        .fold(sql.to_owned(), |sql, (word, postgres, sqlite)| {
-            sql.replace(
-                word,
-                if backend == DbBackend::Postgres {
-                    postgres
-                } else {
-                    sqlite
-                },
-            )
-        })
+    WORDS.iter().fold(sql.to_owned(), |sql, (word, postgres, sqlite)| {
+        sql.replace(word, if backend == DbBackend::Postgres { postgres } else { sqlite })
+    })
 }
 
 /// Runs several statements.
 pub async fn run(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
-    manager
-        .get_connection()
-        .execute_unprepared(sql)
-        .await
-        .map(|_| ())
+    manager.get_connection().execute_unprepared(sql).await.map(|_| ())
 }

@@ -59,14 +59,10 @@ macro_rules! on {
 
 async fn bounded<T>(statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
     // Work outside of a request is not counted.
-    STATEMENTS
-        .try_with(|count| count.set(count.get().saturating_add(1)))
-        .unwrap_or(());
+    STATEMENTS.try_with(|count| count.set(count.get().saturating_add(1))).unwrap_or(());
     match tokio::time::timeout(STATEMENT_DEADLINE, statement).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(DbErr::Query(RuntimeErr::Internal(
-            DEADLINE_PASSED.to_owned(),
-        ))),
+        Err(_) => Err(DbErr::Query(RuntimeErr::Internal(DEADLINE_PASSED.to_owned()))),
     }
 }
 

@@ -46,9 +46,7 @@ fn meaning(cause: &RuntimeErr) -> Meaning {
             // PostgreSQL: out of resources (53…), shutting down or starting (57P…), I/O (58…),
             // a connection lost (08…), or a standby that takes no writes (25006).
             Some(code)
-                if ["53", "57", "58", "08"]
-                    .iter()
-                    .any(|class| code.starts_with(class))
+                if ["53", "57", "58", "08"].iter().any(|class| code.starts_with(class))
                     && code.len() == 5 =>
             {
                 Meaning::Unavailable

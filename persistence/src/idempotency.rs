@@ -29,9 +29,8 @@ impl Idempotency for Handle {
             outcome: Set(None),
             created_at: Set(at),
         };
-        let nothing = OnConflict::columns([Column::UserId, Column::IdempotencyKey])
-            .do_nothing()
-            .to_owned();
+        let nothing =
+            OnConflict::columns([Column::UserId, Column::IdempotencyKey]).do_nothing().to_owned();
         // PostgreSQL waits here for a transaction that holds the same key; SQLite has one writer.
         let insert = Entity::insert(row).on_conflict(nothing);
         match insert.exec_without_returning(&self.connection).await {
@@ -45,15 +44,9 @@ impl Idempotency for Handle {
             }
         }
         let id = (user_id.uuid(), key.as_str().to_owned());
-        let found = Entity::find_by_id(id)
-            .one(&self.connection)
-            .await
-            .map_err(failed)?;
+        let found = Entity::find_by_id(id).one(&self.connection).await.map_err(failed)?;
         Ok(match found.map(|row| (row.fingerprint, row.outcome)) {
-            Some((fingerprint, Some(outcome))) => Claim::Done {
-                fingerprint,
-                outcome,
-            },
+            Some((fingerprint, Some(outcome))) => Claim::Done { fingerprint, outcome },
             // Committed without an outcome, or gone again: neither is ours to decide.
             Some((_, None)) | None => Claim::Running,
         })
@@ -69,10 +62,6 @@ impl Idempotency for Handle {
             .col_expr(Column::Outcome, Expr::value(outcome))
             .filter(Column::UserId.eq(user_id.uuid()))
             .filter(Column::IdempotencyKey.eq(key.as_str()));
-        update
-            .exec(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 }

@@ -36,10 +36,7 @@ fn still_held(job: &Job) -> Condition {
 impl JobQueries for Handle {
     async fn dead_jobs(&self, limit: u32) -> Result<Vec<Job>> {
         let find = Entity::find().filter(Column::State.eq("dead"));
-        let rows = find
-            .order_by_asc(Column::Id)
-            .limit(u64::from(limit))
-            .all(&self.connection);
+        let rows = find.order_by_asc(Column::Id).limit(u64::from(limit)).all(&self.connection);
         rows.await.map_err(failed)?.into_iter().map(job).collect()
     }
 }
@@ -65,11 +62,7 @@ impl Jobs for Handle {
             .value(Column::IsWantedAgain, running)
             .to_owned();
         let insert = Entity::insert(row).on_conflict(live);
-        insert
-            .exec_without_returning(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn claim_jobs(
@@ -78,11 +71,9 @@ impl Jobs for Handle {
         leased_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Job>> {
-        let free = Condition::any().add(Column::State.eq("queued")).add(
-            Column::State
-                .eq("running")
-                .and(Column::LeasedUntil.lte(now)),
-        );
+        let free = Condition::any()
+            .add(Column::State.eq("queued"))
+            .add(Column::State.eq("running").and(Column::LeasedUntil.lte(now)));
         let claimable = Query::select()
             .column(Column::Id)
             .from(Entity)
@@ -96,10 +87,7 @@ impl Jobs for Handle {
             .col_expr(Column::LeasedUntil, Expr::value(leased_until))
             .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
             .filter(Column::Id.in_subquery(claimable));
-        let rows = claim
-            .exec_with_returning(&self.connection)
-            .await
-            .map_err(failed)?;
+        let rows = claim.exec_with_returning(&self.connection).await.map_err(failed)?;
         rows.into_iter().map(job).collect()
     }
 
@@ -128,11 +116,7 @@ impl Jobs for Handle {
             .col_expr(Column::RunAt, Expr::value(run_at))
             .col_expr(Column::LastError, Expr::value(error))
             .filter(still_held(job));
-        update
-            .exec(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn revive_job(&self, id: JobId, now: Timestamp) -> Result<bool> {

@@ -31,9 +31,7 @@ use crate::words::{from_json, from_word, number, to_json, word};
 
 pub(crate) fn rental(row: Model) -> Result<Rental> {
     let ended = |reason| {
-        let at = row
-            .ended_at
-            .ok_or_else(|| corrupt("an ended rental without its end"))?;
+        let at = row.ended_at.ok_or_else(|| corrupt("an ended rental without its end"))?;
         Ok(Phase::Ended { at, reason })
     };
     let phase = match from_word(&row.status)? {
@@ -76,21 +74,14 @@ fn changeable(rental: &Rental) -> Result<ActiveModel> {
 }
 
 fn with_host() -> SelectTwo<Entity, host::Entity> {
-    let to_host: RelationDef = Entity::belongs_to(host::Entity)
-        .from(Column::HostId)
-        .to(host::Column::Id)
-        .into();
-    Entity::find()
-        .join(JoinType::InnerJoin, to_host)
-        .select_also(host::Entity)
+    let to_host: RelationDef =
+        Entity::belongs_to(host::Entity).from(Column::HostId).to(host::Column::Id).into();
+    Entity::find().join(JoinType::InnerJoin, to_host).select_also(host::Entity)
 }
 
 fn pair((row, host_row): (Model, Option<host::Model>)) -> Result<RentalWithHost> {
     let host_row = host_row.ok_or_else(|| corrupt("a rental without its host"))?;
-    Ok(RentalWithHost {
-        rental: rental(row)?,
-        host: crate::host::host(host_row)?,
-    })
+    Ok(RentalWithHost { rental: rental(row)?, host: crate::host::host(host_row)? })
 }
 
 fn visible_to(user_id: UserId) -> Condition {
@@ -103,11 +94,7 @@ fn visible_to(user_id: UserId) -> Condition {
 impl RentalQueries for Handle {
     async fn rental_with_host(&self, id: RentalId) -> Result<Option<RentalWithHost>> {
         let find = with_host().filter(Column::Id.eq(id.uuid()));
-        find.one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(pair)
-            .transpose()
+        find.one(&self.connection).await.map_err(failed)?.map(pair).transpose()
     }
 
     async fn rental_visible_to(
@@ -115,14 +102,8 @@ impl RentalQueries for Handle {
         user_id: UserId,
         id: RentalId,
     ) -> Result<Option<RentalWithHost>> {
-        let find = with_host()
-            .filter(Column::Id.eq(id.uuid()))
-            .filter(visible_to(user_id));
-        find.one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(pair)
-            .transpose()
+        let find = with_host().filter(Column::Id.eq(id.uuid())).filter(visible_to(user_id));
+        find.one(&self.connection).await.map_err(failed)?.map(pair).transpose()
     }
 
     async fn rental_of_host_visible_to(
@@ -134,11 +115,7 @@ impl RentalQueries for Handle {
             .filter(Column::HostId.eq(host_id.uuid()))
             .filter(visible_to(user_id))
             .order_by_desc(Column::Id);
-        find.one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(pair)
-            .transpose()
+        find.one(&self.connection).await.map_err(failed)?.map(pair).transpose()
     }
 
     async fn rentals_visible_to(
@@ -146,25 +123,16 @@ impl RentalQueries for Handle {
         user_id: UserId,
         page: &Page<RentalId>,
     ) -> Result<Vec<RentalWithHost>> {
-        let mut find = with_host()
-            .filter(visible_to(user_id))
-            .order_by_desc(Column::Id);
+        let mut find = with_host().filter(visible_to(user_id)).order_by_desc(Column::Id);
         if let Some(after) = page.after {
             find = find.filter(Column::Id.lt(after.uuid()));
         }
-        let rows = find
-            .limit(page.limit.map(u64::from))
-            .all(&self.connection)
-            .await;
+        let rows = find.limit(page.limit.map(u64::from)).all(&self.connection).await;
         rows.map_err(failed)?.into_iter().map(pair).collect()
     }
 
     async fn rental_count(&self, user_id: UserId) -> Result<u64> {
-        Entity::find()
-            .filter(visible_to(user_id))
-            .count(&self.connection)
-            .await
-            .map_err(failed)
+        Entity::find().filter(visible_to(user_id)).count(&self.connection).await.map_err(failed)
     }
 
     async fn due_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>> {
@@ -179,11 +147,8 @@ impl RentalQueries for Handle {
                 .filter(change.lte(now))
                 .order_by_asc(change)
                 .limit(u64::from(limit));
-            let ids: Vec<uuid::Uuid> = find
-                .into_tuple()
-                .all(&self.connection)
-                .await
-                .map_err(failed)?;
+            let ids: Vec<uuid::Uuid> =
+                find.into_tuple().all(&self.connection).await.map_err(failed)?;
             due.extend(ids.into_iter().map(RentalId::from_uuid));
         }
         Ok(due)
@@ -195,28 +160,19 @@ impl RentalQueries for Handle {
             "(access = 'pending' OR (access = 'granted' AND status <> 'active') \
              OR (access = 'suspended' AND status <> 'hold'))",
         );
-        let find = Entity::find()
-            .select_only()
-            .column(Column::Id)
-            .filter(misaligned);
-        let ids = find
-            .order_by_asc(Column::Id)
-            .limit(u64::from(limit))
-            .into_tuple();
+        let find = Entity::find().select_only().column(Column::Id).filter(misaligned);
+        let ids = find.order_by_asc(Column::Id).limit(u64::from(limit)).into_tuple();
         let ids: Vec<uuid::Uuid> = ids.all(&self.connection).await.map_err(failed)?;
         let ids = ids.into_iter().map(RentalId::from_uuid);
-        let lanes: HashMap<String, RentalId> = ids
-            .map(|rental_id| (JobKind::AlignAccess { rental_id }.lane(), rental_id))
-            .collect();
+        let lanes: HashMap<String, RentalId> =
+            ids.map(|rental_id| (JobKind::AlignAccess { rental_id }.lane(), rental_id)).collect();
         let worked_on = job::Entity::find()
             .select_only()
             .column(job::Column::Lane)
             .filter(job::Column::Lane.is_in(lanes.keys()))
             .into_tuple();
         let worked_on: Vec<String> = worked_on.all(&self.connection).await.map_err(failed)?;
-        let lost = lanes
-            .into_iter()
-            .filter(|(lane, _)| !worked_on.contains(lane));
+        let lost = lanes.into_iter().filter(|(lane, _)| !worked_on.contains(lane));
         Ok(lost.map(|(_, rental_id)| rental_id).collect())
     }
 }
@@ -235,32 +191,20 @@ impl Rentals for Handle {
             ..changeable(rental)?
         };
         let insert = Entity::insert(row).exec_without_returning(&self.connection);
-        insert
-            .await
-            .map(|_| ())
-            .map_err(|error| match violated_key(&error) {
-                Some(_) => Error::Conflict(Conflict::ServerUnavailable),
-                None => failed(error),
-            })
+        insert.await.map(|_| ()).map_err(|error| match violated_key(&error) {
+            Some(_) => Error::Conflict(Conflict::ServerUnavailable),
+            None => failed(error),
+        })
     }
 
     async fn rental_for_update(&self, id: RentalId) -> Result<Option<Rental>> {
         let find = Entity::find_by_id(id.uuid()).lock(LockType::NoKeyUpdate);
-        find.one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(rental)
-            .transpose()
+        find.one(&self.connection).await.map_err(failed)?.map(rental).transpose()
     }
 
     async fn save_rental(&self, rental: &Rental) -> Result<()> {
-        let update = Entity::update_many()
-            .set(changeable(rental)?)
-            .filter(Column::Id.eq(rental.id.uuid()));
-        update
-            .exec(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        let update =
+            Entity::update_many().set(changeable(rental)?).filter(Column::Id.eq(rental.id.uuid()));
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 }

@@ -57,10 +57,7 @@ pub async fn connect(url: &str, max_connections: u32) -> Result<Database, Schema
 async fn sqlite(url: &str, max_connections: u32) -> Result<Database, SchemaError> {
     let path = url.trim_start_matches("sqlite://");
     let path = path.split('?').next().unwrap_or(path);
-    if let Some(folder) = Path::new(path)
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
+    if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|error| {
             SchemaError::Connect(DbErr::Custom(format!("{}: {error}", folder.display())))
         })?;
@@ -77,10 +74,7 @@ async fn open_sqlite(
     readonly: bool,
 ) -> Result<DatabaseConnection, SchemaError> {
     let mut options = quiet(url, connections);
-    options
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .test_before_acquire(false);
+    options.max_lifetime(None).idle_timeout(None).test_before_acquire(false);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .create_if_missing(true)
@@ -99,14 +93,8 @@ async fn integrity(writer: &DatabaseConnection) -> Result<(), SchemaError> {
     let check =
         sea_orm::Statement::from_string(writer.get_database_backend(), "PRAGMA quick_check(1)");
     let row = writer.query_one_raw(check).await.map_err(unreadable)?;
-    let verdict = row
-        .and_then(|row| row.try_get_by_index::<String>(0).ok())
-        .unwrap_or_default();
-    if verdict == "ok" {
-        Ok(())
-    } else {
-        Err(SchemaError::Damaged(verdict))
-    }
+    let verdict = row.and_then(|row| row.try_get_by_index::<String>(0).ok()).unwrap_or_default();
+    if verdict == "ok" { Ok(()) } else { Err(SchemaError::Damaged(verdict)) }
 }
 
 fn unreadable(error: DbErr) -> SchemaError {
@@ -120,19 +108,13 @@ fn unreadable(error: DbErr) -> SchemaError {
 
 async fn postgres(url: &str, max_connections: u32) -> Result<Database, SchemaError> {
     let mut options = quiet(url, max_connections);
-    options
-        .max_lifetime(POSTGRES_LIFETIME)
-        .set_application_name("berth");
-    options
-        .test_before_acquire(false)
-        .test_before_acquire_if_idle_for(Duration::from_secs(10));
+    options.max_lifetime(POSTGRES_LIFETIME).set_application_name("berth");
+    options.test_before_acquire(false).test_before_acquire_if_idle_for(Duration::from_secs(10));
     options.map_sqlx_postgres_opts(|postgres| {
         let limits = [("lock_timeout", "10s"), ("statement_timeout", "20s")];
         postgres.options(limits).statement_cache_capacity(256)
     });
-    let readers = SeaDatabase::connect(options)
-        .await
-        .map_err(SchemaError::Connect)?;
+    let readers = SeaDatabase::connect(options).await.map_err(SchemaError::Connect)?;
     Ok(Database::new(readers, None))
 }
 
@@ -162,14 +144,9 @@ impl Database {
             return outcome.map_err(SchemaError::Migration);
         }
         // One connection, because an advisory lock belongs to its session.
-        let alone = SeaDatabase::connect(quiet(url, 1))
-            .await
-            .map_err(SchemaError::Connect)?;
+        let alone = SeaDatabase::connect(quiet(url, 1)).await.map_err(SchemaError::Connect)?;
         let lock = format!("SELECT pg_advisory_lock({MIGRATION_LOCK})");
-        alone
-            .execute_unprepared(&lock)
-            .await
-            .map_err(SchemaError::Migration)?;
+        alone.execute_unprepared(&lock).await.map_err(SchemaError::Migration)?;
         let outcome = Migrator::up(&alone, None).await;
         alone.close().await.map_err(SchemaError::Migration)?;
         outcome.map_err(SchemaError::Migration)
@@ -186,18 +163,13 @@ pub(crate) async fn check(connection: &DatabaseConnection) -> Result<(), SchemaE
 
 /// The names of the migrations that are missing; one that we do not know is an error.
 async fn known(connection: &DatabaseConnection) -> Result<Vec<String>, SchemaError> {
-    let known: Vec<String> = Migrator::migrations()
-        .iter()
-        .map(|migration| migration.name().to_owned())
-        .collect();
+    let known: Vec<String> =
+        Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
     let applied = applied(connection).await.map_err(unreadable)?;
     if let Some(newer) = applied.iter().find(|name| !known.contains(name)) {
         return Err(SchemaError::Newer(newer.clone()));
     }
-    Ok(known
-        .into_iter()
-        .filter(|name| !applied.contains(name))
-        .collect())
+    Ok(known.into_iter().filter(|name| !applied.contains(name)).collect())
 }
 
 async fn applied(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
@@ -208,15 +180,10 @@ async fn applied(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> 
     let backend = connection.get_database_backend();
     let query = |sql: &str| sea_orm::Statement::from_string(backend, sql);
     let row = connection.query_one_raw(query(table)).await?;
-    let found = row
-        .map(|row| row.try_get_by_index::<Option<String>>(0))
-        .transpose()?
-        .flatten();
+    let found = row.map(|row| row.try_get_by_index::<Option<String>>(0)).transpose()?.flatten();
     if found.is_none() {
         return Ok(Vec::new());
     }
-    let rows = connection
-        .query_all_raw(query("SELECT version FROM seaql_migrations"))
-        .await?;
+    let rows = connection.query_all_raw(query("SELECT version FROM seaql_migrations")).await?;
     rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }

@@ -28,9 +28,7 @@ fn with_user() -> SelectTwo<session::Entity, user::Entity> {
         .from(session::Column::UserId)
         .to(user::Column::Id)
         .into();
-    session::Entity::find()
-        .join(JoinType::InnerJoin, on_user)
-        .select_also(user::Entity)
+    session::Entity::find().join(JoinType::InnerJoin, on_user).select_also(user::Entity)
 }
 
 fn pair(row: (session::Model, Option<user::Model>)) -> Result<(Session, User)> {
@@ -42,11 +40,7 @@ fn pair(row: (session::Model, Option<user::Model>)) -> Result<(Session, User)> {
 impl SessionQueries for Handle {
     async fn session_with_user(&self, id: SessionId) -> Result<Option<(Session, User)>> {
         let find = with_user().filter(session::Column::Id.eq(id.uuid()));
-        find.one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(pair)
-            .transpose()
+        find.one(&self.connection).await.map_err(failed)?.map(pair).transpose()
     }
 }
 
@@ -81,18 +75,10 @@ impl Sessions for Handle {
         let (Some(token), Some(row)) = (token, locked) else {
             return Ok(None);
         };
-        let owner = user::Entity::find_by_id(row.user_id)
-            .one(&self.connection)
-            .await;
-        let owner = owner
-            .map_err(failed)?
-            .ok_or_else(|| corrupt("a session without its user"))?;
+        let owner = user::Entity::find_by_id(row.user_id).one(&self.connection).await;
+        let owner = owner.map_err(failed)?.ok_or_else(|| corrupt("a session without its user"))?;
         let session_id = SessionId::from_uuid(token.session_id);
-        let token = RefreshToken {
-            hash: hash.clone(),
-            session_id,
-            used_at: token.used_at,
-        };
+        let token = RefreshToken { hash: hash.clone(), session_id, used_at: token.used_at };
         Ok(Some((token, session(row), crate::user::user(owner)?)))
     }
 
@@ -117,16 +103,8 @@ impl Sessions for Handle {
     async fn end_session(&self, id: SessionId, at: Timestamp) -> Result<()> {
         let update = session::Entity::update_many()
             .col_expr(session::Column::EndedAt, Expr::value(at))
-            .filter(
-                session::Column::Id
-                    .eq(id.uuid())
-                    .and(session::Column::EndedAt.is_null()),
-            );
-        update
-            .exec(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+            .filter(session::Column::Id.eq(id.uuid()).and(session::Column::EndedAt.is_null()));
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn end_sessions(
@@ -142,11 +120,7 @@ impl Sessions for Handle {
         if let Some(except) = except {
             update = update.filter(session::Column::Id.ne(except.uuid()));
         }
-        update
-            .exec(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 }
 

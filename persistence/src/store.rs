@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::Error;
 use domain::store::{Reads, Store, Tx};
-use sea_orm::{DatabaseConnection, DbBackend, TransactionTrait};
+use sea_orm::{DatabaseConnection, TransactionTrait};
 
 use crate::connection::Connection;
 use crate::failure::{Result, failed};
@@ -24,19 +24,18 @@ pub struct Database {
 
 impl Database {
     pub(crate) fn new(readers: DatabaseConnection, writer: Option<Writer>) -> Self {
-        let reads = Handle {
-            connection: Connection::Pool(readers.clone()),
-        };
-        Self {
-            readers,
-            writer,
-            reads,
-        }
+        let reads = Handle { connection: Connection::Pool(readers.clone()) };
+        Self { readers, writer, reads }
     }
 
-    /// Which of the two it is.
-    pub fn backend(&self) -> DbBackend {
-        self.readers.get_database_backend()
+    /// Closes all connections; statements that run are finished first.
+    pub async fn close(&self) {
+        if let Err(error) = self.readers.close_by_ref().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
     }
 }
 
@@ -55,10 +54,7 @@ impl Tx for Handle {
 
 #[async_trait]
 impl Store for Database {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place where PostgreSQL's begin"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where PostgreSQL's begin")]
     async fn begin(&self) -> Result<Box<dyn Tx>> {
         let connection = match &self.writer {
             Some(writer) => Connection::Sqlite(writer.turn().await?),
@@ -72,8 +68,6 @@ impl Store for Database {
     }
 
     async fn ready(&self) -> Result<()> {
-        crate::schema::check(&self.readers)
-            .await
-            .map_err(|fault| Error::Unavailable(fault.into()))
+        crate::schema::check(&self.readers).await.map_err(|fault| Error::Unavailable(fault.into()))
     }
 }

@@ -39,10 +39,8 @@ fn token(row: Model) -> Result<ApiToken> {
 #[async_trait]
 impl ApiTokenQueries for Handle {
     async fn api_token_with_user(&self, hash: &TokenHash) -> Result<Option<(ApiToken, User)>> {
-        let on_user = Entity::belongs_to(user::Entity)
-            .from(Column::UserId)
-            .to(user::Column::Id)
-            .into();
+        let on_user =
+            Entity::belongs_to(user::Entity).from(Column::UserId).to(user::Column::Id).into();
         let find = Entity::find()
             .join(JoinType::InnerJoin, on_user)
             .select_also(user::Entity)
@@ -55,20 +53,12 @@ impl ApiTokenQueries for Handle {
 
     async fn api_token_of(&self, user_id: UserId, id: ApiTokenId) -> Result<Option<ApiToken>> {
         let find = Entity::find_by_id(id.uuid()).filter(Column::UserId.eq(user_id.uuid()));
-        find.one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(token)
-            .transpose()
+        find.one(&self.connection).await.map_err(failed)?.map(token).transpose()
     }
 
     async fn api_tokens_of(&self, user_id: UserId) -> Result<Vec<ApiToken>> {
         let find = Entity::find().filter(Column::UserId.eq(user_id.uuid()));
-        let rows = find
-            .order_by_desc(Column::Id)
-            .all(&self.connection)
-            .await
-            .map_err(failed)?;
+        let rows = find.order_by_desc(Column::Id).all(&self.connection).await.map_err(failed)?;
         rows.into_iter().map(token).collect()
     }
 }
@@ -90,11 +80,7 @@ impl ApiTokens for Handle {
     }
 
     async fn save_api_token(&self, token: &ApiToken) -> Result<()> {
-        changeable(token)?
-            .update(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        changeable(token)?.update(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn delete_api_token(&self, user_id: UserId, id: ApiTokenId) -> Result<bool> {
@@ -113,14 +99,8 @@ impl ApiTokens for Handle {
             ..Default::default()
         };
         // A token deleted meanwhile needs no last use.
-        let update = Entity::update_many()
-            .set(row)
-            .filter(Column::Id.eq(id.uuid()));
-        update
-            .exec(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        let update = Entity::update_many().set(row).filter(Column::Id.eq(id.uuid()));
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 }
 

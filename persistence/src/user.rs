@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::Error;
 use domain::error::Conflict;
 use domain::user::{
-    Alias, Email, PasswordHash, PublicUser, Role, User, UserId, UserQueries, Username, Users,
+    Alias, Email, PasswordHash, PublicUser, User, UserId, UserQueries, Username, Users,
 };
 use sea_orm::sea_query::LockType;
 use sea_orm::{
@@ -45,34 +45,21 @@ fn with_hash(row: Model) -> Result<(User, PasswordHash)> {
 #[async_trait]
 impl UserQueries for Handle {
     async fn user(&self, id: UserId) -> Result<Option<User>> {
-        let row = Entity::find_by_id(id.uuid())
-            .one(&self.connection)
-            .await
-            .map_err(failed)?;
+        let row = Entity::find_by_id(id.uuid()).one(&self.connection).await.map_err(failed)?;
         row.map(user).transpose()
     }
 
     async fn user_named(&self, username: &str) -> Result<Option<User>> {
         let found = Entity::find().filter(Column::UsernameKey.eq(username.to_lowercase()));
-        found
-            .one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(user)
-            .transpose()
+        found.one(&self.connection).await.map_err(failed)?.map(user).transpose()
     }
 
     async fn user_to_sign_in(&self, login: &str) -> Result<Option<(User, PasswordHash)>> {
         let key = login.to_lowercase();
         // A username has no @, so at most one of the two matches.
-        let either = Condition::any()
-            .add(Column::UsernameKey.eq(key.clone()))
-            .add(Column::EmailKey.eq(key));
-        let found = Entity::find()
-            .filter(either)
-            .one(&self.connection)
-            .await
-            .map_err(failed)?;
+        let either =
+            Condition::any().add(Column::UsernameKey.eq(key.clone())).add(Column::EmailKey.eq(key));
+        let found = Entity::find().filter(either).one(&self.connection).await.map_err(failed)?;
         found.map(with_hash).transpose()
     }
 
@@ -81,9 +68,7 @@ impl UserQueries for Handle {
     }
 
     async fn users_after(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>> {
-        let mut find = Entity::find()
-            .order_by_asc(Column::Id)
-            .limit(u64::from(limit));
+        let mut find = Entity::find().order_by_asc(Column::Id).limit(u64::from(limit));
         if let Some(after) = after {
             find = find.filter(Column::Id.gt(after.uuid()));
         }
@@ -107,9 +92,7 @@ impl Users for Handle {
             created_at: Set(user.created_at),
             updated_at: Set(user.updated_at),
         };
-        let inserted = Entity::insert(row)
-            .exec_without_returning(&self.connection)
-            .await;
+        let inserted = Entity::insert(row).exec_without_returning(&self.connection).await;
         match inserted {
             Ok(_) => Ok(()),
             Err(error) => Err(match violated_key(&error) {
@@ -122,11 +105,7 @@ impl Users for Handle {
 
     async fn user_for_update(&self, id: UserId) -> Result<Option<(User, PasswordHash)>> {
         let find = Entity::find_by_id(id.uuid()).lock(LockType::NoKeyUpdate);
-        find.one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(with_hash)
-            .transpose()
+        find.one(&self.connection).await.map_err(failed)?.map(with_hash).transpose()
     }
 
     async fn save_user(&self, user: &User, password: Option<&PasswordHash>) -> Result<()> {
@@ -139,10 +118,7 @@ impl Users for Handle {
         if let Some(password) = password {
             row.password_hash = Set(password.as_phc().to_owned());
         }
-        row.update(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        row.update(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn names_taken(&self, username: &Username, email: &Email) -> Result<(bool, bool)> {
@@ -150,27 +126,8 @@ impl Users for Handle {
         let either = Condition::any()
             .add(Column::UsernameKey.eq(username.clone()))
             .add(Column::EmailKey.eq(email.clone()));
-        let rows = Entity::find()
-            .filter(either)
-            .all(&self.connection)
-            .await
-            .map_err(failed)?;
+        let rows = Entity::find().filter(either).all(&self.connection).await.map_err(failed)?;
         let taken = |test: &dyn Fn(&Model) -> bool| rows.iter().any(test);
-        Ok((
-            taken(&|row| row.username_key == username),
-            taken(&|row| row.email_key == email),
-        ))
-    }
-
-    async fn set_role(&self, id: UserId, role: Role) -> Result<()> {
-        let row = ActiveModel {
-            id: Set(id.uuid()),
-            role: Set(word(role)?),
-            ..Default::default()
-        };
-        row.update(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        Ok((taken(&|row| row.username_key == username), taken(&|row| row.email_key == email)))
     }
 }

@@ -23,10 +23,7 @@ fn wallet(row: wallet::Model) -> Wallet {
     Wallet {
         user_id: UserId::from_uuid(row.user_id),
         balance: Money::from_e8(row.balance_e8),
-        head: ChainHead {
-            sequence: row.chain_sequence,
-            hash: row.chain_hash,
-        },
+        head: ChainHead { sequence: row.chain_sequence, hash: row.chain_hash },
     }
 }
 
@@ -50,20 +47,14 @@ fn posting(row: posting::Model) -> Result<Posting> {
 #[async_trait]
 impl WalletQueries for Handle {
     async fn wallet(&self, user_id: UserId) -> Result<Option<Wallet>> {
-        let row = wallet::Entity::find_by_id(user_id.uuid())
-            .one(&self.connection)
-            .await;
+        let row = wallet::Entity::find_by_id(user_id.uuid()).one(&self.connection).await;
         Ok(row.map_err(failed)?.map(wallet))
     }
 
     async fn posting_of(&self, user_id: UserId, id: PostingId) -> Result<Option<Posting>> {
         let find = posting::Entity::find_by_id(id.uuid())
             .filter(posting::Column::UserId.eq(user_id.uuid()));
-        find.one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(posting)
-            .transpose()
+        find.one(&self.connection).await.map_err(failed)?.map(posting).transpose()
     }
 
     async fn postings_of(
@@ -77,11 +68,7 @@ impl WalletQueries for Handle {
         let all = Condition::all()
             .add(posting::Column::UserId.eq(user_id.uuid()))
             .add_option(filter.from.map(|from| posting::Column::CreatedAt.gte(from)))
-            .add_option(
-                filter
-                    .until
-                    .map(|until| posting::Column::CreatedAt.lt(until)),
-            )
+            .add_option(filter.until.map(|until| posting::Column::CreatedAt.lt(until)))
             .add_option((!filter.kinds.is_empty()).then(|| posting::Column::Kind.is_in(kinds)));
         let find = posting::Entity::find().filter(all);
         let total = find.clone().count(&self.connection).await.map_err(failed)?;
@@ -107,20 +94,12 @@ impl WalletQueries for Handle {
 impl Wallets for Handle {
     async fn add_wallet(&self, wallet: &Wallet) -> Result<()> {
         let insert = wallet::Entity::insert(stored(wallet));
-        insert
-            .exec_without_returning(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn wallet_for_update(&self, user_id: UserId) -> Result<Option<Wallet>> {
         let find = wallet::Entity::find_by_id(user_id.uuid()).lock(LockType::NoKeyUpdate);
-        Ok(find
-            .one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(wallet))
+        Ok(find.one(&self.connection).await.map_err(failed)?.map(wallet))
     }
 
     async fn add_posting(
@@ -145,10 +124,7 @@ impl Wallets for Handle {
             hash: Set(posting.hash.clone()),
         };
         let insert = posting::Entity::insert(row);
-        insert
-            .exec_without_returning(&self.connection)
-            .await
-            .map_err(failed)?;
+        insert.exec_without_returning(&self.connection).await.map_err(failed)?;
         let rows = (1..).zip(entries).map(|(line, entry)| entry::ActiveModel {
             posting_id: Set(posting.id.uuid()),
             line: Set(line),
@@ -157,21 +133,11 @@ impl Wallets for Handle {
             amount_e8: Set(entry.amount.e8()),
         });
         let insert = entry::Entity::insert_many(rows);
-        insert
-            .exec_without_returning(&self.connection)
-            .await
-            .map_err(failed)?;
+        insert.exec_without_returning(&self.connection).await.map_err(failed)?;
         let update = wallet::Entity::update_many()
-            .set(wallet::ActiveModel {
-                user_id: sea_orm::NotSet,
-                ..stored(wallet)
-            })
+            .set(wallet::ActiveModel { user_id: sea_orm::NotSet, ..stored(wallet) })
             .filter(wallet::Column::UserId.eq(wallet.user_id.uuid()));
-        update
-            .exec(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 }
 

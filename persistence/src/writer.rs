@@ -40,11 +40,7 @@ pub(crate) struct Turn {
 impl Writer {
     /// A writer on a pool of exactly one connection.
     pub fn new(connection: DatabaseConnection) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            connection,
-            open: false,
-            finished: Vec::new(),
-        })))
+        Self(Arc::new(Mutex::new(State { connection, open: false, finished: Vec::new() })))
     }
 
     /// Waits for a turn.
@@ -53,11 +49,16 @@ impl Writer {
         let mut state = waiting.await.map_err(|_| Error::Busy)?;
         state.begin().await.map_err(failed)?;
         let connection = state.connection.clone();
-        Ok(Turn {
-            state: Some(state),
-            connection,
-            writer: self.clone(),
-        })
+        Ok(Turn { state: Some(state), connection, writer: self.clone() })
+    }
+
+    /// Closes the connection when those who wait have had their turn.
+    pub async fn close(&self) {
+        let mut state = self.0.clone().lock_owned().await;
+        state.commit().await;
+        if let Err(error) = state.connection.close_by_ref().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
     }
 
     /// Commits for everybody who has finished, if nobody did meanwhile.
@@ -80,9 +81,7 @@ impl State {
             Ok(()) => Ok(()),
             Err(error) => {
                 self.abandon(error).await;
-                Err(DbErr::Custom(
-                    "the writer's transaction was lost".to_owned(),
-                ))
+                Err(DbErr::Custom("the writer's transaction was lost".to_owned()))
             }
         }
     }

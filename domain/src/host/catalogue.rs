@@ -127,10 +127,7 @@ pub async fn browse(
     allowed(caller)?;
     let reads = store.reads();
     let fetch = Browse {
-        page: Page {
-            limit: request.page.fetch(),
-            after: request.page.after.clone(),
-        },
+        page: Page { limit: request.page.fetch(), after: request.page.after.clone() },
         ..request.clone()
     };
     let rows = reads.browse(&fetch).await?;
@@ -140,11 +137,7 @@ pub async fn browse(
     };
     let page = Paged::cut(rows, request.page.limit, total, |(_, key)| key.clone());
     let rows = page.rows.into_iter().map(|(host, _)| host).collect();
-    Ok(Paged {
-        rows,
-        next: page.next,
-        total: page.total,
-    })
+    Ok(Paged { rows, next: page.next, total: page.total })
 }
 
 /// What the offers that pass are like.
@@ -161,8 +154,7 @@ pub async fn facets(
 pub async fn offer(store: &dyn Store, caller: Option<&Caller>, id: HostId) -> Result<Host> {
     allowed(caller)?;
     let host = store.reads().host(id).await?;
-    host.filter(Host::is_available)
-        .ok_or(Error::NotFound(Thing::Server))
+    host.filter(Host::is_available).ok_or(Error::NotFound(Thing::Server))
 }
 
 fn allowed(caller: Option<&Caller>) -> Result<()> {

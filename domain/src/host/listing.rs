@@ -12,7 +12,7 @@ use crate::event::{Event, Subject};
 use crate::page::{Page, Paged};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
-use crate::user::{Caller, UserId};
+use crate::user::{Operator, UserId};
 
 /// A host as an operator describes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,16 +32,9 @@ impl HostDraft {
         let long = |id: &String| id.is_empty() || id.len() > 100 || id.contains(char::is_control);
         if self.external_id.as_ref().is_some_and(long) {
             let message = "must be 1 to 100 characters".to_owned();
-            violations.push(Violation {
-                path: "/external_id".to_owned(),
-                message,
-            });
+            violations.push(Violation { path: "/external_id".to_owned(), message });
         }
-        if violations.is_empty() {
-            Ok(self)
-        } else {
-            Err(Error::Invalid(violations))
-        }
+        if violations.is_empty() { Ok(self) } else { Err(Error::Invalid(violations)) }
     }
 
     fn into_host(self, now: Timestamp, random: &dyn Random) -> Host {
@@ -77,21 +70,15 @@ pub async fn enlist(
     store: &dyn Store,
     clock: &dyn Clock,
     random: &dyn Random,
-    caller: &Caller,
+    operator: &Operator,
     draft: HostDraft,
 ) -> Result<Host> {
-    caller.may_operate(Permission::AdminWrite)?;
+    let author = operator.may(Permission::AdminWrite)?;
     let now = clock.now();
     let host = draft.checked()?.into_host(now, random);
     atomically(store, async |tx: &dyn Tx| {
         tx.add_hosts(std::slice::from_ref(&host)).await?;
-        tx.record(vec![event(
-            "host.enlisted",
-            &host,
-            Some(caller.user_id),
-            now,
-        )])
-        .await
+        tx.record(vec![event("host.enlisted", &host, author, now)]).await
     })
     .await?;
     Ok(host)
@@ -102,24 +89,18 @@ pub async fn enlist(
 pub async fn edit(
     store: &dyn Store,
     clock: &dyn Clock,
-    caller: &Caller,
+    operator: &Operator,
     request: EditHost,
 ) -> Result<Host> {
-    caller.may_operate(Permission::AdminWrite)?;
-    if let Some(violations) = request
-        .specs
-        .as_ref()
-        .map(Specs::violations)
-        .filter(|v| !v.is_empty())
+    let author = operator.may(Permission::AdminWrite)?;
+    if let Some(violations) =
+        request.specs.as_ref().map(Specs::violations).filter(|v| !v.is_empty())
     {
         return Err(Error::Invalid(violations));
     }
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let host = tx
-            .host_for_update(request.id)
-            .await?
-            .ok_or(Error::NotFound(Thing::Server))?;
+        let host = tx.host_for_update(request.id).await?.ok_or(Error::NotFound(Thing::Server))?;
         let host = Host {
             specs: request.specs.clone().unwrap_or(host.specs),
             pricing: request.pricing.clone().unwrap_or(host.pricing),
@@ -128,8 +109,7 @@ pub async fn edit(
             ..host
         };
         tx.save_host(&host).await?;
-        tx.record(vec![event("host.edited", &host, Some(caller.user_id), now)])
-            .await?;
+        tx.record(vec![event("host.edited", &host, author, now)]).await?;
         Ok(host)
     })
     .await
@@ -139,57 +119,40 @@ pub async fn edit(
 pub async fn price(
     store: &dyn Store,
     clock: &dyn Clock,
-    caller: &Caller,
+    operator: &Operator,
     id: HostId,
     pricing: Pricing,
 ) -> Result<Host> {
-    let request = EditHost {
-        id,
-        specs: None,
-        pricing: Some(pricing),
-        is_listed: None,
-    };
-    edit(store, clock, caller, request).await
+    let request = EditHost { id, specs: None, pricing: Some(pricing), is_listed: None };
+    edit(store, clock, operator, request).await
 }
 
 /// Takes a host off the market. A rental that runs goes on to its end and cannot be extended.
 pub async fn retire(
     store: &dyn Store,
     clock: &dyn Clock,
-    caller: &Caller,
+    operator: &Operator,
     id: HostId,
 ) -> Result<Host> {
-    let request = EditHost {
-        id,
-        specs: None,
-        pricing: None,
-        is_listed: Some(false),
-    };
-    edit(store, clock, caller, request).await
+    let request = EditHost { id, specs: None, pricing: None, is_listed: Some(false) };
+    edit(store, clock, operator, request).await
 }
 
 /// A host, for operators.
-pub async fn show(store: &dyn Store, caller: &Caller, id: HostId) -> Result<Host> {
-    caller.may_operate(Permission::AdminRead)?;
-    store
-        .reads()
-        .host(id)
-        .await?
-        .ok_or(Error::NotFound(Thing::Server))
+pub async fn show(store: &dyn Store, operator: &Operator, id: HostId) -> Result<Host> {
+    operator.may(Permission::AdminRead)?;
+    store.reads().host(id).await?.ok_or(Error::NotFound(Thing::Server))
 }
 
 /// Every host, for operators.
 pub async fn all(
     store: &dyn Store,
-    caller: &Caller,
+    operator: &Operator,
     page: Page<HostId>,
 ) -> Result<Paged<Host, HostId>> {
-    caller.may_operate(Permission::AdminRead)?;
+    operator.may(Permission::AdminRead)?;
     let reads = store.reads();
-    let fetch = Page {
-        after: page.after,
-        limit: page.fetch(),
-    };
+    let fetch = Page { after: page.after, limit: page.fetch() };
     let rows = reads.hosts(&fetch).await?;
     let total = Some(reads.host_count().await?);
     Ok(Paged::cut(rows, page.limit, total, |host| host.id))
@@ -225,20 +188,13 @@ pub async fn import(
     dry_run: bool,
 ) -> Result<Imported> {
     let now = clock.now();
-    let drafts: Vec<HostDraft> = drafts
-        .into_iter()
-        .map(HostDraft::checked)
-        .collect::<Result<_>>()?;
-    let ids: Vec<String> = drafts
-        .iter()
-        .filter_map(|d| d.external_id.clone())
-        .collect();
+    let drafts: Vec<HostDraft> =
+        drafts.into_iter().map(HostDraft::checked).collect::<Result<_>>()?;
+    let ids: Vec<String> = drafts.iter().filter_map(|d| d.external_id.clone()).collect();
     atomically(store, async |tx: &dyn Tx| {
         let known = tx.hosts_by_external_id(&ids).await?;
-        let mut known: HashMap<_, _> = known
-            .into_iter()
-            .map(|h| (h.external_id.clone(), h))
-            .collect();
+        let mut known: HashMap<_, _> =
+            known.into_iter().map(|h| (h.external_id.clone(), h)).collect();
         let (mut changes, mut added, mut events) = (Vec::new(), Vec::new(), Vec::new());
         for draft in drafts.clone() {
             let id = draft.external_id.clone().unwrap_or_default();
@@ -273,16 +229,8 @@ pub async fn import(
 }
 
 async fn update(tx: &dyn Tx, id: HostId, draft: HostDraft, now: Timestamp) -> Result<Event> {
-    let host = tx
-        .host_for_update(id)
-        .await?
-        .ok_or(Error::NotFound(Thing::Server))?;
-    let host = Host {
-        specs: draft.specs,
-        pricing: draft.pricing,
-        updated_at: now,
-        ..host
-    };
+    let host = tx.host_for_update(id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let host = Host { specs: draft.specs, pricing: draft.pricing, updated_at: now, ..host };
     tx.save_host(&host).await?;
     Ok(event("host.edited", &host, None, now))
 }

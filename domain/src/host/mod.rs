@@ -71,10 +71,7 @@ impl Host {
     /// Gives the host to a rental.
     pub fn rent_to(self, rental_id: RentalId) -> Result<Self> {
         if self.is_available() {
-            Ok(Self {
-                occupancy: Occupancy::Rented(rental_id),
-                ..self
-            })
+            Ok(Self { occupancy: Occupancy::Rented(rental_id), ..self })
         } else {
             Err(Error::Conflict(Conflict::ServerUnavailable))
         }
@@ -84,10 +81,9 @@ impl Host {
     #[must_use]
     pub fn release_from(self, rental_id: RentalId) -> Self {
         match self.occupancy {
-            Occupancy::Rented(by) if by == rental_id => Self {
-                occupancy: Occupancy::Cleaning(rental_id),
-                ..self
-            },
+            Occupancy::Rented(by) if by == rental_id => {
+                Self { occupancy: Occupancy::Cleaning(rental_id), ..self }
+            }
             Occupancy::Rented(_) | Occupancy::Cleaning(_) | Occupancy::Free => self,
         }
     }
@@ -96,10 +92,9 @@ impl Host {
     #[must_use]
     pub fn cleaned_after(self, rental_id: RentalId) -> Self {
         match self.occupancy {
-            Occupancy::Cleaning(by) if by == rental_id => Self {
-                occupancy: Occupancy::Free,
-                ..self
-            },
+            Occupancy::Cleaning(by) if by == rental_id => {
+                Self { occupancy: Occupancy::Free, ..self }
+            }
             Occupancy::Rented(_) | Occupancy::Cleaning(_) | Occupancy::Free => self,
         }
     }
@@ -117,22 +112,13 @@ mod tests {
         assert!(rented.clone().rent_to(second).is_err());
         let cleaning = rented.release_from(first);
         assert!(cleaning.clone().rent_to(second).is_err());
-        assert!(
-            cleaning
-                .clone()
-                .cleaned_after(second)
-                .rent_to(second)
-                .is_err()
-        );
+        assert!(cleaning.clone().cleaned_after(second).rent_to(second).is_err());
         assert!(cleaning.cleaned_after(first).rent_to(second).is_ok());
     }
 
     #[test]
     fn a_retired_host_is_not_rented() {
-        let retired = Host {
-            is_listed: false,
-            ..host()
-        };
+        let retired = Host { is_listed: false, ..host() };
         assert!(retired.rent_to(rental_id(1)).is_err());
     }
 }

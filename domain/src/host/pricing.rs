@@ -36,9 +36,7 @@ impl Pricing {
         }
         for (days, tier) in &tiers {
             if !(1..=MAX_DAYS).contains(days) {
-                return Err(format!(
-                    "a tier of {days} days: it must be 1 to {MAX_DAYS} days"
-                ));
+                return Err(format!("a tier of {days} days: it must be 1 to {MAX_DAYS} days"));
             }
             let range = Money::ZERO < tier.price && tier.price <= MAX_PRICE;
             if !range || !tier.price.is_whole_cents() {
@@ -47,9 +45,7 @@ impl Pricing {
                 ));
             }
             if tier.hold_days > MAX_HOLD_DAYS {
-                return Err(format!(
-                    "the hold of {days} days is at most {MAX_HOLD_DAYS} days"
-                ));
+                return Err(format!("the hold of {days} days is at most {MAX_HOLD_DAYS} days"));
             }
         }
         Ok(Self(tiers))
@@ -60,20 +56,12 @@ impl Pricing {
         if self.0.is_empty() {
             return Err(Error::Unpayable(Unpayable::NoPricing));
         }
-        self.0
-            .get(&days)
-            .copied()
-            .ok_or_else(|| self.invalid_duration(0))
+        self.0.get(&days).copied().ok_or_else(|| self.invalid_duration(0))
     }
 
     /// The refusal of a duration, naming those of more than `above` days.
     pub fn invalid_duration(&self, above: u32) -> Error {
-        let available = self
-            .0
-            .keys()
-            .copied()
-            .filter(|days| *days > above)
-            .collect();
+        let available = self.0.keys().copied().filter(|days| *days > above).collect();
         Error::Unpayable(Unpayable::InvalidDuration { available })
     }
 
@@ -84,9 +72,6 @@ impl Pricing {
 
     /// The lowest price of a day over all tiers, rounded down to 10⁻⁸.
     pub fn cheapest_per_day(&self) -> Option<Money> {
-        self.0
-            .iter()
-            .map(|(days, tier)| tier.price.per(*days))
-            .min()
+        self.0.iter().map(|(days, tier)| tier.price.per(*days)).min()
     }
 }

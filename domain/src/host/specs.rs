@@ -190,9 +190,9 @@ pub struct Specs {
 impl Specs {
     /// All disks together, in GB.
     pub fn total_storage_gb(&self) -> u32 {
-        self.disks.iter().fold(0, |sum, disk| {
-            sum.saturating_add(disk.count.saturating_mul(disk.capacity_gb))
-        })
+        self.disks
+            .iter()
+            .fold(0, |sum, disk| sum.saturating_add(disk.count.saturating_mul(disk.capacity_gb)))
     }
 
     /// Every fault of a host that an operator describes: text lengths, counts and sizes.
@@ -214,60 +214,28 @@ impl Specs {
         let numbers = [
             ("/cpu/cores", self.cpu.cores, 1, 4_096),
             ("/cpu/threads", self.cpu.threads, 1, 8_192),
-            (
-                "/cpu/score/value",
-                self.cpu.score.map_or(1, |s| s.value),
-                1,
-                10_000_000,
-            ),
+            ("/cpu/score/value", self.cpu.score.map_or(1, |s| s.value), 1, 10_000_000),
             ("/ram_gb", self.ram_gb, 1, 1_048_576),
-            (
-                "/network/bandwidth_mbps",
-                self.network.bandwidth_mbps,
-                1,
-                10_000_000,
-            ),
-            (
-                "/network/traffic_tb",
-                self.network.traffic_tb.unwrap_or(1),
-                1,
-                1_000_000,
-            ),
+            ("/network/bandwidth_mbps", self.network.bandwidth_mbps, 1, 10_000_000),
+            ("/network/traffic_tb", self.network.traffic_tb.unwrap_or(1), 1, 1_000_000),
             ("/setup_time_minutes", self.setup_time_minutes, 0, 100_000),
-            (
-                "/popularity_rank",
-                self.popularity_rank.unwrap_or(1),
-                1,
-                1_000_000_000,
-            ),
+            ("/popularity_rank", self.popularity_rank.unwrap_or(1), 1, 1_000_000_000),
         ];
-        let numbers = numbers
-            .into_iter()
-            .filter_map(|(path, value, least, most)| {
-                let bad = !(least..=most).contains(&value);
-                bad.then(|| (path, format!("must be {least} to {most}")))
-            });
+        let numbers = numbers.into_iter().filter_map(|(path, value, least, most)| {
+            let bad = !(least..=most).contains(&value);
+            bad.then(|| (path, format!("must be {least} to {most}")))
+        });
         let country = &self.location.country;
         let country_bad = country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase());
         let country = country_bad.then(|| {
-            (
-                "/location/country",
-                "must be two upper-case letters (ISO 3166-1)".to_owned(),
-            )
+            ("/location/country", "must be two upper-case letters (ISO 3166-1)".to_owned())
         });
         let disk_bad =
             |d: &Disk| !(1..=1_000).contains(&d.count) || !(1..=1_000_000).contains(&d.capacity_gb);
         let disks = (self.disks.len() > 32 || self.disks.iter().any(disk_bad)).then(|| {
-            (
-                "/disks",
-                "at most 32 kinds of 1 to 1000 disks of 1 to 1000000 GB".to_owned(),
-            )
+            ("/disks", "at most 32 kinds of 1 to 1000 disks of 1 to 1000000 GB".to_owned())
         });
         let all = texts.chain(numbers).chain(country).chain(disks);
-        all.map(|(path, message)| Violation {
-            path: path.to_owned(),
-            message,
-        })
-        .collect()
+        all.map(|(path, message)| Violation { path: path.to_owned(), message }).collect()
     }
 }

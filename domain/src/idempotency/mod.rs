@@ -61,20 +61,16 @@ pub async fn once<Request: Serialize, Outcome: Serialize + DeserializeOwned>(
         return effect().await;
     };
     let fingerprint = fingerprint(attempt.operation, request)?;
-    match tx
-        .claim(attempt.user_id, key, &fingerprint, attempt.at)
-        .await?
-    {
+    match tx.claim(attempt.user_id, key, &fingerprint, attempt.at).await? {
         Claim::Mine => {
             let outcome = effect().await?;
             let stored = serde_json::to_value(&outcome).map_err(Error::internal)?;
             tx.keep_outcome(attempt.user_id, key, stored).await?;
             Ok(outcome)
         }
-        Claim::Done {
-            fingerprint: first,
-            outcome,
-        } if first == fingerprint => serde_json::from_value(outcome).map_err(Error::internal),
+        Claim::Done { fingerprint: first, outcome } if first == fingerprint => {
+            serde_json::from_value(outcome).map_err(Error::internal)
+        }
         Claim::Done { .. } => Err(Error::Conflict(Conflict::IdempotencyKeyReused)),
         Claim::Running => Err(Error::Conflict(Conflict::IdempotencyInProgress)),
     }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result, Thing};
 use crate::rental::{self, Driver};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
-use crate::user::Caller;
+use crate::user::Operator;
 
 /// How long a worker may hold a job; a driver's call is bounded well below it.
 const LEASE: Duration = Duration::minutes(10);
@@ -45,12 +45,7 @@ pub async fn run_due(workshop: Workshop<'_>) -> Result<usize> {
 }
 
 async fn perform(workshop: Workshop<'_>, job: &Job) -> Result<()> {
-    let Workshop {
-        store,
-        clock,
-        random,
-        driver,
-    } = workshop;
+    let Workshop { store, clock, random, driver } = workshop;
     match job.kind {
         JobKind::AlignAccess { rental_id } => {
             rental::align(store, clock, random, driver, rental_id).await
@@ -76,27 +71,25 @@ async fn record(workshop: Workshop<'_>, job: &Job, outcome: Result<()>) -> Resul
         }
     }
     let cause: String = cause.chars().take(500).collect();
-    atomically(workshop.store, async |tx: &dyn Tx| {
-        tx.fail_job(job, &cause, then).await
-    })
-    .await
+    atomically(workshop.store, async |tx: &dyn Tx| tx.fail_job(job, &cause, then).await).await
 }
 
 /// Jobs that failed too often, for operators.
-pub async fn dead(store: &dyn Store, caller: &Caller) -> Result<Vec<Job>> {
-    caller.may_operate(Permission::AdminRead)?;
+pub async fn dead(store: &dyn Store, operator: &Operator) -> Result<Vec<Job>> {
+    operator.may(Permission::AdminRead)?;
     store.reads().dead_jobs(500).await
 }
 
 /// Queues a dead job again.
 #[instrument(name = "job.retry", skip_all, fields(%id))]
-pub async fn retry(store: &dyn Store, clock: &dyn Clock, caller: &Caller, id: JobId) -> Result<()> {
-    caller.may_operate(Permission::AdminWrite)?;
+pub async fn retry(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    operator: &Operator,
+    id: JobId,
+) -> Result<()> {
+    operator.may(Permission::AdminWrite)?;
     let now = clock.now();
     let revived = atomically(store, async |tx: &dyn Tx| tx.revive_job(id, now).await).await?;
-    if revived {
-        Ok(())
-    } else {
-        Err(Error::NotFound(Thing::Job))
-    }
+    if revived { Ok(()) } else { Err(Error::NotFound(Thing::Job)) }
 }

@@ -49,9 +49,7 @@ pub async fn create(
         updated_at: now,
     };
     atomically(store, async |tx: &dyn Tx| {
-        tx.user_for_update(owner_id)
-            .await?
-            .ok_or(Error::NotFound(Thing::User))?;
+        tx.user_for_update(owner_id).await?.ok_or(Error::NotFound(Thing::User))?;
         if tx.pool_count(owner_id).await? >= MAX_POOLS {
             let message =
                 format!("you are in {MAX_POOLS} pools already; delete or leave one first");

@@ -23,10 +23,7 @@ pub async fn delete(
     caller.may(Permission::PoolsWrite)?;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let pool = tx
-            .pool_for_update(pool_id)
-            .await?
-            .ok_or(Error::NotFound(Thing::Pool))?;
+        let pool = tx.pool_for_update(pool_id).await?.ok_or(Error::NotFound(Thing::Pool))?;
         let membership = tx.membership_of(pool_id, caller.user_id).await?;
         require(role_in(membership.as_ref())?, PoolRole::Owner)?;
         if pool.is_default {

@@ -27,10 +27,7 @@ pub async fn pending(
     caller: &Caller,
 ) -> Result<Vec<Invitation>> {
     caller.may(Permission::PoolsRead)?;
-    store
-        .reads()
-        .pending_invitations(caller.user_id, clock.now())
-        .await
+    store.reads().pending_invitations(caller.user_id, clock.now()).await
 }
 
 /// Answers an invitation; only the invited user can, and only once.
@@ -46,19 +43,11 @@ pub async fn answer(
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
         let missing = Error::NotFound(Thing::Invitation);
-        let seen = tx
-            .membership(id)
-            .await?
-            .filter(|m| m.user_id == caller.user_id);
+        let seen = tx.membership(id).await?.filter(|m| m.user_id == caller.user_id);
         let seen = seen.ok_or(missing)?;
-        tx.pool_for_update(seen.pool_id)
-            .await?
-            .ok_or(Error::NotFound(Thing::Invitation))?;
+        tx.pool_for_update(seen.pool_id).await?.ok_or(Error::NotFound(Thing::Invitation))?;
         // Read again: an answer or a withdrawal may have come before the lock.
-        let current = tx
-            .membership(id)
-            .await?
-            .ok_or(Error::NotFound(Thing::Invitation))?;
+        let current = tx.membership(id).await?.ok_or(Error::NotFound(Thing::Invitation))?;
         let answered = answered(&current, answer, now)?;
         tx.save_membership(&answered).await?;
         tx.record(vec![Event {
@@ -89,10 +78,7 @@ fn answered(
                 joined_at: Some(now),
                 ..membership.clone()
             },
-            Answer::Reject => Membership {
-                state: MembershipState::Rejected,
-                ..membership.clone()
-            },
+            Answer::Reject => Membership { state: MembershipState::Rejected, ..membership.clone() },
         }),
         MembershipState::Withdrawn => Err(Error::NotFound(Thing::Invitation)),
         MembershipState::Accepted | MembershipState::Rejected | MembershipState::Left => {

@@ -42,9 +42,7 @@ pub async fn invite(
     let actor = request.caller.user_id;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        tx.pool_for_update(request.pool_id)
-            .await?
-            .ok_or(Error::NotFound(Thing::Pool))?;
+        tx.pool_for_update(request.pool_id).await?.ok_or(Error::NotFound(Thing::Pool))?;
         let members = tx.members(request.pool_id).await?;
         let own = members.iter().map(|(m, _)| m).find(|m| m.user_id == actor);
         let role = role_in(own)?;
@@ -56,26 +54,16 @@ pub async fn invite(
             let message = format!("the pool has {MAX_MEMBERS} members and invitations already");
             return Err(Error::invalid("/username", message));
         }
-        let invitee = tx
-            .user_named(&request.username)
-            .await?
-            .ok_or(Error::NotFound(Thing::User))?;
-        match members
-            .iter()
-            .map(|(m, _)| m)
-            .find(|m| m.user_id == invitee.id)
-        {
+        let invitee =
+            tx.user_named(&request.username).await?.ok_or(Error::NotFound(Thing::User))?;
+        match members.iter().map(|(m, _)| m).find(|m| m.user_id == invitee.id) {
             Some(m) if m.state == MembershipState::Accepted => {
                 return Err(Error::Conflict(Conflict::AlreadyMember));
             }
             Some(m) if m.is_open(now) => return Err(Error::Conflict(Conflict::AlreadyInvited)),
             Some(expired) => {
                 let withdrawn = MembershipState::Withdrawn;
-                tx.save_membership(&Membership {
-                    state: withdrawn,
-                    ..expired.clone()
-                })
-                .await?;
+                tx.save_membership(&Membership { state: withdrawn, ..expired.clone() }).await?;
             }
             None => {}
         }

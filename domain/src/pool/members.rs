@@ -96,14 +96,9 @@ async fn locked(
     pool_id: PoolId,
     member: Uuid,
 ) -> Result<(PoolRole, Option<Membership>)> {
-    tx.pool_for_update(pool_id)
-        .await?
-        .ok_or(Error::NotFound(Thing::Pool))?;
+    tx.pool_for_update(pool_id).await?.ok_or(Error::NotFound(Thing::Pool))?;
     let members = tx.members(pool_id).await?;
-    let own = members
-        .iter()
-        .map(|(m, _)| m)
-        .find(|m| m.user_id == caller.user_id);
+    let own = members.iter().map(|(m, _)| m).find(|m| m.user_id == caller.user_id);
     let role = role_in(own)?;
     let named = |m: &&Membership| m.user_id.uuid() == member || m.id.uuid() == member;
     Ok((role, members.iter().map(|(m, _)| m).find(named).cloned()))

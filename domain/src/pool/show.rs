@@ -16,9 +16,7 @@ pub async fn list(
 ) -> Result<Paged<PoolSummary, PoolId>> {
     caller.may(Permission::PoolsRead)?;
     let reads = store.reads();
-    let rows = reads
-        .pools_of(caller.user_id, page.after, page.fetch())
-        .await?;
+    let rows = reads.pools_of(caller.user_id, page.after, page.fetch()).await?;
     let total = match page.limit {
         Some(_) => Some(reads.pool_count(caller.user_id).await?),
         None => None,
@@ -37,15 +35,9 @@ pub async fn show(
     let reads = store.reads();
     let now = clock.now();
     let members = reads.members(pool_id).await?;
-    let own = members
-        .iter()
-        .map(|(member, _)| member)
-        .find(|m| m.user_id == caller.user_id);
+    let own = members.iter().map(|(member, _)| member).find(|m| m.user_id == caller.user_id);
     let role = role_in(own)?;
-    let pool = reads
-        .pool(pool_id)
-        .await?
-        .ok_or(Error::NotFound(Thing::Pool))?;
+    let pool = reads.pool(pool_id).await?.ok_or(Error::NotFound(Thing::Pool))?;
     let servers = reads.pool_servers(pool_id, now).await?;
     let sees_invitations = role >= PoolRole::Admin;
     let members = members
@@ -54,9 +46,5 @@ pub async fn show(
             m.state == MembershipState::Accepted || (sees_invitations && m.is_open(now))
         })
         .collect();
-    Ok(PoolDetail {
-        pool,
-        members,
-        servers,
-    })
+    Ok(PoolDetail { pool, members, servers })
 }

@@ -83,10 +83,8 @@ pub async fn align(
     };
     done.map_err(Error::internal)?;
     let now = clock.now();
-    atomically(store, async |tx: &dyn Tx| {
-        settle(tx, random, &seen.host, id, (wanted, now)).await
-    })
-    .await
+    atomically(store, async |tx: &dyn Tx| settle(tx, random, &seen.host, id, (wanted, now)).await)
+        .await
 }
 
 async fn settle(
@@ -96,30 +94,16 @@ async fn settle(
     id: RentalId,
     (reached, now): (Access, Timestamp),
 ) -> Result<()> {
-    let host = tx
-        .host_for_update(host.id)
-        .await?
-        .ok_or(Error::NotFound(Thing::Server))?;
-    let rental = tx
-        .rental_for_update(id)
-        .await?
-        .ok_or(Error::NotFound(Thing::Rental))?;
-    let rental = Rental {
-        access: reached,
-        ..rental
-    };
+    let host = tx.host_for_update(host.id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let rental = tx.rental_for_update(id).await?.ok_or(Error::NotFound(Thing::Rental))?;
+    let rental = Rental { access: reached, ..rental };
     tx.save_rental(&rental).await?;
     if reached == Access::Wiped {
         tx.save_occupancy(&host.cleaned_after(id)).await?;
     }
     if rental.wanted_access() != reached {
         // The phase changed while the driver worked; the same job runs again.
-        tx.schedule(&Job::new(
-            JobKind::AlignAccess { rental_id: id },
-            now,
-            random,
-        ))
-        .await?;
+        tx.schedule(&Job::new(JobKind::AlignAccess { rental_id: id }, now, random)).await?;
     }
     tx.record(vec![Event {
         kind: match reached {
@@ -146,9 +130,7 @@ pub async fn realign(store: &dyn Store, clock: &dyn Clock, random: &dyn Random) 
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
         for rental_id in &lost {
-            let kind = JobKind::AlignAccess {
-                rental_id: *rental_id,
-            };
+            let kind = JobKind::AlignAccess { rental_id: *rental_id };
             tx.schedule(&Job::new(kind, now, random)).await?;
         }
         Ok(lost.len())

@@ -56,12 +56,7 @@ async fn move_on(
         if !rental.is_live() {
             tx.save_occupancy(&host.release_from(id)).await?;
         }
-        tx.schedule(&Job::new(
-            JobKind::AlignAccess { rental_id: id },
-            now,
-            random,
-        ))
-        .await?;
+        tx.schedule(&Job::new(JobKind::AlignAccess { rental_id: id }, now, random)).await?;
         tx.record(events(&stored, &rental)).await?;
         Ok(true)
     })

@@ -61,17 +61,9 @@ pub async fn extend(
         operation: "rental.extend",
         at: now,
     };
-    let asked = (
-        request.rental_id,
-        request.days,
-        request.max_charge,
-        request.expected_end,
-    );
+    let asked = (request.rental_id, request.days, request.max_charge, request.expected_end);
     atomically(store, async |tx: &dyn Tx| {
-        once(tx, attempt(), &asked, async || {
-            prolong(tx, random, &request, now).await
-        })
-        .await
+        once(tx, attempt(), &asked, async || prolong(tx, random, &request, now).await).await
     })
     .await
 }
@@ -83,10 +75,7 @@ async fn prolong(
     now: Timestamp,
 ) -> Result<Extended> {
     let payer_id = request.caller.user_id;
-    let wallet = tx
-        .wallet_for_update(payer_id)
-        .await?
-        .ok_or(Error::NotFound(Thing::User))?;
+    let wallet = tx.wallet_for_update(payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
     let (host, rental) = locked(tx, request).await?;
     if let Some(expected) = request.expected_end
         && expected.timestamp_millis() != rental.ends_at.timestamp_millis()
@@ -100,33 +89,18 @@ async fn prolong(
         return Err(Error::Conflict(Conflict::ServerUnavailable));
     }
     let tier = host.pricing.tier(request.days)?;
-    let terms = Terms {
-        days: request.days,
-        price: tier.price,
-        hold_days: tier.hold_days,
-    };
+    let terms = Terms { days: request.days, price: tier.price, hold_days: tier.hold_days };
     let period_start = rental.ends_at;
     let overdue = clock::whole_days(period_start, now);
-    let rental = rental
-        .extended(terms, now)?
-        .ok_or_else(|| host.pricing.invalid_duration(overdue))?;
+    let rental =
+        rental.extended(terms, now)?.ok_or_else(|| host.pricing.invalid_duration(overdue))?;
     if let Some(max) = request.max_charge.filter(|max| tier.price > *max) {
-        return Err(Error::Conflict(Conflict::ChargeExceedsMax {
-            charge: tier.price,
-            max,
-        }));
+        return Err(Error::Conflict(Conflict::ChargeExceedsMax { charge: tier.price, max }));
     }
     let draft = charge(&host, rental.id, period_start, terms);
     let (_, posting) = post(tx, random, wallet, now, draft).await?;
     tx.save_rental(&rental).await?;
-    tx.schedule(&Job::new(
-        JobKind::AlignAccess {
-            rental_id: rental.id,
-        },
-        now,
-        random,
-    ))
-    .await?;
+    tx.schedule(&Job::new(JobKind::AlignAccess { rental_id: rental.id }, now, random)).await?;
     let extended = Event {
         kind: "rental.extended",
         subject: Subject::Rental(rental.id),
@@ -135,24 +109,14 @@ async fn prolong(
         at: now,
     };
     tx.record(vec![extended, charged(&posting)]).await?;
-    Ok(Extended {
-        rental,
-        charge: Charge {
-            id: posting.id,
-            amount: tier.price,
-            at: now,
-        },
-    })
+    Ok(Extended { rental, charge: Charge { id: posting.id, amount: tier.price, at: now } })
 }
 
 /// Locks the rental's pool, host and the rental itself, and checks that the caller may extend it.
 async fn locked(tx: &dyn Tx, request: &ExtendRental) -> Result<(Host, Rental)> {
     let user_id = request.caller.user_id;
     let missing = || Error::NotFound(Thing::Rental);
-    let seen = tx
-        .rental_visible_to(user_id, request.rental_id)
-        .await?
-        .ok_or_else(missing)?;
+    let seen = tx.rental_visible_to(user_id, request.rental_id).await?.ok_or_else(missing)?;
     if seen.rental.renter_id != user_id
         && let Some(pool_id) = seen.rental.pool_id
     {
@@ -161,14 +125,8 @@ async fn locked(tx: &dyn Tx, request: &ExtendRental) -> Result<(Host, Rental)> {
         let role = role_in(membership.as_ref()).map_err(|_| missing())?;
         require(role, PoolRole::Admin)?;
     }
-    let host = tx
-        .host_for_update(seen.rental.host_id)
-        .await?
-        .ok_or_else(missing)?;
-    let rental = tx
-        .rental_for_update(request.rental_id)
-        .await?
-        .ok_or_else(missing)?;
+    let host = tx.host_for_update(seen.rental.host_id).await?.ok_or_else(missing)?;
+    let rental = tx.rental_for_update(request.rental_id).await?.ok_or_else(missing)?;
     // The rental may have left the pool before the locks were taken.
     if rental.renter_id != user_id && rental.pool_id != seen.rental.pool_id {
         return Err(missing());

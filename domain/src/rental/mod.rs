@@ -126,10 +126,9 @@ impl Rental {
         let phase = match self.phase {
             Phase::Active | Phase::Hold if now < self.ends_at => Phase::Active,
             Phase::Active | Phase::Hold if now < self.held_until() => Phase::Hold,
-            Phase::Active | Phase::Hold => Phase::Ended {
-                at: self.held_until(),
-                reason: EndReason::Expired,
-            },
+            Phase::Active | Phase::Hold => {
+                Phase::Ended { at: self.held_until(), reason: EndReason::Expired }
+            }
             ended @ Phase::Ended { .. } => ended,
         };
         Self { phase, ..self }
@@ -160,10 +159,7 @@ impl Rental {
             phase: Phase::Active,
             ends_at,
             hold_days: rental.hold_days.max(terms.hold_days),
-            amount: rental
-                .amount
-                .checked_add(terms.price)
-                .ok_or_else(overflow)?,
+            amount: rental.amount.checked_add(terms.price).ok_or_else(overflow)?,
             ..rental
         }))
     }
@@ -173,14 +169,8 @@ impl Rental {
         match self.phase {
             Phase::Active => RentalStatus::Active,
             Phase::Hold => RentalStatus::Hold,
-            Phase::Ended {
-                reason: EndReason::Expired,
-                ..
-            } => RentalStatus::Expired,
-            Phase::Ended {
-                reason: EndReason::Terminated,
-                ..
-            } => RentalStatus::Terminated,
+            Phase::Ended { reason: EndReason::Expired, .. } => RentalStatus::Expired,
+            Phase::Ended { reason: EndReason::Terminated, .. } => RentalStatus::Terminated,
         }
     }
 
@@ -203,19 +193,12 @@ impl Rental {
             Phase::Active | Phase::Hold => now,
             Phase::Ended { at, .. } => at.min(now),
         };
-        clock::whole_days(
-            self.started_at,
-            until.min(self.ends_at.max(self.started_at)),
-        )
+        clock::whole_days(self.started_at, until.min(self.ends_at.max(self.started_at)))
     }
 
     /// The charge of its first period.
     pub const fn first_charge(&self) -> Charge {
-        Charge {
-            id: self.charge_id,
-            amount: self.terms.price,
-            at: self.started_at,
-        }
+        Charge { id: self.charge_id, amount: self.terms.price, at: self.started_at }
     }
 }
 
@@ -229,11 +212,7 @@ mod tests {
     use crate::testing::{instant, rental};
 
     fn terms(days: u32) -> Terms {
-        Terms {
-            days,
-            price: Money::from_cents(7_000).unwrap(),
-            hold_days: 2,
-        }
+        Terms { days, price: Money::from_cents(7_000).unwrap(), hold_days: 2 }
     }
 
     #[test]
@@ -241,10 +220,7 @@ mod tests {
         let rental = rental();
         let one_day_in = instant() + days(1);
         let seen = rental.clone().at(one_day_in);
-        assert_eq!(
-            (seen.usage_days(one_day_in), seen.remaining_days(one_day_in)),
-            (1, 6)
-        );
+        assert_eq!((seen.usage_days(one_day_in), seen.remaining_days(one_day_in)), (1, 6));
         let extended = rental.extended(terms(7), one_day_in).unwrap().unwrap();
         assert_eq!(extended.remaining_days(one_day_in), 13);
         assert_eq!(extended.amount.to_string(), "140.00");

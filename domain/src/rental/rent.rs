@@ -61,17 +61,9 @@ pub async fn rent(
         operation: "rental.rent",
         at: now,
     };
-    let asked = (
-        request.host_id,
-        request.days,
-        request.pool_id,
-        request.max_charge,
-    );
+    let asked = (request.host_id, request.days, request.pool_id, request.max_charge);
     atomically(store, async |tx: &dyn Tx| {
-        once(tx, attempt(), &asked, async || {
-            allocate(tx, random, &request, now).await
-        })
-        .await
+        once(tx, attempt(), &asked, async || allocate(tx, random, &request, now).await).await
     })
     .await
 }
@@ -83,35 +75,20 @@ async fn allocate(
     now: Timestamp,
 ) -> Result<Rented> {
     let renter_id = request.caller.user_id;
-    let wallet = tx
-        .wallet_for_update(renter_id)
-        .await?
-        .ok_or(Error::NotFound(Thing::User))?;
+    let wallet = tx.wallet_for_update(renter_id).await?.ok_or(Error::NotFound(Thing::User))?;
     if let Some(pool_id) = request.pool_id {
-        tx.pool_for_update(pool_id)
-            .await?
-            .ok_or(Error::NotFound(Thing::Pool))?;
+        tx.pool_for_update(pool_id).await?.ok_or(Error::NotFound(Thing::Pool))?;
         let membership = tx.membership_of(pool_id, renter_id).await?;
         require(role_in(membership.as_ref())?, PoolRole::Admin)?;
     }
-    let host = tx
-        .host_for_update(request.host_id)
-        .await?
-        .ok_or(Error::NotFound(Thing::Server))?;
+    let host = tx.host_for_update(request.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
     let id = RentalId::generate(now, random);
     let host = host.rent_to(id)?;
     let tier = host.pricing.tier(request.days)?;
     if let Some(max) = request.max_charge.filter(|max| tier.price > *max) {
-        return Err(Error::Conflict(Conflict::ChargeExceedsMax {
-            charge: tier.price,
-            max,
-        }));
+        return Err(Error::Conflict(Conflict::ChargeExceedsMax { charge: tier.price, max }));
     }
-    let terms = Terms {
-        days: request.days,
-        price: tier.price,
-        hold_days: tier.hold_days,
-    };
+    let terms = Terms { days: request.days, price: tier.price, hold_days: tier.hold_days };
     let draft = charge(&host, id, now, terms);
     let (_, posting) = post(tx, random, wallet, now, draft).await?;
     let rental = Rental {
@@ -130,17 +107,9 @@ async fn allocate(
     };
     tx.add_rental(&rental).await?;
     tx.save_occupancy(&host).await?;
-    tx.schedule(&Job::new(
-        JobKind::AlignAccess { rental_id: id },
-        now,
-        random,
-    ))
-    .await?;
+    tx.schedule(&Job::new(JobKind::AlignAccess { rental_id: id }, now, random)).await?;
     tx.record(vec![rented(&rental), charged(&posting)]).await?;
-    Ok(Rented {
-        charge: rental.first_charge(),
-        rental,
-    })
+    Ok(Rented { charge: rental.first_charge(), rental })
 }
 
 /// The posting's draft for one paid period.

@@ -36,10 +36,7 @@ pub async fn list(
 ) -> Result<Paged<RentalWithHost, RentalId>> {
     caller.may(Permission::RentalsRead)?;
     let reads = store.reads();
-    let fetch = Page {
-        after: page.after,
-        limit: page.fetch(),
-    };
+    let fetch = Page { after: page.after, limit: page.fetch() };
     let rows = reads.rentals_visible_to(caller.user_id, &fetch).await?;
     let total = match page.limit {
         Some(_) => Some(reads.rental_count(caller.user_id).await?),
@@ -48,10 +45,7 @@ pub async fn list(
     let now = clock.now();
     let rows = rows
         .into_iter()
-        .map(|RentalWithHost { rental, host }| RentalWithHost {
-            rental: rental.at(now),
-            host,
-        })
+        .map(|RentalWithHost { rental, host }| RentalWithHost { rental: rental.at(now), host })
         .collect();
     Ok(Paged::cut(rows, page.limit, total, |row| row.rental.id))
 }
@@ -72,13 +66,8 @@ pub async fn show(
         found = reads.rental_with_host(id).await?;
     }
     if let (None, RentalKey::IdOrHost(_, host_id)) = (&found, key) {
-        found = reads
-            .rental_of_host_visible_to(caller.user_id, host_id)
-            .await?;
+        found = reads.rental_of_host_visible_to(caller.user_id, host_id).await?;
     }
     let RentalWithHost { rental, host } = found.ok_or(Error::NotFound(Thing::Rental))?;
-    Ok(RentalWithHost {
-        rental: rental.at(clock.now()),
-        host,
-    })
+    Ok(RentalWithHost { rental: rental.at(clock.now()), host })
 }

@@ -35,9 +35,7 @@ pub async fn log_in(
     let found = store.reads().user_to_sign_in(&request.login).await?;
     let (user, hash) = found.unzip();
     let right = passwords.verify(&request.password, hash.as_ref()).await?;
-    let user = user
-        .filter(|_| right)
-        .ok_or(Error::Unauthenticated(Unauthenticated::Password))?;
+    let user = user.filter(|_| right).ok_or(Error::Unauthenticated(Unauthenticated::Password))?;
 
     let now = clock.now();
     let session = Session {
@@ -61,10 +59,5 @@ pub async fn log_in(
         .await
     })
     .await?;
-    Ok(SignedIn {
-        user,
-        session,
-        refresh_token: secret.into(),
-        issued_at: now,
-    })
+    Ok(SignedIn { user, session, refresh_token: secret.into(), issued_at: now })
 }

@@ -91,7 +91,5 @@ pub struct SignedIn {
 fn new_refresh_secret(random: &dyn Random) -> String {
     let mut bytes = [0; 32];
     random.fill(&mut bytes);
-    bytes.iter().fold(String::from("berth_rt_"), |text, byte| {
-        text + &format!("{byte:02x}")
-    })
+    bytes.iter().fold(String::from("berth_rt_"), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -53,12 +53,7 @@ pub async fn refresh(
         session.expires_at = now + lifetime;
         tx.rotate(&session, &hash, &next, now).await?;
         let refresh_token = secret.clone().into();
-        Ok(Found::Rotated(Box::new(SignedIn {
-            user,
-            session,
-            refresh_token,
-            issued_at: now,
-        })))
+        Ok(Found::Rotated(Box::new(SignedIn { user, session, refresh_token, issued_at: now })))
     })
     .await?;
     match found {

@@ -28,28 +28,19 @@ pub async fn authenticate(
         return Err(Error::Unauthenticated(Unauthenticated::Credentials));
     }
     let allowed = &token.ip_allow_list;
-    if !allowed.is_empty()
-        && !allowed
-            .iter()
-            .any(|network| network.contains(&from.to_canonical()))
+    if !allowed.is_empty() && !allowed.iter().any(|network| network.contains(&from.to_canonical()))
     {
         return Err(Error::Unauthenticated(Unauthenticated::Address));
     }
     let noted = token.last_used_at.is_some_and(|at| now - at < NOTE_EVERY);
     if !noted || token.last_used_ip != Some(from) {
-        atomically(store, async |tx: &dyn Tx| {
-            tx.touch_api_token(token.id, now, from).await
-        })
-        .await?;
+        atomically(store, async |tx: &dyn Tx| tx.touch_api_token(token.id, now, from).await)
+            .await?;
     }
     Ok((caller(&user, &token), token))
 }
 
 fn caller(user: &User, token: &ApiToken) -> Caller {
     let role: Role = user.role;
-    Caller {
-        user_id: user.id,
-        role,
-        permissions: token.permissions.clone(),
-    }
+    Caller { user_id: user.id, role, permissions: token.permissions.clone() }
 }

@@ -73,9 +73,7 @@ pub async fn create(
         last_used_ip: None,
     };
     atomically(store, async |tx: &dyn Tx| {
-        tx.user_for_update(token.user_id)
-            .await?
-            .ok_or(Error::NotFound(Thing::User))?;
+        tx.user_for_update(token.user_id).await?.ok_or(Error::NotFound(Thing::User))?;
         if tx.api_tokens_of(token.user_id).await?.len() >= MAX_TOKENS {
             let message = format!("you have {MAX_TOKENS} tokens already; delete one first");
             return Err(Error::invalid("/alias", message));
@@ -102,9 +100,7 @@ pub async fn change(
     ends_later(request.expires_at.flatten(), now)?;
     let user_id = request.caller.user_id;
     atomically(store, async |tx: &dyn Tx| {
-        tx.user_for_update(user_id)
-            .await?
-            .ok_or(Error::NotFound(Thing::User))?;
+        tx.user_for_update(user_id).await?.ok_or(Error::NotFound(Thing::User))?;
         let found = tx.api_token_of(user_id, request.id).await?;
         let token = found.ok_or(Error::NotFound(Thing::Token))?;
         // A token must not lengthen the life, or widen the reach, of one that can do more.
@@ -168,10 +164,7 @@ fn not_more_than_held(caller: &Caller, permissions: &Permissions) -> Result<()> 
 
 fn ends_later(expires_at: Option<Timestamp>, now: Timestamp) -> Result<()> {
     if expires_at.is_some_and(|end| end <= now) {
-        return Err(Error::invalid(
-            "/expires_at",
-            "the end of a token must be in the future",
-        ));
+        return Err(Error::invalid("/expires_at", "the end of a token must be in the future"));
     }
     Ok(())
 }

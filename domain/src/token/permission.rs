@@ -67,10 +67,7 @@ pub struct Permissions {
 impl Permissions {
     /// Everything: what a log-in carries.
     pub const fn everything() -> Self {
-        Self {
-            allowed: BTreeSet::new(),
-            everything: true,
-        }
+        Self { allowed: BTreeSet::new(), everything: true }
     }
 
     /// Whether it allows this.
@@ -86,29 +83,20 @@ impl Permissions {
     /// Reads a tree: objects nest the segments of a path (or a key holds a whole path), `true`
     /// allows, `false` does not, `*` stands for everything at its place.
     pub fn parse(tree: &Map<String, Value>) -> Result<Self, String> {
-        let mut permissions = Self {
-            allowed: BTreeSet::new(),
-            everything: false,
-        };
+        let mut permissions = Self { allowed: BTreeSet::new(), everything: false };
         permissions.read(tree, "")?;
         Ok(permissions)
     }
 
     fn read(&mut self, tree: &Map<String, Value>, above: &str) -> Result<(), String> {
         for (key, value) in tree {
-            let path = if above.is_empty() {
-                key.clone()
-            } else {
-                format!("{above}.{key}")
-            };
+            let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
             match value {
                 Value::Bool(allowed) => self.set(&path, *allowed)?,
                 // Paths have two segments, so a tree needs no more levels than that.
                 Value::Object(below) if path.matches('.').count() < 1 => self.read(below, &path)?,
                 _ => {
-                    return Err(format!(
-                        "`{path}` must be true, false or an object of paths"
-                    ));
+                    return Err(format!("`{path}` must be true, false or an object of paths"));
                 }
             }
         }
@@ -145,9 +133,7 @@ impl Permissions {
         }
         for permission in &self.allowed {
             if let Some((group, action)) = permission.path().split_once('.') {
-                let group = tree
-                    .entry(group)
-                    .or_insert_with(|| Value::Object(Map::new()));
+                let group = tree.entry(group).or_insert_with(|| Value::Object(Map::new()));
                 if let Value::Object(group) = group {
                     group.insert(action.into(), true.into());
                 }
@@ -179,31 +165,17 @@ mod tests {
             assert!(!permissions.allow(Permission::RentalsExtend));
             assert!(!permissions.allow(Permission::PoolsRead));
         }
-        assert!(
-            parse(&json!({"*": true}))
-                .unwrap()
-                .allow(Permission::AdminWrite)
-        );
-        assert!(
-            parse(&json!({"pools": {"*": true}}))
-                .unwrap()
-                .allow(Permission::PoolsWrite)
-        );
+        assert!(parse(&json!({"*": true})).unwrap().allow(Permission::AdminWrite));
+        assert!(parse(&json!({"pools": {"*": true}})).unwrap().allow(Permission::PoolsWrite));
         assert!(!parse(&json!({})).unwrap().allow(Permission::PoolsWrite));
-        assert!(
-            !parse(&json!({"*": false}))
-                .unwrap()
-                .allow(Permission::PoolsRead)
-        );
+        assert!(!parse(&json!({"*": false})).unwrap().allow(Permission::PoolsRead));
     }
 
     #[test]
     fn what_is_not_a_permission_is_named() {
-        for tree in [
-            json!({"rentals": {"burn": true}}),
-            json!({"x.*": true}),
-            json!({"rentals": 1}),
-        ] {
+        for tree in
+            [json!({"rentals": {"burn": true}}), json!({"x.*": true}), json!({"rentals": 1})]
+        {
             assert!(parse(&tree).unwrap_err().contains(['r', 'x']));
         }
         let deep = json!({"a": {"b": {"c": true}}});

@@ -24,10 +24,7 @@ impl ApiTokenSecret {
     pub fn generate(random: &dyn Random) -> Self {
         let mut bytes = [0; RANDOM_LENGTH];
         random.fill(&mut bytes);
-        let body: String = bytes
-            .iter()
-            .map(|byte| character(u32::from(*byte)))
-            .collect();
+        let body: String = bytes.iter().map(|byte| character(u32::from(*byte))).collect();
         Self(format!("{PREFIX}{body}{}", checksum(&body)).into())
     }
 

@@ -51,10 +51,8 @@ pub async fn change(
     };
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let (mut user, _) = tx
-            .user_for_update(request.user_id)
-            .await?
-            .ok_or(Error::NotFound(Thing::User))?;
+        let (mut user, _) =
+            tx.user_for_update(request.user_id).await?.ok_or(Error::NotFound(Thing::User))?;
         if let Some(alias) = &request.alias {
             user.alias.clone_from(alias);
         }
@@ -64,11 +62,7 @@ pub async fn change(
             tx.end_sessions(user.id, request.session_id, now).await?;
         }
         tx.record(vec![Event {
-            kind: if hash.is_some() {
-                "user.password_changed"
-            } else {
-                "user.changed"
-            },
+            kind: if hash.is_some() { "user.password_changed" } else { "user.changed" },
             subject: Subject::User(user.id),
             actor: Some(user.id),
             data: json!({ "alias": user.alias }),
@@ -91,14 +85,8 @@ async fn verified(
         .as_ref()
         .ok_or_else(|| fault("a new password needs the present one beside it"))?;
     let reads = store.reads();
-    let user = reads
-        .user(request.user_id)
-        .await?
-        .ok_or(Error::NotFound(Thing::User))?;
-    let stored = reads
-        .user_to_sign_in(user.username.as_str())
-        .await?
-        .map(|(_, hash)| hash);
+    let user = reads.user(request.user_id).await?.ok_or(Error::NotFound(Thing::User))?;
+    let stored = reads.user_to_sign_in(user.username.as_str()).await?.map(|(_, hash)| hash);
     if passwords.verify(attempt, stored.as_ref()).await? {
         Ok(())
     } else {

@@ -74,14 +74,7 @@ mod tests {
     #[test]
     fn weak_passwords_are_refused() {
         let long = "x".repeat(129);
-        for password in [
-            "",
-            "short",
-            "elevenchars",
-            "PASSWORD1234",
-            "aaaaaaaaaaaa",
-            &long,
-        ] {
+        for password in ["", "short", "elevenchars", "PASSWORD1234", "aaaaaaaaaaaa", &long] {
             assert!(Password::parse(password).is_err(), "{password}");
         }
         assert!(Password::parse("correct horse battery").is_ok());

@@ -14,7 +14,7 @@ pub use credentials::{Password, PasswordHash, Passwords};
 pub(crate) use names::text;
 pub use names::{Alias, Email, Username};
 pub use port::{UserQueries, Users};
-pub use profile::{Profile, profile};
+pub use profile::{Profile, all, profile};
 pub use sign_up::{SignUp, create_operator, sign_up};
 
 use crate::clock::Timestamp;
@@ -87,12 +87,33 @@ impl Caller {
             Err(Error::Forbidden(Forbidden::Scope(permission)))
         }
     }
+}
 
-    /// Refuses everybody but operators whose credentials carry the permission.
-    pub fn may_operate(&self, permission: Permission) -> Result<()> {
-        match self.role {
-            Role::Operator => self.may(permission),
-            Role::User => Err(Error::Forbidden(Forbidden::OperatorRequired)),
+/// Who runs the marketplace.
+#[derive(Clone, Debug)]
+pub enum Operator {
+    /// Somebody signed in, who must be an operator.
+    Account(Caller),
+    /// Whoever can start programs on the server itself.
+    Console,
+}
+
+impl Operator {
+    /// Refuses everybody but operators whose credentials carry the permission; answers who is to be
+    /// named as the author.
+    pub fn may(&self, permission: Permission) -> Result<Option<UserId>> {
+        match self {
+            Self::Console => Ok(None),
+            Self::Account(caller) if caller.role == Role::Operator => {
+                caller.may(permission).map(|()| Some(caller.user_id))
+            }
+            Self::Account(_) => Err(Error::Forbidden(Forbidden::OperatorRequired)),
         }
+    }
+}
+
+impl From<Caller> for Operator {
+    fn from(caller: Caller) -> Self {
+        Self::Account(caller)
     }
 }

@@ -113,17 +113,12 @@ mod tests {
 
     #[test]
     fn addresses_are_checked() {
-        for address in [
-            "a@b.de",
-            "first.last+tag@sub.example.org",
-            "a@bücher.example",
-        ] {
+        for address in ["a@b.de", "first.last+tag@sub.example.org", "a@bücher.example"] {
             assert!(Email::parse(address).is_ok(), "{address}");
         }
         let long = format!("{}@example.org", "a".repeat(65));
-        for address in [
-            "", "a", "a@b", "@b.de", "a@.de", "a@b..de", "a b@c.de", "a@b@c.de", &long,
-        ] {
+        for address in ["", "a", "a@b", "@b.de", "a@.de", "a@b..de", "a b@c.de", "a@b@c.de", &long]
+        {
             assert!(Email::parse(address).is_err(), "{address}");
         }
     }

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{Email, PasswordHash, Role, User, UserId, Username};
+use super::{Email, PasswordHash, User, UserId, Username};
 use crate::error::Result;
 
 /// Looks at users.
@@ -37,7 +37,4 @@ pub trait Users {
 
     /// Whether the names are free; a hint for a good answer, the unique keys decide.
     async fn names_taken(&self, username: &Username, email: &Email) -> Result<(bool, bool)>;
-
-    /// Sets a user's role.
-    async fn set_role(&self, id: UserId, role: Role) -> Result<()>;
 }

@@ -1,8 +1,9 @@
-//! Looks at one's own account.
+//! Looks at accounts.
 
-use super::{Caller, User};
+use super::{Caller, Operator, User, UserId};
 use crate::clock::Clock;
 use crate::error::{Error, Result, Unauthenticated};
+use crate::page::{Page, Paged};
 use crate::pool::Invitation;
 use crate::store::Store;
 use crate::token::Permission;
@@ -24,4 +25,18 @@ pub async fn profile(store: &dyn Store, clock: &dyn Clock, caller: &Caller) -> R
     let user = user.ok_or(Error::Unauthenticated(Unauthenticated::Credentials))?;
     let invitations = reads.pending_invitations(user.id, clock.now()).await?;
     Ok(Profile { user, invitations })
+}
+
+/// Every user, for operators, oldest first. Without a limit the first 500.
+pub async fn all(
+    store: &dyn Store,
+    operator: &Operator,
+    page: Page<UserId>,
+) -> Result<Paged<User, UserId>> {
+    operator.may(Permission::AdminRead)?;
+    let limit = page.limit.unwrap_or(500);
+    let reads = store.reads();
+    let rows = reads.users_after(page.after, limit.saturating_add(1)).await?;
+    let total = Some(reads.user_count().await?);
+    Ok(Paged::cut(rows, Some(limit), total, |user| user.id))
 }

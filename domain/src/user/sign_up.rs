@@ -56,10 +56,7 @@ pub async fn create_operator(
 
 async fn hashed(passwords: &dyn Passwords, request: &SignUp) -> Result<PasswordHash> {
     if request.password.repeats(&request.username, &request.email) {
-        return Err(Error::invalid(
-            "/password",
-            "the password may not be the account's name",
-        ));
+        return Err(Error::invalid("/password", "the password may not be the account's name"));
     }
     passwords.hash(&request.password).await
 }
@@ -91,8 +88,7 @@ async fn add(
         }
         tx.add_user(user, hash).await?;
         tx.add_wallet(&Wallet::empty(user.id)).await?;
-        tx.add_pool(&Pool::default_of(user.id, user.created_at, random))
-            .await?;
+        tx.add_pool(&Pool::default_of(user.id, user.created_at, random)).await?;
         tx.record(vec![Event {
             kind: "user.signed_up",
             subject: Subject::User(user.id),

@@ -12,7 +12,7 @@ use crate::idempotency::{Attempt, IdempotencyKey, once};
 use crate::money::Money;
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
-use crate::user::{Caller, UserId};
+use crate::user::{Operator, UserId};
 
 /// No single booking is larger than this, which catches a slipped decimal point.
 const MAX_BOOKING: Money = Money::from_e8(1_000_000 * 100_000_000);
@@ -20,8 +20,8 @@ const MAX_BOOKING: Money = Money::from_e8(1_000_000 * 100_000_000);
 /// An operator's booking.
 #[derive(Clone, Debug)]
 pub struct Book {
-    /// The operator; `None` is the console on the server itself.
-    pub operator: Option<Caller>,
+    /// Who books.
+    pub operator: Operator,
     /// The user whose wallet it is, by name.
     pub username: String,
     /// How much: above zero for a deposit, not zero for an adjustment; whole cents.
@@ -79,17 +79,11 @@ async fn book(
     request: Book,
     kind: PostingKind,
 ) -> Result<Booked> {
-    if let Some(operator) = &request.operator {
-        operator.may_operate(Permission::AdminWrite)?;
-    }
-    let author = request.operator.as_ref().map(|operator| operator.user_id);
+    let author = request.operator.may(Permission::AdminWrite)?;
     let reason = checked(&request)?;
     let at = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let user = tx
-            .user_named(&request.username)
-            .await?
-            .ok_or(Error::NotFound(Thing::User))?;
+        let user = tx.user_named(&request.username).await?.ok_or(Error::NotFound(Thing::User))?;
         let attempt = Attempt {
             key: request.idempotency_key.as_ref(),
             user_id: author.unwrap_or(user.id),
@@ -102,10 +96,8 @@ async fn book(
         };
         let asked = (user.id, request.amount, &reason);
         once(tx, attempt, &asked, async || {
-            let wallet = tx
-                .wallet_for_update(user.id)
-                .await?
-                .ok_or(Error::NotFound(Thing::User))?;
+            let wallet =
+                tx.wallet_for_update(user.id).await?.ok_or(Error::NotFound(Thing::User))?;
             let against = match kind {
                 PostingKind::Deposit => Account::CashClearing,
                 PostingKind::Charge | PostingKind::Refund | PostingKind::Adjustment => {
@@ -140,26 +132,16 @@ fn checked(request: &Book) -> Result<String> {
     let reason = request.reason.trim();
     let mut violations = Vec::new();
     let mut fault = |path: &str, message: String| {
-        violations.push(crate::error::Violation {
-            path: path.to_owned(),
-            message,
-        });
+        violations.push(crate::error::Violation { path: path.to_owned(), message });
     };
     let amount = request.amount;
     if amount == Money::ZERO || amount.magnitude() > MAX_BOOKING || !amount.is_whole_cents() {
-        fault(
-            "/amount",
-            format!("must be whole cents, not 0, at most {MAX_BOOKING}"),
-        );
+        fault("/amount", format!("must be whole cents, not 0, at most {MAX_BOOKING}"));
     }
     if reason.is_empty() || reason.chars().count() > 500 || reason.contains(char::is_control) {
         fault("/reason", "must be 1 to 500 characters".to_owned());
     }
-    if violations.is_empty() {
-        Ok(reason.to_owned())
-    } else {
-        Err(Error::Invalid(violations))
-    }
+    if violations.is_empty() { Ok(reason.to_owned()) } else { Err(Error::Invalid(violations)) }
 }
 
 fn event(user_id: UserId, actor: Option<UserId>, posting: &super::Posting) -> Event {

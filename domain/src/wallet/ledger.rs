@@ -95,10 +95,7 @@ pub struct ChainHead {
 impl ChainHead {
     /// The head of a chain without postings: bound to its owner, so that chains cannot be swapped.
     pub fn genesis(user_id: UserId) -> Self {
-        Self {
-            sequence: 0,
-            hash: Sha256::digest(user_id.uuid().as_bytes()).to_vec(),
-        }
+        Self { sequence: 0, hash: Sha256::digest(user_id.uuid().as_bytes()).to_vec() }
     }
 }
 
@@ -164,27 +161,13 @@ impl Posting {
         field(self.user_id.uuid().as_bytes());
         field(self.kind.as_str().as_bytes());
         field(self.reason.as_bytes());
-        field(
-            self.author
-                .map(|id| id.to_string())
-                .unwrap_or_default()
-                .as_bytes(),
-        );
-        let period = self
-            .period
-            .map(|(id, at)| format!("{id} {}", at.timestamp_micros()));
+        field(self.author.map(|id| id.to_string()).unwrap_or_default().as_bytes());
+        let period = self.period.map(|(id, at)| format!("{id} {}", at.timestamp_micros()));
         field(period.unwrap_or_default().as_bytes());
         field(&self.at.timestamp_micros().to_be_bytes());
         for entry in entries {
             field(entry.account.kind().as_bytes());
-            field(
-                entry
-                    .account
-                    .owner()
-                    .map(|id| id.to_string())
-                    .unwrap_or_default()
-                    .as_bytes(),
-            );
+            field(entry.account.owner().map(|id| id.to_string()).unwrap_or_default().as_bytes());
             field(&entry.amount.e8().to_be_bytes());
         }
         hash.finalize().to_vec()
@@ -201,10 +184,7 @@ pub async fn post(
     draft: Draft,
 ) -> Result<(Wallet, Posting)> {
     let overflow = || Error::invalid("/amount", "the balance would not fit; use a smaller amount");
-    let balance = wallet
-        .balance
-        .checked_add(draft.amount)
-        .ok_or_else(overflow)?;
+    let balance = wallet.balance.checked_add(draft.amount).ok_or_else(overflow)?;
     if balance < Money::ZERO {
         return Err(Error::Unpayable(Unpayable::InsufficientBalance {
             required: draft.amount.negated(),
@@ -212,14 +192,8 @@ pub async fn post(
         }));
     }
     let entries = [
-        Entry {
-            account: Account::Wallet(wallet.user_id),
-            amount: draft.amount,
-        },
-        Entry {
-            account: draft.against,
-            amount: draft.amount.negated(),
-        },
+        Entry { account: Account::Wallet(wallet.user_id), amount: draft.amount },
+        Entry { account: draft.against, amount: draft.amount.negated() },
     ];
     let mut posting = Posting {
         id: PostingId::generate(at, random),
@@ -236,15 +210,8 @@ pub async fn post(
         hash: Vec::new(),
     };
     posting.hash = posting.digest(&entries);
-    let head = ChainHead {
-        sequence: posting.sequence,
-        hash: posting.hash.clone(),
-    };
-    let wallet = Wallet {
-        user_id: wallet.user_id,
-        balance,
-        head,
-    };
+    let head = ChainHead { sequence: posting.sequence, hash: posting.hash.clone() };
+    let wallet = Wallet { user_id: wallet.user_id, balance, head };
     tx.add_posting(&wallet, &posting, &entries).await?;
     Ok((wallet, posting))
 }

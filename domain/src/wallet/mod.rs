@@ -35,11 +35,7 @@ pub struct Wallet {
 impl Wallet {
     /// The wallet of a new account.
     pub fn empty(user_id: UserId) -> Self {
-        Self {
-            user_id,
-            balance: Money::ZERO,
-            head: ChainHead::genesis(user_id),
-        }
+        Self { user_id, balance: Money::ZERO, head: ChainHead::genesis(user_id) }
     }
 }
 

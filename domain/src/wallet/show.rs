@@ -22,11 +22,7 @@ pub struct TransactionPage {
 /// The caller's wallet.
 pub async fn balance(store: &dyn Store, caller: &Caller) -> Result<Wallet> {
     caller.may(Permission::WalletRead)?;
-    store
-        .reads()
-        .wallet(caller.user_id)
-        .await?
-        .ok_or(Error::NotFound(Thing::User))
+    store.reads().wallet(caller.user_id).await?.ok_or(Error::NotFound(Thing::User))
 }
 
 /// One of the caller's transactions.
@@ -47,14 +43,6 @@ pub async fn transactions(
     caller.may(Permission::WalletRead)?;
     let offset = page.saturating_sub(1).saturating_mul(limit);
     let part = (offset, limit);
-    let (rows, total) = store
-        .reads()
-        .postings_of(caller.user_id, filter, sort, part)
-        .await?;
-    Ok(TransactionPage {
-        rows,
-        total,
-        page,
-        limit,
-    })
+    let (rows, total) = store.reads().postings_of(caller.user_id, filter, sort, part).await?;
+    Ok(TransactionPage { rows, total, page, limit })
 }

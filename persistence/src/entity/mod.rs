@@ -1,8 +1,5 @@
 //! Rows as they are stored; one module a table, nothing but columns.
-#![allow(
-    missing_docs,
-    reason = "a column means what the domain's field of its name means"
-)]
+#![allow(missing_docs, reason = "a column means what the domain's field of its name means")]
 
 pub mod api_token;
 pub mod entry;

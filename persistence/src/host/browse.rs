@@ -49,11 +49,7 @@ fn behind(browse: &Browse, descending: bool) -> Result<Option<Condition>> {
     let last: i64 = last.parse().map_err(|_| fault())?;
     let id = HostId::parse(id).ok_or_else(fault)?.uuid();
     let later = |column: Column, value: sea_orm::Value| {
-        if descending {
-            column.lt(value)
-        } else {
-            column.gt(value)
-        }
+        if descending { column.lt(value) } else { column.gt(value) }
     };
     let same_value_later_id = later(Column::Id, id.into());
     Ok(Some(match column(browse.sort.key) {
@@ -78,9 +74,7 @@ impl Catalogue for Handle {
         if let Some(column) = column(key) {
             find = find.order_by(column, order.clone());
         }
-        let find = find
-            .order_by(Column::Id, order)
-            .limit(browse.page.limit.map(u64::from));
+        let find = find.order_by(Column::Id, order).limit(browse.page.limit.map(u64::from));
         let rows = find.all(&self.connection).await.map_err(failed)?;
         rows.into_iter()
             .map(|row| {
@@ -91,26 +85,19 @@ impl Catalogue for Handle {
     }
 
     async fn offer_count(&self, filters: &Filters) -> Result<u64> {
-        Entity::find()
-            .filter(condition(filters))
-            .count(&self.connection)
-            .await
-            .map_err(failed)
+        Entity::find().filter(condition(filters)).count(&self.connection).await.map_err(failed)
     }
 
     async fn facets(&self, filters: &Filters) -> Result<Facets> {
         let all = condition(filters);
         let disks = self.counts(Column::DiskTypes, all.clone()).await?;
         let count = |kind: &DiskType| {
-            let having = disks
-                .iter()
-                .filter(|(bits, _): &&(i64, i64)| bits & disk_bit(*kind) != 0);
+            let having = disks.iter().filter(|(bits, _): &&(i64, i64)| bits & disk_bit(*kind) != 0);
             having.map(|(_, count)| count.unsigned_abs()).sum::<u64>()
         };
-        let by_disk = DiskType::ALL.iter().map(|kind| Facet {
-            value: kind.as_str().to_owned(),
-            count: count(kind),
-        });
+        let by_disk = DiskType::ALL
+            .iter()
+            .map(|kind| Facet { value: kind.as_str().to_owned(), count: count(kind) });
         Ok(Facets {
             total: disks.iter().map(|(_, count)| count.unsigned_abs()).sum(),
             countries: self.facet(Column::Country, all.clone()).await?,
@@ -124,10 +111,8 @@ impl Catalogue for Handle {
 impl Handle {
     async fn facet(&self, column: Column, all: Condition) -> Result<Vec<Facet>> {
         let rows = self.counts::<String>(column, all).await?;
-        let facets = rows.into_iter().map(|(value, count)| Facet {
-            value,
-            count: count.unsigned_abs(),
-        });
+        let facets =
+            rows.into_iter().map(|(value, count)| Facet { value, count: count.unsigned_abs() });
         Ok(sorted(facets.collect()))
     }
 
@@ -141,10 +126,7 @@ impl Handle {
             .expr_as(Expr::cust("count(*)"), "count")
             .filter(all)
             .group_by(column);
-        find.into_tuple()
-            .all(&self.connection)
-            .await
-            .map_err(failed)
+        find.into_tuple().all(&self.connection).await.map_err(failed)
     }
 }
 

@@ -19,49 +19,15 @@ pub(super) fn offered() -> Condition {
 /// All filters at once.
 pub(super) fn condition(filters: &Filters) -> Condition {
     let mut all = offered()
-        .add_option(
-            filters
-                .country
-                .as_ref()
-                .map(|c| Column::Country.eq(c.to_uppercase())),
-        )
-        .add_option(
-            filters
-                .region
-                .as_ref()
-                .map(|r| Column::Region.eq(r.to_lowercase())),
-        )
-        .add_option(
-            filters
-                .max_price_per_day
-                .map(|max| Column::PricePerDayE8.lte(Money::e8(max))),
-        )
-        .add_option(
-            filters
-                .min_cpu_cores
-                .map(|least| Column::CpuCores.gte(least)),
-        )
+        .add_option(filters.country.as_ref().map(|c| Column::Country.eq(c.to_uppercase())))
+        .add_option(filters.region.as_ref().map(|r| Column::Region.eq(r.to_lowercase())))
+        .add_option(filters.max_price_per_day.map(|max| Column::PricePerDayE8.lte(Money::e8(max))))
+        .add_option(filters.min_cpu_cores.map(|least| Column::CpuCores.gte(least)))
         .add_option(filters.min_ram_gb.map(|least| Column::RamGb.gte(least)))
-        .add_option(
-            filters
-                .min_total_storage_gb
-                .map(|least| Column::StorageGb.gte(least)),
-        )
-        .add_option(
-            filters
-                .min_bandwidth_mbps
-                .map(|least| Column::BandwidthMbps.gte(least)),
-        )
-        .add_option(
-            filters
-                .min_traffic_tb
-                .map(|least| Column::TrafficTb.gte(least)),
-        )
-        .add_option(
-            filters
-                .category
-                .map(|category| Column::Category.eq(category.as_str())),
-        );
+        .add_option(filters.min_total_storage_gb.map(|least| Column::StorageGb.gte(least)))
+        .add_option(filters.min_bandwidth_mbps.map(|least| Column::BandwidthMbps.gte(least)))
+        .add_option(filters.min_traffic_tb.map(|least| Column::TrafficTb.gte(least)))
+        .add_option(filters.category.map(|category| Column::Category.eq(category.as_str())));
     if let Some(score) = filters.min_cpu_score {
         all = all
             .add(Column::CpuScore.gte(score.least))
@@ -71,13 +37,8 @@ pub(super) fn condition(filters: &Filters) -> Condition {
         all = all.add(Column::RamType.is_in(filters.ram_types.iter().map(|kind| kind.as_str())));
     }
     if !filters.disk_types.is_empty() {
-        let bits = filters
-            .disk_types
-            .iter()
-            .fold(0, |bits, kind| bits | disk_bit(*kind));
-        let shared = Column::DiskTypes
-            .into_expr()
-            .binary(BinOper::Custom("&"), bits);
+        let bits = filters.disk_types.iter().fold(0, |bits, kind| bits | disk_bit(*kind));
+        let shared = Column::DiskTypes.into_expr().binary(BinOper::Custom("&"), bits);
         all = all.add(shared.ne(0));
     }
     if filters.unlimited_traffic_only {
@@ -96,9 +57,6 @@ pub(super) fn condition(filters: &Filters) -> Condition {
 }
 
 fn contains(column: Column, text: &str) -> Expr {
-    let escaped = text
-        .replace('\\', "\\\\")
-        .replace('%', "\\%")
-        .replace('_', "\\_");
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     Expr::col(column).like(LikeExpr::new(format!("%{escaped}%")).escape('\\'))
 }

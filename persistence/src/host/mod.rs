@@ -67,11 +67,7 @@ fn described(host: &Host) -> Result<ActiveModel> {
         region: Set(specs.location.region.to_lowercase()),
         category: Set(specs.category.as_str().to_owned()),
         is_featured: Set(specs.featured),
-        listing_rank: Set(if specs.featured {
-            rank
-        } else {
-            rank + (1 << 32)
-        }),
+        listing_rank: Set(if specs.featured { rank } else { rank + (1 << 32) }),
         price_per_day_e8: Set(pricing.cheapest_per_day().map(Money::e8)),
         durations: Set(format!(",{},", days.join(","))),
         cpu_cores: Set(specs.cpu.cores.into()),
@@ -80,10 +76,7 @@ fn described(host: &Host) -> Result<ActiveModel> {
         ram_gb: Set(specs.ram_gb.into()),
         ram_type: Set(specs.ram_type.as_str().to_owned()),
         storage_gb: Set(specs.total_storage_gb().into()),
-        disk_types: Set(specs
-            .disks
-            .iter()
-            .fold(0, |bits, disk| bits | disk_bit(disk.kind))),
+        disk_types: Set(specs.disks.iter().fold(0, |bits, disk| bits | disk_bit(disk.kind))),
         bandwidth_mbps: Set(specs.network.bandwidth_mbps.into()),
         traffic_tb: Set(specs.network.traffic_tb.map_or(UNLIMITED, i64::from)),
         search_text: Set(search_text(specs)),
@@ -93,9 +86,7 @@ fn described(host: &Host) -> Result<ActiveModel> {
 
 fn search_text(specs: &Specs) -> String {
     let gpu = specs.gpu.as_deref().unwrap_or_default();
-    [&specs.name, &specs.cpu.model, gpu, &specs.location.city]
-        .join(" ")
-        .to_lowercase()
+    [&specs.name, &specs.cpu.model, gpu, &specs.location.city].join(" ").to_lowercase()
 }
 
 fn occupied(host: &Host) -> ActiveModel {
@@ -115,17 +106,12 @@ fn occupied(host: &Host) -> ActiveModel {
 #[async_trait]
 impl HostQueries for Handle {
     async fn host(&self, id: HostId) -> Result<Option<Host>> {
-        let row = Entity::find_by_id(id.uuid())
-            .one(&self.connection)
-            .await
-            .map_err(failed)?;
+        let row = Entity::find_by_id(id.uuid()).one(&self.connection).await.map_err(failed)?;
         row.map(host).transpose()
     }
 
     async fn hosts(&self, page: &Page<HostId>) -> Result<Vec<Host>> {
-        let mut find = Entity::find()
-            .order_by_asc(Column::Id)
-            .limit(page.limit.map(u64::from));
+        let mut find = Entity::find().order_by_asc(Column::Id).limit(page.limit.map(u64::from));
         if let Some(after) = page.after {
             find = find.filter(Column::Id.gt(after.uuid()));
         }
@@ -152,11 +138,7 @@ impl HostQueries for Handle {
 impl Hosts for Handle {
     async fn host_for_update(&self, id: HostId) -> Result<Option<Host>> {
         let find = Entity::find_by_id(id.uuid()).lock(LockType::NoKeyUpdate);
-        find.one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(host)
-            .transpose()
+        find.one(&self.connection).await.map_err(failed)?.map(host).transpose()
     }
 
     async fn add_hosts(&self, hosts: &[Host]) -> Result<()> {
@@ -173,35 +155,24 @@ impl Hosts for Handle {
             });
             let rows = rows.collect::<Result<Vec<_>>>()?;
             let insert = Entity::insert_many(rows).exec_without_returning(&self.connection);
-            insert
-                .await
-                .map_err(|error| match crate::failure::violated_key(&error) {
-                    Some(key) if key.contains("external_id") => domain::Error::invalid(
-                        "/external_id",
-                        "another server has this external id already; edit that one",
-                    ),
-                    _ => failed(error),
-                })?;
+            insert.await.map_err(|error| match crate::failure::violated_key(&error) {
+                Some(key) if key.contains("external_id") => domain::Error::invalid(
+                    "/external_id",
+                    "another server has this external id already; edit that one",
+                ),
+                _ => failed(error),
+            })?;
         }
         Ok(())
     }
 
     async fn save_host(&self, host: &Host) -> Result<()> {
-        described(host)?
-            .update(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        described(host)?.update(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn save_occupancy(&self, host: &Host) -> Result<()> {
-        let update = Entity::update_many()
-            .set(occupied(host))
-            .filter(Column::Id.eq(host.id.uuid()));
-        update
-            .exec(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        let update =
+            Entity::update_many().set(occupied(host)).filter(Column::Id.eq(host.id.uuid()));
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 }

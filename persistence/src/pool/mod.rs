@@ -82,11 +82,7 @@ impl Pools for Handle {
 
     async fn pool_for_update(&self, id: PoolId) -> Result<Option<Pool>> {
         let find = pool::Entity::find_by_id(id.uuid()).lock(LockType::NoKeyUpdate);
-        find.one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(self::pool)
-            .transpose()
+        find.one(&self.connection).await.map_err(failed)?.map(self::pool).transpose()
     }
 
     async fn save_pool(&self, pool: &Pool) -> Result<()> {
@@ -97,20 +93,13 @@ impl Pools for Handle {
             updated_at: Set(pool.updated_at),
             ..Default::default()
         };
-        row.update(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        row.update(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn delete_pool(&self, id: PoolId) -> Result<()> {
         // The foreign keys delete memberships and take rentals out of the pool.
         let delete = pool::Entity::delete_by_id(id.uuid());
-        delete
-            .exec(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        delete.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn add_membership(&self, membership: &Membership) -> Result<()> {
@@ -126,19 +115,14 @@ impl Pools for Handle {
             joined_at: Set(membership.joined_at),
         };
         let insert = pool_member::Entity::insert(row).exec_without_returning(&self.connection);
-        insert
-            .await
-            .map(|_| ())
-            .map_err(|error| match violated_key(&error) {
-                Some(_) => Error::Conflict(Conflict::AlreadyInvited),
-                None => failed(error),
-            })
+        insert.await.map(|_| ()).map_err(|error| match violated_key(&error) {
+            Some(_) => Error::Conflict(Conflict::AlreadyInvited),
+            None => failed(error),
+        })
     }
 
     async fn membership(&self, id: MembershipId) -> Result<Option<Membership>> {
-        let row = pool_member::Entity::find_by_id(id.uuid())
-            .one(&self.connection)
-            .await;
+        let row = pool_member::Entity::find_by_id(id.uuid()).one(&self.connection).await;
         row.map_err(failed)?.map(self::membership).transpose()
     }
 
@@ -150,24 +134,14 @@ impl Pools for Handle {
             joined_at: Set(membership.joined_at),
             ..Default::default()
         };
-        row.update(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        row.update(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn unassign_rentals(&self, pool_id: PoolId, renter_id: UserId) -> Result<()> {
         let update = rental::Entity::update_many()
-            .col_expr(
-                rental::Column::PoolId,
-                Expr::value(Option::<uuid::Uuid>::None),
-            )
+            .col_expr(rental::Column::PoolId, Expr::value(Option::<uuid::Uuid>::None))
             .filter(rental::Column::PoolId.eq(pool_id.uuid()))
             .filter(rental::Column::RenterId.eq(renter_id.uuid()));
-        update
-            .exec(&self.connection)
-            .await
-            .map_err(failed)
-            .map(|_| ())
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 }

@@ -54,9 +54,7 @@ fn count_of(select: &mut SelectStatement) -> Expr {
 #[async_trait]
 impl PoolQueries for Handle {
     async fn pool(&self, id: PoolId) -> Result<Option<Pool>> {
-        let row = pool::Entity::find_by_id(id.uuid())
-            .one(&self.connection)
-            .await;
+        let row = pool::Entity::find_by_id(id.uuid()).one(&self.connection).await;
         row.map_err(failed)?.map(to_domain).transpose()
     }
 
@@ -87,11 +85,7 @@ impl PoolQueries for Handle {
         if let Some(after) = after {
             find = find.filter(pool_member::Column::PoolId.gt(after.uuid()));
         }
-        let rows = find
-            .limit(limit.map(u64::from))
-            .all(&self.connection)
-            .await
-            .map_err(failed)?;
+        let rows = find.limit(limit.map(u64::from)).all(&self.connection).await.map_err(failed)?;
         // The counts in a second statement for all pools at once.
         let ids: Vec<_> = rows.iter().map(|(member, _)| member.pool_id).collect();
         let counts: Vec<(uuid::Uuid, i64, i64)> = pool_member::Entity::find()
@@ -108,9 +102,8 @@ impl PoolQueries for Handle {
         rows.into_iter()
             .map(|(member, row)| {
                 let counted = counts.iter().find(|(id, ..)| *id == member.pool_id);
-                let (_, member_count, server_count) = counted
-                    .copied()
-                    .ok_or_else(|| corrupt("a pool without an owner"))?;
+                let (_, member_count, server_count) =
+                    counted.copied().ok_or_else(|| corrupt("a pool without an owner"))?;
                 Ok(PoolSummary {
                     pool: to_domain(row.ok_or_else(|| corrupt("a membership without its pool"))?)?,
                     role: from_word(&member.role)?,
@@ -133,11 +126,7 @@ impl PoolQueries for Handle {
             .filter(pool_member::Column::PoolId.eq(pool_id.uuid()))
             .filter(pool_member::Column::UserId.eq(user_id.uuid()))
             .filter(pool_member::Column::State.is_in(PRESENT));
-        find.one(&self.connection)
-            .await
-            .map_err(failed)?
-            .map(membership)
-            .transpose()
+        find.one(&self.connection).await.map_err(failed)?.map(membership).transpose()
     }
 
     async fn members(&self, pool_id: PoolId) -> Result<Vec<(Membership, PublicUser)>> {
@@ -174,10 +163,8 @@ impl PoolQueries for Handle {
             if !rental.is_live() {
                 continue;
             }
-            let specs: Specs = from_json(
-                host.ok_or_else(|| corrupt("a rental without its host"))?
-                    .specs,
-            )?;
+            let specs: Specs =
+                from_json(host.ok_or_else(|| corrupt("a rental without its host"))?.specs)?;
             servers.push(PoolServer {
                 id: HostId::from_uuid(rental.host_id.uuid()),
                 name: specs.name,
@@ -205,20 +192,14 @@ impl PoolQueries for Handle {
             .filter(still_open)
             .order_by_desc(pool_member::Column::Id);
         let rows = find.all(&self.connection).await.map_err(failed)?;
-        let inviters: Vec<_> = rows
-            .iter()
-            .filter_map(|(member, _)| member.invited_by)
-            .collect();
-        let inviters = user::Entity::find()
-            .filter(user::Column::Id.is_in(inviters))
-            .all(&self.connection);
+        let inviters: Vec<_> = rows.iter().filter_map(|(member, _)| member.invited_by).collect();
+        let inviters =
+            user::Entity::find().filter(user::Column::Id.is_in(inviters)).all(&self.connection);
         let inviters = inviters.await.map_err(failed)?;
         rows.into_iter()
             .map(|(member, row)| {
                 let pool = to_domain(row.ok_or_else(|| corrupt("a membership without its pool"))?)?;
-                let inviter = inviters
-                    .iter()
-                    .find(|user| Some(user.id) == member.invited_by);
+                let inviter = inviters.iter().find(|user| Some(user.id) == member.invited_by);
                 Ok(Invitation {
                     id: MembershipId::from_uuid(member.id),
                     pool_id: pool.id,

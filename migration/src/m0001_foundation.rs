@@ -9,7 +9,7 @@ use crate::types::{in_dialect, run};
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-const TABLES: &str = include_str!("foundation.sql");
+const TABLES: &str = include_str!("m0001_foundation.sql");
 
 const POSTGRES_LEDGER_GUARD: &str = "
 CREATE FUNCTION refuse_ledger_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,0 +1,67 @@
+//! What every request handler and sweep works with.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use chrono::Duration;
+use domain::clock::{Clock, Random};
+use domain::job::Workshop;
+use domain::rental::Driver;
+use domain::store::Store;
+use domain::user::Passwords;
+use ipnet::IpNet;
+
+use crate::auth::{AccessTokens, Limits};
+
+/// The parts of a running Berth; `main` and the tests put them together.
+pub struct App {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Password hashing.
+    pub passwords: Arc<dyn Passwords>,
+    /// What reaches the hosts.
+    pub driver: Arc<dyn Driver>,
+    /// Access tokens.
+    pub access_tokens: AccessTokens,
+    /// Limits on guessing.
+    pub limits: Limits,
+    /// What an operator can configure.
+    pub settings: Settings,
+}
+
+/// What an operator can configure about the surfaces.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// ISO 4217 code of the one currency.
+    pub currency: String,
+    /// How long a refresh token is good.
+    pub refresh_lifetime: Duration,
+    /// How long an invitation can be accepted.
+    pub invitation_lifetime: Duration,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The longest that a client may take to send a body.
+    pub body_deadline: std::time::Duration,
+}
+
+impl App {
+    /// What doing jobs needs.
+    pub fn workshop(&self) -> Workshop<'_> {
+        Workshop {
+            store: self.store.as_ref(),
+            clock: self.clock.as_ref(),
+            random: self.random.as_ref(),
+            driver: self.driver.as_ref(),
+        }
+    }
+
+    /// Whether a peer's forwarding headers are believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.settings.trusted_proxies.iter().any(|network| network.contains(&peer))
+    }
+}

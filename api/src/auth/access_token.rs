@@ -1,0 +1,74 @@
+//! Access tokens: short-lived JWTs that name a session.
+
+use chrono::{DateTime, Duration};
+use domain::clock::Timestamp;
+use domain::session::{Session, SessionId};
+use domain::{Error, Result};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use secrecy::{ExposeSecret, SecretSlice};
+use serde::{Deserialize, Serialize};
+
+const ISSUER: &str = "berth";
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    sid: SessionId,
+    iat: i64,
+    exp: i64,
+}
+
+/// Signs and reads access tokens (HMAC-SHA-256).
+pub struct AccessTokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    lifetime: Duration,
+}
+
+/// A fresh access token.
+pub struct Issued {
+    /// The JWT.
+    pub token: String,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+}
+
+impl AccessTokens {
+    /// With the deployment's signing key, which all its processes share.
+    pub fn new(key: &SecretSlice<u8>, lifetime: Duration) -> Self {
+        let key = key.expose_secret();
+        Self {
+            encoding: EncodingKey::from_secret(key),
+            decoding: DecodingKey::from_secret(key),
+            lifetime,
+        }
+    }
+
+    /// A token for a session.
+    pub fn issue(&self, session: &Session, now: Timestamp) -> Result<Issued> {
+        let expires_at = now + self.lifetime;
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            sub: session.user_id.to_string(),
+            sid: session.id,
+            iat: now.timestamp(),
+            exp: expires_at.timestamp(),
+        };
+        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+            .map_err(Error::internal)?;
+        Ok(Issued { token, expires_at })
+    }
+
+    /// The session that a token names, if we signed it and its time is not over.
+    pub fn read(&self, token: &str, now: Timestamp) -> Option<SessionId> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[ISSUER]);
+        // The time comes from our clock, below.
+        validation.validate_exp = false;
+        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        let claims = decode::<Claims>(token, &self.decoding, &validation).ok()?.claims;
+        let expires_at = DateTime::from_timestamp(claims.exp, 0)?;
+        (now < expires_at).then_some(claims.sid)
+    }
+}

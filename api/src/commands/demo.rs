@@ -1,0 +1,99 @@
+//! `berth demo`: serves, and fills an empty database first, so that there is something to look at.
+
+use domain::host;
+use domain::money::Money;
+use domain::store::Store;
+use domain::user::{self, Email, Operator, Password, SignUp, Username};
+use domain::wallet::{self, Book};
+use tracing::info;
+
+use super::{Outcome, serve, setup};
+use crate::app::App;
+use crate::config::Config;
+use crate::import;
+
+/// The same for all three, because the demo is for looking around on loopback.
+const PASSWORD: &str = "berth-demo-password";
+const OPERATOR: &str = "operator";
+const RENTERS: [(&str, &str); 2] = [("alice", "500.00"), ("bob", "250.00")];
+
+/// Fills an empty database, prints a session to paste, and serves.
+pub async fn run(config: &Config) -> Outcome {
+    setup::start_log(config)?;
+    let listener = serve::bind(config)?;
+    let app = setup::app(config).await?;
+    if app.store.reads().user_count().await? == 0 {
+        fill(&app).await?;
+    } else {
+        info!("the database has users already; the demo adds nothing");
+    }
+    print_session(config);
+    serve::until_stopped(config, app, listener).await
+}
+
+async fn fill(app: &App) -> Outcome {
+    let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+    let drafts = import::demo()?;
+    let count = drafts.len();
+    host::import(store, clock, random, drafts, false).await?;
+    let passwords = app.passwords.as_ref();
+    user::create_operator(store, clock, random, passwords, account(OPERATOR)?).await?;
+    for (name, amount) in RENTERS {
+        user::sign_up(store, clock, random, passwords, account(name)?).await?;
+        deposit(store, app, name, amount).await?;
+    }
+    info!(servers = count, "filled an empty database with the demo");
+    Ok(())
+}
+
+async fn deposit(store: &dyn Store, app: &App, name: &str, amount: &str) -> Outcome {
+    let request = Book {
+        operator: Operator::Console,
+        username: name.to_owned(),
+        amount: Money::parse(amount).ok_or("the demo's amount is no amount")?,
+        reason: "Demo money".to_owned(),
+        idempotency_key: None,
+    };
+    wallet::deposit(store, app.clock.as_ref(), app.random.as_ref(), request).await?;
+    Ok(())
+}
+
+fn account(name: &str) -> Result<SignUp, &'static str> {
+    Ok(SignUp {
+        username: Username::parse(name)?,
+        email: Email::parse(&format!("{name}@example.org"))?,
+        password: Password::parse(PASSWORD)?,
+        alias: None,
+    })
+}
+
+/// On standard output, apart from the log.
+fn print_session(config: &Config) {
+    let ip = config.listen.ip();
+    let host = if ip.is_unspecified() { "127.0.0.1".to_owned() } else { ip.to_string() };
+    println!(
+        r#"
+Berth's demo: 1,173 real servers to rent. Users: {OPERATOR}, alice (500 USD), bob (250 USD);
+their password: {PASSWORD}
+
+Paste this into another terminal:
+
+  API=http://{host}:{port}/api/v1
+  TOKEN=$(curl -s $API/users/auth/login -H 'Content-Type: application/json' \
+    -d '{{"username":"alice","password":"{PASSWORD}"}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
+  curl -s "$API/servers/available?country=DE&min_ram_gb=64&disk_types=NVMe&sort=price_per_day&limit=2"
+  SERVER=$(curl -s "$API/servers/available?min_ram_gb=64&sort=price_per_day&limit=1" \
+    | sed 's/.*"data":\[{{"id":"\([^"]*\)".*/\1/')
+  RENTAL=$(curl -s $API/servers/$SERVER/rent -H "Authorization: Bearer $TOKEN" \
+    -H 'Content-Type: application/json' -H "Idempotency-Key: rent-$SERVER" \
+    -d '{{"rental_days":7}}' | sed 's/.*"rental":{{"id":"\([^"]*\)".*/\1/')
+  curl -s $API/rentals/$RENTAL -H "Authorization: Bearer $TOKEN"
+  curl -s $API/rentals/$RENTAL/extend -H "Authorization: Bearer $TOKEN" \
+    -H 'Content-Type: application/json' -d '{{"additional_days":7}}'
+  curl -s $API/wallet/transactions -H "Authorization: Bearer $TOKEN"
+
+Documentation to try things in: http://{host}:{port}/docs
+"#,
+        port = config.listen.port(),
+    );
+}

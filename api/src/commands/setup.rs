@@ -1,0 +1,60 @@
+//! Puts the parts of a running Berth together.
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use domain::clock::Clock;
+use outbound::simulated::Simulated;
+use persistence::Database;
+use tracing_subscriber::EnvFilter;
+
+use super::Outcome;
+use crate::app::App;
+use crate::auth::{AccessTokens, Argon2Passwords, Limits};
+use crate::config::{Config, signing_key};
+use crate::system::{SystemClock, SystemRandom};
+
+/// Starts the log. Lines go to standard error, so that commands can print to standard output.
+pub fn start_log(config: &Config) -> Outcome {
+    let filter = EnvFilter::try_new(&config.log_filter)?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if config.log_json { log.json().try_init() } else { log.try_init() };
+    started.map_err(|error| error.to_string().into())
+}
+
+/// Opens the database and brings its schema up to date.
+pub async fn database(config: &Config) -> Result<Database, Box<dyn std::error::Error>> {
+    let url = &config.database_url;
+    let database = persistence::connect(url, config.max_connections).await?;
+    database.migrate(url).await?;
+    Ok(database)
+}
+
+/// `berth migrate`.
+pub async fn migrate(config: &Config) -> Outcome {
+    database(config).await?;
+    println!("The database's schema is up to date.");
+    Ok(())
+}
+
+/// Everything, with the machine's clock and the simulated driver.
+pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error>> {
+    let database = database(config).await?;
+    let random = Arc::new(SystemRandom);
+    let key = match &config.signing_key {
+        Some(key) => key.clone(),
+        None => signing_key(&config.data_dir, random.as_ref())
+            .map_err(|error| format!("the signing key cannot be kept: {error}"))?,
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Ok(Data::new(App {
+        store: Arc::new(database),
+        limits: Limits::new(config.limits, &clock),
+        clock,
+        random,
+        passwords: Arc::new(Argon2Passwords::default()),
+        driver: Arc::new(Simulated::default()),
+        access_tokens: AccessTokens::new(&key, config.access_lifetime),
+        settings: config.settings.clone(),
+    }))
+}

@@ -1,0 +1,186 @@
+//! Configuration: defaults in code, then a file, then `BERTH__…` environment variables.
+//!
+//! Unknown keys and bad values are errors, and all of them are told at once. Secrets are never
+//! printed.
+
+mod keys;
+mod read;
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use chrono::Duration;
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use ipnet::IpNet;
+use secrecy::SecretSlice;
+
+pub use keys::signing_key;
+use read::Reader;
+
+use crate::app::Settings;
+use crate::auth::LimitsConfig;
+
+/// What an operator can configure. `README.md` lists the keys.
+#[derive(Debug)]
+pub struct Config {
+    /// `database.url`: `sqlite://…` or `postgres://…`.
+    pub database_url: String,
+    /// `database.max_connections`: of SQLite's readers, or of PostgreSQL's pool.
+    pub max_connections: u32,
+    /// `data_dir`: where generated keys, and by default the SQLite file, are kept.
+    pub data_dir: PathBuf,
+    /// `http.listen`.
+    pub listen: SocketAddr,
+    /// `http.workers`: threads that serve requests.
+    pub workers: usize,
+    /// `worker.enabled`: whether `serve` also does jobs and sweeps.
+    pub worker: bool,
+    /// `auth.access_token_minutes`.
+    pub access_lifetime: Duration,
+    /// `auth.signing_key`: hexadecimal, at least 32 bytes; generated in `data_dir` if not given.
+    pub signing_key: Option<SecretSlice<u8>>,
+    /// `limits.attempts_per_minute_and_address`, `limits.attempts_per_minute_and_account`.
+    pub limits: LimitsConfig,
+    /// `log.filter`, in the syntax of `RUST_LOG`.
+    pub log_filter: String,
+    /// `log.json`: one JSON object a line.
+    pub log_json: bool,
+    /// What the surfaces go by.
+    pub settings: Settings,
+}
+
+/// Every fault of a configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration is not valid:\n  {}", .0.join("\n  "))]
+pub struct ConfigError(pub Vec<String>);
+
+impl Config {
+    /// Reads the file, if one is given, and the environment.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut figment = Figment::new();
+        if let Some(file) = file {
+            if !file.is_file() {
+                return Err(ConfigError(vec![format!(
+                    "{}: there is no such file",
+                    file.display()
+                )]));
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        Self::read(&figment.merge(Env::prefixed("BERTH__").split("__")))
+    }
+
+    fn read(figment: &Figment) -> Result<Self, ConfigError> {
+        let mut from = Reader::new(figment);
+        let data_dir = PathBuf::from(from.text("data_dir", "data"));
+        let default_url = format!("sqlite://{}", data_dir.join("berth.sqlite").display());
+        let database_url = from.checked("database.url", &default_url, database_url);
+        let listen = from.checked("http.listen", "127.0.0.1:8080", |text| {
+            text.parse().map_err(|_| "must be host:port, such as 127.0.0.1:8080".to_owned())
+        });
+        let max_connections = from.number("database.max_connections", 16, 1..=1_000);
+        let workers = from.number("http.workers", 2, 1..=256);
+        let worker = from.flag("worker.enabled", true);
+        let access_minutes = from.number("auth.access_token_minutes", 15, 1..=1_440);
+        let signing_key = from.secret("auth.signing_key", keys::parse);
+        let limits = limits(&mut from);
+        let log_filter = from.text("log.filter", "info");
+        let log_json = from.flag("log.json", false);
+        let settings = settings(&mut from);
+        from.finish(|| {
+            Some(Self {
+                database_url: database_url?,
+                max_connections,
+                data_dir,
+                listen: listen?,
+                workers: usize::try_from(workers).ok()?,
+                worker,
+                access_lifetime: Duration::minutes(access_minutes.into()),
+                signing_key,
+                limits,
+                log_filter,
+                log_json,
+                settings: settings?,
+            })
+        })
+    }
+}
+
+fn limits(from: &mut Reader<'_>) -> LimitsConfig {
+    let address = from.number("limits.attempts_per_minute_and_address", 60, 1..=1_000_000);
+    let account = from.number("limits.attempts_per_minute_and_account", 10, 1..=1_000_000);
+    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    LimitsConfig { per_address: at_least_one(address), per_account: at_least_one(account) }
+}
+
+fn settings(from: &mut Reader<'_>) -> Option<Settings> {
+    let currency = from.checked("currency", "USD", currency);
+    let trusted_proxies = from.checked("http.trusted_proxies", "", networks);
+    let refresh_days = from.number("auth.refresh_token_days", 30, 1..=3_650);
+    let invitation_days = from.number("pools.invitation_days", 14, 1..=3_650);
+    let body_seconds = from.number("http.body_timeout_seconds", 15, 1..=3_600);
+    Some(Settings {
+        currency: currency?,
+        refresh_lifetime: Duration::days(refresh_days.into()),
+        invitation_lifetime: Duration::days(invitation_days.into()),
+        trusted_proxies: trusted_proxies?,
+        body_deadline: std::time::Duration::from_secs(body_seconds.into()),
+    })
+}
+
+fn database_url(text: &str) -> Result<String, String> {
+    let known = ["sqlite://", "postgres://", "postgresql://"];
+    if known.iter().any(|scheme| text.starts_with(scheme)) {
+        Ok(text.to_owned())
+    } else {
+        Err("must begin with sqlite:// or postgres://".to_owned())
+    }
+}
+
+fn currency(text: &str) -> Result<String, String> {
+    if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be an ISO 4217 code such as USD".to_owned())
+    }
+}
+
+fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let parse = |item: &str| {
+        let network = item.parse::<IpNet>().or_else(|_| item.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| format!("`{item}` is neither an IP address nor a network"))
+    };
+    items.map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(toml: &str) -> Result<Config, ConfigError> {
+        Config::read(&Figment::from(Toml::string(toml)))
+    }
+
+    #[test]
+    fn nothing_configured_is_a_server_on_loopback() {
+        let config = read("").unwrap();
+        assert_eq!(config.database_url, "sqlite://data/berth.sqlite");
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_and_no_secret() {
+        let text = "currency = 'dollars'\nhtpp.listen = 'x'\n[http]\nlisten = 'nowhere'\n\
+                    workers = 0\n[auth]\nsigning_key = 'hunter2hunter2'";
+        let ConfigError(faults) = read(text).unwrap_err();
+        for key in ["currency", "htpp.listen", "http.listen", "http.workers", "auth.signing_key"] {
+            assert!(faults.iter().any(|fault| fault.starts_with(key)), "{key}: {faults:?}");
+        }
+        assert!(!faults.join(" ").contains("hunter2"));
+        let keyed = read(&format!("auth.signing_key = '{}'", "ab".repeat(32))).unwrap();
+        assert!(!format!("{keyed:?}").contains("abab"));
+    }
+}

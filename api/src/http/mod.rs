@@ -1,0 +1,14 @@
+//! What all surfaces share about HTTP: the caller's address, bounded bodies, the request log, and the
+//! server itself.
+
+mod address;
+mod body;
+mod log;
+mod query;
+mod server;
+
+pub use address::client_address;
+pub use body::{BodyFault, read_json};
+pub use log::{RequestFacts, request_log};
+pub use query::{Query, whole_number};
+pub use server::{Listening, serve};

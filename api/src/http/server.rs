@@ -1,0 +1,52 @@
+//! The HTTP server with all its surfaces.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::Data;
+use actix_web::{App as ActixApp, HttpServer};
+
+use super::request_log;
+use crate::app::App;
+use crate::{health, native};
+
+/// A client that has not sent its headers by then is cut off.
+const HEADERS_DEADLINE: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long running requests may take once the server is asked to stop.
+const SHUTDOWN_SECONDS: u64 = 20;
+
+/// A server that listens.
+pub struct Listening {
+    /// Runs until it is stopped.
+    pub server: Server,
+    /// Stops it.
+    pub handle: ServerHandle,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// Serves all surfaces on a listener that is already bound.
+pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::Result<Listening> {
+    let address = listener.local_addr()?;
+    let openapi = Data::new(native::document());
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(app.clone())
+            .app_data(openapi.clone())
+            .wrap(Compress::default())
+            .wrap(from_fn(request_log))
+            .configure(health::routes)
+            .configure(native::routes)
+    })
+    .workers(workers)
+    .client_request_timeout(HEADERS_DEADLINE)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(Listening { handle: server.handle(), server, address })
+}

@@ -1,0 +1,79 @@
+//! The error codes of the native surface, each with its status. Codes are stable; texts are not.
+
+use actix_web::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+macro_rules! codes {
+    ($($name:ident = $code:literal, $status:ident;)*) => {
+        /// A stable code for programs.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+        #[schema(title = "ErrorCode")]
+        pub enum Code {
+            $(#[doc = $code] #[serde(rename = $code)] $name,)*
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// As it stands on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status that it comes with.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    ValidationError = "VALIDATION_ERROR", BAD_REQUEST;
+    MalformedJson = "MALFORMED_JSON", BAD_REQUEST;
+    InvalidDuration = "INVALID_DURATION", BAD_REQUEST;
+    NoPricing = "NO_PRICING", BAD_REQUEST;
+    InsufficientBalance = "INSUFFICIENT_BALANCE", BAD_REQUEST;
+    Unauthorized = "UNAUTHORIZED", UNAUTHORIZED;
+    InvalidCredentials = "INVALID_CREDENTIALS", UNAUTHORIZED;
+    InvalidRefreshToken = "INVALID_REFRESH_TOKEN", UNAUTHORIZED;
+    RefreshTokenReused = "REFRESH_TOKEN_REUSED", UNAUTHORIZED;
+    InsufficientScope = "INSUFFICIENT_SCOPE", FORBIDDEN;
+    PoolOwnerRequired = "POOL_OWNER_REQUIRED", FORBIDDEN;
+    PoolAdminRequired = "POOL_ADMIN_REQUIRED", FORBIDDEN;
+    OperatorRequired = "OPERATOR_REQUIRED", FORBIDDEN;
+    NotYourAccount = "NOT_YOUR_ACCOUNT", FORBIDDEN;
+    RouteNotFound = "ROUTE_NOT_FOUND", NOT_FOUND;
+    UserNotFound = "USER_NOT_FOUND", NOT_FOUND;
+    TokenNotFound = "TOKEN_NOT_FOUND", NOT_FOUND;
+    PoolNotFound = "POOL_NOT_FOUND", NOT_FOUND;
+    MemberNotFound = "MEMBER_NOT_FOUND", NOT_FOUND;
+    InvitationNotFound = "INVITATION_NOT_FOUND", NOT_FOUND;
+    ServerNotFound = "SERVER_NOT_FOUND", NOT_FOUND;
+    RentalNotFound = "RENTAL_NOT_FOUND", NOT_FOUND;
+    TransactionNotFound = "TRANSACTION_NOT_FOUND", NOT_FOUND;
+    JobNotFound = "JOB_NOT_FOUND", NOT_FOUND;
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED;
+    RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT;
+    UsernameTaken = "USERNAME_TAKEN", CONFLICT;
+    EmailTaken = "EMAIL_TAKEN", CONFLICT;
+    DefaultPool = "DEFAULT_POOL", CONFLICT;
+    AlreadyMember = "ALREADY_MEMBER", CONFLICT;
+    AlreadyInvited = "ALREADY_INVITED", CONFLICT;
+    OwnerRoleFixed = "OWNER_ROLE_FIXED", CONFLICT;
+    InvitationAnswered = "INVITATION_ANSWERED", CONFLICT;
+    ServerUnavailable = "SERVER_UNAVAILABLE", CONFLICT;
+    ChargeExceedsMax = "CHARGE_EXCEEDS_MAX", CONFLICT;
+    ExtensionAlreadyApplied = "EXTENSION_ALREADY_APPLIED", CONFLICT;
+    RentalEnded = "RENTAL_ENDED", CONFLICT;
+    IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", CONFLICT;
+    InvitationExpired = "INVITATION_EXPIRED", GONE;
+    PayloadTooLarge = "PAYLOAD_TOO_LARGE", PAYLOAD_TOO_LARGE;
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", UNSUPPORTED_MEDIA_TYPE;
+    IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY;
+    RateLimited = "RATE_LIMITED", TOO_MANY_REQUESTS;
+    InternalError = "INTERNAL_ERROR", INTERNAL_SERVER_ERROR;
+    ServiceUnavailable = "SERVICE_UNAVAILABLE", SERVICE_UNAVAILABLE;
+}

@@ -1,0 +1,125 @@
+//! The OpenAPI document: what the handlers declare, completed by what is true of all of them.
+//!
+//! A handler names the codes that are its own in `x-errors`. What follows from having a body, from
+//! needing credentials or from being a server at all is added here, so that it cannot be forgotten.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi, Ref, RefOr, SecurityRequirement};
+use utoipa::{OpenApi as _, ToSchema};
+use utoipa_actix_web::AppExt;
+
+use super::code::Code;
+use super::error::Problem;
+use super::{PREFIX, operations};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Berth",
+        description = "Rent servers, alone or in teams. Times are RFC 3339 in UTC, ids 24 hexadecimal characters.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    components(schemas(Problem, Code)),
+    tags(
+        (name = "accounts", description = "Sign up, log in, one's own account"),
+        (name = "tokens", description = "API tokens for programs"),
+        (name = "pools", description = "Teams that share servers"),
+        (name = "invitations", description = "Joining a pool"),
+        (name = "members", description = "Who is in a pool"),
+        (name = "marketplace", description = "What can be rented"),
+        (name = "rentals", description = "Rent, look, extend"),
+        (name = "wallet", description = "Balance and transactions"),
+        (name = "operators", description = "Running the marketplace; for operators only")
+    )
+)]
+struct Frame;
+
+/// The document of the native surface.
+pub fn document() -> OpenApi {
+    let app = actix_web::App::new().into_utoipa_app().openapi(Frame::openapi());
+    let app = app.service(utoipa_actix_web::scope(PREFIX).configure(operations));
+    let (_, mut document) = app.split_for_parts();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An access token from a log-in, or an API token"))
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    for (path, item) in &mut document.paths.paths {
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            complete(operation, path);
+        }
+    }
+    document
+}
+
+fn complete(operation: &mut Operation, path: &str) {
+    let bearer = || SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []);
+    let signed = operation.security.is_none();
+    operation.security.get_or_insert_with(|| vec![bearer()]);
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    let mut add = |code: Code| {
+        let codes = by_status.entry(code.status().as_u16()).or_default();
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    };
+    own_codes(operation).for_each(&mut add);
+    add(Code::InternalError);
+    add(Code::ServiceUnavailable);
+    if signed || path.contains("/servers/") {
+        add(Code::Unauthorized);
+        add(Code::InsufficientScope);
+    }
+    if operation.request_body.is_some() {
+        let body = [
+            Code::MalformedJson,
+            Code::RequestTimeout,
+            Code::PayloadTooLarge,
+            Code::UnsupportedMediaType,
+        ];
+        body.into_iter().for_each(&mut add);
+    }
+    for (status, codes) in by_status {
+        operation.responses.responses.insert(status.to_string(), RefOr::T(response(&codes)));
+    }
+}
+
+/// The codes in `x-errors`, which is taken out of the document.
+fn own_codes(operation: &mut Operation) -> impl Iterator<Item = Code> + use<> {
+    let declared = operation.extensions.as_mut().and_then(|all| all.remove("x-errors"));
+    let names: Vec<Value> =
+        declared.and_then(|value| value.as_array().cloned()).unwrap_or_default();
+    names.into_iter().filter_map(|name| {
+        Code::ALL.iter().copied().find(|code| Some(code.as_str()) == name.as_str())
+    })
+}
+
+fn response(codes: &[Code]) -> utoipa::openapi::Response {
+    let names: Vec<String> = codes.iter().map(|code| format!("`{}`", code.as_str())).collect();
+    let example = |code: &Code| {
+        let body = json!({
+            "statusCode": code.status().as_u16(),
+            "error": code.as_str(),
+            "message": "a sentence that a person can act on",
+        });
+        let example = utoipa::openapi::example::ExampleBuilder::new().value(Some(body)).build();
+        (code.as_str(), example)
+    };
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(Problem::name())))
+        .examples_from_iter(codes.iter().map(example))
+        .build();
+    ResponseBuilder::new()
+        .description(names.join(", "))
+        .content("application/json", content)
+        .build()
+}

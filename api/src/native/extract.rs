@@ -1,0 +1,159 @@
+//! What handlers take: the caller, a checked body, ids, an idempotency key, a page.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use domain::Error;
+use domain::error::Unauthenticated;
+use domain::idempotency::IdempotencyKey;
+use domain::page::Page;
+use domain::session::SessionId;
+use domain::token::{self, ApiToken, ApiTokenSecret, Permissions};
+use domain::user::Caller;
+use serde::de::DeserializeOwned;
+
+use super::error::Failure;
+use crate::app::App;
+use crate::http::{Query, RequestFacts, client_address, read_json};
+
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
+
+/// Who calls.
+pub struct Signed {
+    /// The user and what their credentials allow.
+    pub caller: Caller,
+    /// The session, if they came with an access token.
+    pub session_id: Option<SessionId>,
+    /// The API token, if they came with one.
+    pub api_token: Option<ApiToken>,
+}
+
+impl FromRequest for Signed {
+    type Error = Failure;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let signed = authenticate(&request).await?;
+            signed.ok_or_else(|| Error::Unauthenticated(Unauthenticated::Credentials).into())
+        })
+    }
+}
+
+/// Who calls, where nobody needs to sign in. Credentials that come along must be valid.
+pub struct MaybeSigned(pub Option<Signed>);
+
+impl MaybeSigned {
+    /// The caller, if there is one.
+    pub fn caller(&self) -> Option<&Caller> {
+        self.0.as_ref().map(|signed| &signed.caller)
+    }
+}
+
+impl FromRequest for MaybeSigned {
+    type Error = Failure;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { authenticate(&request).await.map(Self) })
+    }
+}
+
+async fn authenticate(request: &HttpRequest) -> Result<Option<Signed>, Failure> {
+    let app = app(request)?;
+    let Some(header) = request.headers().get("authorization") else {
+        return Ok(None);
+    };
+    let unknown = || Error::Unauthenticated(Unauthenticated::Credentials);
+    let header = header.to_str().map_err(|_| unknown())?.trim();
+    let bearer = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    // API tokens are also accepted bare.
+    let credentials = bearer.map_or(header, |(_, credentials)| credentials.trim());
+    let signed = match ApiTokenSecret::parse(credentials) {
+        Some(secret) => by_api_token(&app, request, &secret).await?,
+        None => by_access_token(&app, credentials).await?,
+    };
+    if let Some(facts) = request.extensions().get::<Rc<RequestFacts>>() {
+        facts.caller.set(Some(signed.caller.user_id));
+    }
+    Ok(Some(signed))
+}
+
+async fn by_api_token(
+    app: &App,
+    request: &HttpRequest,
+    secret: &ApiTokenSecret,
+) -> Result<Signed, Error> {
+    let from = client_address(request, app);
+    let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
+    let (caller, api_token) = token::authenticate(store, clock, secret, from).await?;
+    Ok(Signed { caller, session_id: None, api_token: Some(api_token) })
+}
+
+async fn by_access_token(app: &App, credentials: &str) -> Result<Signed, Error> {
+    let unknown = || Error::Unauthenticated(Unauthenticated::Credentials);
+    let now = app.clock.now();
+    let session_id = app.access_tokens.read(credentials, now).ok_or_else(unknown)?;
+    let found = app.store.reads().session_with_user(session_id).await?;
+    let (session, user) = found.ok_or_else(unknown)?;
+    if !session.is_open(now) {
+        return Err(unknown());
+    }
+    let permissions = Permissions::everything();
+    let caller = Caller { user_id: user.id, role: user.role, permissions };
+    Ok(Signed { caller, session_id: Some(session_id), api_token: None })
+}
+
+/// A JSON body of a wire type.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+    type Error = Failure;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = actix_web::web::Payload::from_request(&request, payload).into_inner();
+        Box::pin(async move {
+            let deadline = app(&request)?.settings.body_deadline;
+            let payload = payload.map_err(|_| Failure::Body(crate::http::BodyFault::Broken))?;
+            read_json(&request, payload, deadline).await.map(Self).map_err(Failure::Body)
+        })
+    }
+}
+
+/// The `Idempotency-Key` header, if it was sent.
+pub struct Once(pub Option<IdempotencyKey>);
+
+impl FromRequest for Once {
+    type Error = Failure;
+    type Future = std::future::Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let sent = request.headers().get("idempotency-key");
+        let key = sent.map(|value| IdempotencyKey::parse(value.to_str().unwrap_or_default()));
+        let key = key.transpose().map_err(|fault| Error::invalid("Idempotency-Key", fault));
+        std::future::ready(key.map(Self).map_err(Failure::from))
+    }
+}
+
+/// The parts of the running Berth.
+pub fn app(request: &HttpRequest) -> Result<Data<App>, Failure> {
+    let app = request.app_data::<Data<App>>().cloned();
+    app.ok_or_else(|| Error::internal("the application is not in the request").into())
+}
+
+/// `limit` (1 to 500) and `cursor`; without a limit the whole list.
+pub fn page<Key>(query: &mut Query, parse: impl Fn(&str) -> Option<Key>) -> Page<Key> {
+    let after =
+        query.value("cursor", |text| parse(text).ok_or("is not a cursor that this list has given"));
+    let limit = query.number("limit", 1, 500);
+    // A cursor alone still asks for a page.
+    Page { limit: limit.or(after.is_some().then_some(500)), after }
+}

@@ -1,0 +1,162 @@
+//! Fields of a JSON body, read so that every fault can be told at once.
+
+use std::fmt::Display;
+
+use domain::Error;
+use domain::error::Violation;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+/// One field of a body: absent, null, of the right type, or of a wrong one.
+#[derive(Clone, Debug, Default)]
+pub enum Field<T> {
+    /// The key is not there.
+    #[default]
+    Missing,
+    /// The key is there and null.
+    Null,
+    /// A value of the right type.
+    Given(T),
+    /// Something else; what it should be.
+    Wrong(&'static str),
+}
+
+/// A type that a field can have on the wire.
+pub trait Wire: Sized {
+    /// What to ask for when something else came.
+    const EXPECTED: &'static str;
+    /// The value, if it is of this type.
+    fn read(value: Value) -> Option<Self>;
+}
+
+impl<'de, T: Wire> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Value::deserialize(deserializer)? {
+            Value::Null => Self::Null,
+            value => T::read(value).map_or(Self::Wrong(T::EXPECTED), Self::Given),
+        })
+    }
+}
+
+impl Wire for String {
+    const EXPECTED: &'static str = "must be a string without the character U+0000";
+    fn read(value: Value) -> Option<Self> {
+        // PostgreSQL cannot keep a NUL, so no text may hold one.
+        if let Value::String(text) = value { (!text.contains('\0')).then_some(text) } else { None }
+    }
+}
+
+impl Wire for bool {
+    const EXPECTED: &'static str = "must be true or false";
+    fn read(value: Value) -> Option<Self> {
+        value.as_bool()
+    }
+}
+
+impl Wire for i64 {
+    const EXPECTED: &'static str = "must be a whole number";
+    fn read(value: Value) -> Option<Self> {
+        // JSON knows one kind of number: 7.0 is the whole number 7.
+        let whole = || value.to_string().strip_suffix(".0")?.parse().ok();
+        value.as_i64().or_else(whole)
+    }
+}
+
+impl Wire for Map<String, Value> {
+    const EXPECTED: &'static str = "must be an object";
+    fn read(value: Value) -> Option<Self> {
+        if let Value::Object(map) = value { Some(map) } else { None }
+    }
+}
+
+impl Wire for Vec<String> {
+    const EXPECTED: &'static str = "must be a list of strings";
+    fn read(value: Value) -> Option<Self> {
+        let Value::Array(items) = value else {
+            return None;
+        };
+        items.into_iter().map(String::read).collect()
+    }
+}
+
+/// Collects the faults of a body.
+#[derive(Default)]
+pub struct Check {
+    violations: Vec<Violation>,
+}
+
+impl Check {
+    /// Notes a fault at a JSON pointer.
+    pub fn fault(&mut self, path: &str, message: impl Display) {
+        self.violations.push(Violation { path: path.to_owned(), message: message.to_string() });
+    }
+
+    /// A field that must be there.
+    pub fn required<T, U, F: Display>(
+        &mut self,
+        path: &str,
+        field: Field<T>,
+        parse: impl FnOnce(T) -> Result<U, F>,
+    ) -> Option<U> {
+        match field {
+            Field::Missing | Field::Null => {
+                self.fault(path, "is required");
+                None
+            }
+            given => self.optional(path, given, parse),
+        }
+    }
+
+    /// A field that may be absent or null.
+    pub fn optional<T, U, F: Display>(
+        &mut self,
+        path: &str,
+        field: Field<T>,
+        parse: impl FnOnce(T) -> Result<U, F>,
+    ) -> Option<U> {
+        match field {
+            Field::Missing | Field::Null => None,
+            Field::Given(value) => parse(value).map_err(|fault| self.fault(path, fault)).ok(),
+            Field::Wrong(expected) => {
+                self.fault(path, expected);
+                None
+            }
+        }
+    }
+
+    /// A field to change: absent leaves as it is, null removes.
+    pub fn change<T, U, F: Display>(
+        &mut self,
+        path: &str,
+        field: Field<T>,
+        parse: impl FnOnce(T) -> Result<U, F>,
+    ) -> Option<Option<U>> {
+        match field {
+            Field::Missing => None,
+            Field::Null => Some(None),
+            given => self.optional(path, given, parse).map(Some),
+        }
+    }
+
+    /// Every fault, or what `build` makes of the fields; it may use `?`, because a required field
+    /// without a value has left a fault.
+    pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Error> {
+        if !self.violations.is_empty() {
+            return Err(Error::Invalid(self.violations));
+        }
+        build().ok_or_else(|| Error::internal("a required field has neither a value nor a fault"))
+    }
+}
+
+/// Takes a value as it is.
+pub fn as_is<T>(value: T) -> Result<T, std::convert::Infallible> {
+    Ok(value)
+}
+
+/// A number of days or the like, within bounds.
+pub fn whole(least: u32, most: u32) -> impl Fn(i64) -> Result<u32, String> {
+    move |value| {
+        let number = u32::try_from(value).ok().filter(|number| (least..=most).contains(number));
+        number.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+    }
+}

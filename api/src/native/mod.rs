@@ -1,0 +1,119 @@
+//! The native surface, `/api/v1`: accounts, pools, the marketplace, rentals, wallets, operators.
+//!
+//! A handler reads its wire type, calls one use case and shows the outcome; no rule lives here.
+//! `error.rs` maps every refusal, `…view.rs` every answer.
+//!
+//! *To add an operation*: a handler in its noun's file with a `#[utoipa::path]` that lists its own
+//! error codes in `x-errors`, and a line in [`operations`].
+
+mod accounts;
+mod admin;
+mod admin_view;
+mod code;
+mod document;
+mod envelope;
+mod error;
+mod extract;
+mod fallback;
+mod field;
+mod limited;
+mod marketplace;
+mod members;
+mod pools;
+mod rental_view;
+mod rentals;
+mod server_view;
+mod tokens;
+mod view;
+mod wallet;
+
+use actix_web::web::{self, Data};
+use actix_web::{HttpResponse, Responder, get};
+use utoipa::openapi::OpenApi;
+use utoipa_actix_web::scope;
+use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+pub use document::document;
+
+/// Where the surface is mounted.
+pub const PREFIX: &str = "/api/v1";
+const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
+
+/// Every operation. Paths that shadow each other stand with the narrower one first.
+fn operations(config: &mut ServiceConfig) {
+    config
+        .service(accounts::sign_up)
+        .service(accounts::log_in)
+        .service(accounts::refresh)
+        .service(accounts::log_out)
+        .service(accounts::auth_me)
+        .service(accounts::me)
+        .service(accounts::change_user)
+        .service(accounts::put_user)
+        .service(tokens::list_tokens)
+        .service(tokens::create_token)
+        .service(tokens::own_token)
+        .service(tokens::show_token)
+        .service(tokens::change_token)
+        .service(tokens::delete_token)
+        .service(members::pending_invitations)
+        .service(members::accept_invitation)
+        .service(members::reject_invitation)
+        .service(members::invite_member)
+        .service(members::update_member_role)
+        .service(members::put_member_role)
+        .service(members::remove_member)
+        .service(pools::list_pools)
+        .service(pools::create_pool)
+        .service(pools::show_pool)
+        .service(pools::update_pool)
+        .service(pools::put_pool)
+        .service(pools::delete_pool)
+        .configure(market_operations);
+}
+
+fn market_operations(config: &mut ServiceConfig) {
+    config
+        .service(marketplace::browse_servers)
+        .service(marketplace::server_facets)
+        .service(marketplace::show_offer)
+        .service(rentals::rent_server)
+        .service(rentals::list_servers)
+        .service(rentals::show_server)
+        .service(rentals::list_rentals)
+        .service(rentals::show_rental)
+        .service(rentals::extend_rental)
+        .service(wallet::balances)
+        .service(wallet::show_general_balance)
+        .service(wallet::list_transactions)
+        .service(wallet::show_transaction)
+        .service(admin::book_deposit)
+        .service(admin::book_adjustment)
+        .service(admin::list_users)
+        .service(admin::list_all_servers)
+        .service(admin::show_any_server)
+        .service(admin::enlist_server)
+        .service(admin::edit_server)
+        .service(admin::retire_server)
+        .service(admin::list_dead_jobs)
+        .service(admin::retry_job);
+}
+
+/// The surface, its document, the interactive documentation, and answers for paths that are not.
+pub fn routes(config: &mut web::ServiceConfig) {
+    let mut native = ServiceConfig::new(config);
+    native.service(scope(PREFIX).configure(operations));
+    config
+        .service(openapi_document)
+        .service(web::redirect("/docs", "/docs/"))
+        .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from(DOCUMENT_PATH)))
+        .service(web::redirect("/", "/docs/"))
+        .default_service(web::to(fallback::answer));
+}
+
+/// The OpenAPI document of this surface.
+#[get("/api/v1/openapi.json")]
+async fn openapi_document(document: Data<OpenApi>) -> impl Responder {
+    HttpResponse::Ok().json(document.as_ref())
+}

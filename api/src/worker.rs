@@ -1,0 +1,78 @@
+//! Work that no request waits for: jobs, and the sweeps that look at what is.
+
+use std::time::Duration;
+
+use actix_web::web::Data;
+use domain::{Error, Result, job, rental};
+use tokio::sync::watch;
+use tracing::{error, info};
+
+use crate::app::App;
+
+/// How often to look for jobs when there were none.
+const IDLE: Duration = Duration::from_millis(500);
+/// How often to look for rentals that time has moved on.
+const EXPIRE_EVERY: Duration = Duration::from_secs(5);
+/// How often to look for work that was lost.
+const REALIGN_EVERY: Duration = Duration::from_secs(60);
+/// After a failure, such as a database that does not answer.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// Works until `stop` says so. A job that runs then is finished first; one that is cut off all the
+/// same is done again when its lease is over.
+pub async fn run(app: Data<App>, stop: watch::Receiver<bool>) {
+    info!("worker started");
+    tokio::join!(
+        repeat(IDLE, stop.clone(), async || {
+            while job::run_due(app.workshop()).await? > 0 {}
+            Ok(())
+        }),
+        repeat(EXPIRE_EVERY, stop.clone(), async || expire(&app).await),
+        repeat(REALIGN_EVERY, stop.clone(), async || realign(&app).await),
+    );
+    info!("worker stopped");
+}
+
+async fn expire(app: &App) -> Result<()> {
+    let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+    let moved = rental::expire_due(store, clock, random).await?;
+    if moved > 0 {
+        info!(moved, "rentals moved on");
+    }
+    app.limits.tidy();
+    Ok(())
+}
+
+async fn realign(app: &App) -> Result<()> {
+    let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+    let lost = rental::realign(store, clock, random).await?;
+    if lost > 0 {
+        error!(lost, "rentals had no job to align their access; scheduled again");
+    }
+    Ok(())
+}
+
+async fn repeat(
+    every: Duration,
+    mut stop: watch::Receiver<bool>,
+    work: impl AsyncFn() -> Result<()>,
+) {
+    while !*stop.borrow() {
+        let pause = match work().await {
+            Ok(()) => every,
+            Err(Error::Busy) => every,
+            Err(failure) => {
+                let cause = match &failure {
+                    Error::Internal(cause) | Error::Unavailable(cause) => cause.to_string(),
+                    refusal => refusal.to_string(),
+                };
+                error!(cause, "a sweep failed and will be repeated");
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            changed = stop.changed() => if changed.is_err() { return; },
+        }
+    }
+}

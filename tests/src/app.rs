@@ -1,0 +1,139 @@
+//! A running Berth.
+
+use std::net::TcpListener;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration as StdDuration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::web::Data;
+use api::app::{App, Settings};
+use api::auth::{AccessTokens, Argon2Passwords, Limits, LimitsConfig};
+use api::http::{Listening, serve};
+use api::system::SystemRandom;
+use chrono::Duration;
+use domain::clock::Clock;
+use domain::job;
+use domain::rental::{self, Driver};
+use outbound::simulated::{Behaviour, Simulated};
+use persistence::Database;
+use secrecy::SecretSlice;
+
+use crate::clock::SteppedClock;
+use crate::database::{Kind, TestDatabase};
+use crate::door::Client;
+use crate::invariants;
+
+/// A running Berth on a database of its own, with a clock that stands still. Jobs and sweeps run when
+/// a test says so.
+pub struct TestApp {
+    /// The parts.
+    pub app: Data<App>,
+    /// The time.
+    pub clock: Arc<SteppedClock>,
+    /// What reaches the hosts.
+    pub driver: Arc<Simulated>,
+    /// The database.
+    pub database: TestDatabase,
+    /// Where it listens, such as `http://127.0.0.1:40123`.
+    pub address: String,
+    store: Arc<Database>,
+    http: reqwest::Client,
+    handle: ServerHandle,
+}
+
+/// What a test may want otherwise.
+#[derive(Clone, Copy)]
+pub struct Options {
+    /// Limits on guessing; practically none by default.
+    pub limits: LimitsConfig,
+    /// How the hosts behave.
+    pub hosts: Behaviour,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let many = NonZeroU32::new(1_000_000).unwrap();
+        let limits = LimitsConfig { per_address: many, per_account: many };
+        Self { limits, hosts: Behaviour::default() }
+    }
+}
+
+impl TestApp {
+    /// Starts on a new database.
+    pub async fn start(kind: Kind) -> Self {
+        Self::start_with(kind, Options::default()).await
+    }
+
+    /// Starts on a new database, with other options.
+    pub async fn start_with(kind: Kind, options: Options) -> Self {
+        let database = TestDatabase::create(kind).await;
+        let store = Arc::new(persistence::connect(&database.url, 16).await.unwrap());
+        store.migrate(&database.url).await.unwrap();
+        let clock = Arc::new(SteppedClock::default());
+        let driver = Arc::new(Simulated::new(options.hosts));
+        let as_clock: Arc<dyn Clock> = clock.clone();
+        let as_driver: Arc<dyn Driver> = driver.clone();
+        let app = Data::new(App {
+            store: store.clone(),
+            limits: Limits::new(options.limits, &as_clock),
+            clock: as_clock,
+            random: Arc::new(SystemRandom),
+            passwords: Arc::new(Argon2Passwords::default()),
+            driver: as_driver,
+            access_tokens: AccessTokens::new(
+                &SecretSlice::from(vec![7; 32]),
+                Duration::minutes(15),
+            ),
+            settings: settings(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let Listening { server, handle, address } = serve(app.clone(), listener, 2).unwrap();
+        tokio::spawn(server);
+        let address = format!("http://{address}");
+        let http = reqwest::Client::builder().timeout(StdDuration::from_secs(60)).build().unwrap();
+        Self { app, clock, driver, database, address, store, http, handle }
+    }
+
+    /// A client that is not signed in.
+    pub fn stranger(&self) -> Client {
+        Client::new(self.http.clone(), self.address.clone())
+    }
+
+    /// Does all jobs that may run now.
+    pub async fn do_jobs(&self) {
+        while job::run_due(self.app.workshop()).await.unwrap() > 0 {}
+    }
+
+    /// Lets the expiry sweep run, then the jobs that it scheduled.
+    pub async fn sweep(&self) {
+        let app = &self.app;
+        let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+        rental::expire_due(store, clock, random).await.unwrap();
+        self.do_jobs().await;
+    }
+
+    /// Lets days pass, without any sweep.
+    pub fn days_pass(&self, days: i64) {
+        self.clock.advance(Duration::days(days));
+    }
+
+    /// Checks the invariants, stops, and removes the database.
+    pub async fn finish(self) {
+        invariants::check(&self.database).await;
+        self.handle.stop(false).await;
+        self.store.close().await;
+        drop(self.app);
+        self.database.remove().await;
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        currency: "USD".to_owned(),
+        refresh_lifetime: Duration::days(30),
+        invitation_lifetime: Duration::days(14),
+        trusted_proxies: Vec::new(),
+        body_deadline: StdDuration::from_secs(2),
+    }
+}

@@ -1,0 +1,104 @@
+//! The invariants, in SQL of the tests' own. Each query finds the rows that break one.
+
+use sea_orm::{ConnectionTrait, Statement};
+
+use crate::database::TestDatabase;
+
+const BROKEN: &[(&str, &str)] = &[
+    (
+        "every posting sums to zero",
+        "SELECT posting_id FROM entries GROUP BY posting_id HAVING SUM(amount_e8) <> 0",
+    ),
+    (
+        "every posting has entries",
+        "SELECT id FROM postings WHERE id NOT IN (SELECT posting_id FROM entries)",
+    ),
+    (
+        "a cached balance is the sum of its entries",
+        "SELECT w.user_id FROM wallets w LEFT JOIN entries e \
+         ON e.account = 'wallet' AND e.owner_id = w.user_id \
+         GROUP BY w.user_id, w.balance_e8 HAVING w.balance_e8 <> COALESCE(SUM(e.amount_e8), 0)",
+    ),
+    (
+        "a posting's amount is its wallet entry",
+        "SELECT p.id FROM postings p JOIN entries e ON e.posting_id = p.id AND e.account = 'wallet' \
+         WHERE e.amount_e8 <> p.amount_e8 OR e.owner_id <> p.user_id",
+    ),
+    ("no balance is negative", "SELECT user_id FROM wallets WHERE balance_e8 < 0"),
+    (
+        "a chain has as many postings as its head says",
+        "SELECT w.user_id FROM wallets w LEFT JOIN postings p ON p.user_id = w.user_id \
+         GROUP BY w.user_id, w.chain_sequence HAVING COUNT(p.id) <> w.chain_sequence",
+    ),
+    (
+        "each posting carries the hash of the one before it",
+        "SELECT p.id FROM postings p JOIN postings q \
+         ON q.user_id = p.user_id AND q.sequence = p.sequence - 1 WHERE p.previous_hash <> q.hash",
+    ),
+    (
+        "a chain's head is its newest posting",
+        "SELECT w.user_id FROM wallets w JOIN postings p \
+         ON p.user_id = w.user_id AND p.sequence = w.chain_sequence WHERE p.hash <> w.chain_hash",
+    ),
+    (
+        "a live rental has its host, and the host says so",
+        "SELECT r.id FROM rentals r JOIN hosts h ON h.id = r.host_id \
+         WHERE r.status IN ('active', 'hold') AND (h.rental_id IS NULL OR h.rental_id <> r.id OR h.is_cleaning)",
+    ),
+    (
+        "a rented host has a live rental",
+        "SELECT h.id FROM hosts h LEFT JOIN rentals r ON r.id = h.rental_id \
+         WHERE h.rental_id IS NOT NULL AND NOT h.is_cleaning \
+         AND (r.id IS NULL OR r.status NOT IN ('active', 'hold'))",
+    ),
+    (
+        "a host is in at most one live rental",
+        "SELECT host_id FROM rentals WHERE status IN ('active', 'hold') \
+         GROUP BY host_id HAVING COUNT(*) > 1",
+    ),
+    (
+        "a rental's amount is what was charged for it",
+        "SELECT r.id FROM rentals r LEFT JOIN postings p ON p.rental_id = r.id \
+         GROUP BY r.id, r.amount_e8 HAVING r.amount_e8 <> -COALESCE(SUM(p.amount_e8), 0)",
+    ),
+    (
+        "nothing was charged without a rental",
+        "SELECT p.id FROM postings p LEFT JOIN rentals r ON r.id = p.rental_id \
+         WHERE p.kind = 'charge' AND r.id IS NULL",
+    ),
+    (
+        "every idempotency record has its outcome",
+        "SELECT idempotency_key FROM idempotency_records WHERE outcome IS NULL",
+    ),
+    (
+        "every pool has its owner as an accepted member",
+        "SELECT p.id FROM pools p LEFT JOIN pool_members m \
+         ON m.pool_id = p.id AND m.user_id = p.owner_id AND m.role = 'owner' AND m.state = 'accepted' \
+         WHERE m.id IS NULL",
+    ),
+    (
+        "every rental that is not as it should be has a job",
+        "SELECT r.id FROM rentals r WHERE (r.access = 'pending' \
+         OR (r.access = 'granted' AND r.status <> 'active') \
+         OR (r.access = 'suspended' AND r.status <> 'hold')) AND NOT EXISTS (SELECT 1 FROM jobs)",
+    ),
+];
+
+/// Fails the test if a row breaks an invariant.
+pub async fn check(database: &TestDatabase) {
+    let connection = database.connect().await;
+    let backend = connection.get_database_backend();
+    for (invariant, sql) in BROKEN {
+        let rows = connection.query_all_raw(Statement::from_string(backend, *sql)).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{invariant}: {error}"));
+        assert!(rows.is_empty(), "broken: {invariant} ({} rows)", rows.len());
+    }
+    let sum = Statement::from_string(
+        backend,
+        "SELECT CAST(COALESCE(SUM(amount_e8), 0) AS bigint) FROM entries",
+    );
+    let sum: i64 =
+        connection.query_one_raw(sum).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+    assert_eq!(sum, 0, "the sum over all entries is not zero");
+    connection.close().await.unwrap();
+}
