@@ -58,7 +58,8 @@ impl Jobs for Handle {
         };
         let running = Expr::cust("jobs.state = 'running'");
         let live = OnConflict::column(Column::Lane)
-            .target_and_where(Column::State.is_in(["queued", "running"]))
+            // Word for word the index's predicate: SQLite does not look through parameters.
+            .target_and_where(Expr::cust("state IN ('queued', 'running')"))
             .value(Column::IsWantedAgain, running)
             .to_owned();
         let insert = Entity::insert(row).on_conflict(live);

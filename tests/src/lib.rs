@@ -36,7 +36,7 @@ macro_rules! on_both_databases {
             #[allow(unused_imports, reason = "not every body uses all that its file imports")]
             use super::*;
 
-            async fn body($app: &$crate::TestApp) $body
+            async fn body($app: &TestApp) $body
 
             #[tokio::test]
             async fn sqlite() {
