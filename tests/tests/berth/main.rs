@@ -7,4 +7,7 @@
     reason = "a test fails by panicking, and its name is its documentation"
 )]
 
+mod extensions;
+mod life;
+mod races;
 mod rentals;
