@@ -11,3 +11,5 @@ mod extensions;
 mod life;
 mod races;
 mod rentals;
+mod sequences;
+mod wallet;
