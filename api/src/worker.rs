@@ -14,7 +14,7 @@ const IDLE: Duration = Duration::from_millis(500);
 /// How often to look for rentals that time has moved on.
 const EXPIRE_EVERY: Duration = Duration::from_secs(5);
 /// How often to look for work that was lost.
-const REALIGN_EVERY: Duration = Duration::from_secs(60);
+const REALIGN_EVERY: Duration = Duration::from_mins(1);
 /// After a failure, such as a database that does not answer.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -59,8 +59,7 @@ async fn repeat(
 ) {
     while !*stop.borrow() {
         let pause = match work().await {
-            Ok(()) => every,
-            Err(Error::Busy) => every,
+            Ok(()) | Err(Error::Busy) => every,
             Err(failure) => {
                 let cause = match &failure {
                     Error::Internal(cause) | Error::Unavailable(cause) => cause.to_string(),

@@ -10,7 +10,7 @@ macro_rules! codes {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
         #[schema(title = "ErrorCode")]
         pub enum Code {
-            $(#[doc = $code] #[serde(rename = $code)] $name,)*
+            $(#[doc = concat!("`", $code, "`")] #[serde(rename = $code)] $name,)*
         }
 
         impl Code {

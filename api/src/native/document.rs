@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, Ref, RefOr, SecurityRequirement};
@@ -58,7 +58,24 @@ pub fn document() -> OpenApi {
             complete(operation, path);
         }
     }
+    share_filters(&mut document);
     document
+}
+
+/// The facets take every filter of the list that they count, but neither its order nor its pages.
+fn share_filters(document: &mut OpenApi) {
+    let paths = &mut document.paths.paths;
+    let list = paths.get(&format!("{PREFIX}/servers/available")).and_then(|item| item.get.as_ref());
+    let parameters = list.and_then(|operation| operation.parameters.clone()).unwrap_or_default();
+    let is_filter = |parameter: &RefOr<Parameter>| match parameter {
+        RefOr::T(parameter) => !["sort", "limit", "cursor"].contains(&parameter.name.as_str()),
+        RefOr::Ref(_) => true,
+    };
+    let filters = parameters.into_iter().filter(is_filter);
+    let facets = paths.get_mut(&format!("{PREFIX}/servers/facets"));
+    if let Some(operation) = facets.and_then(|item| item.get.as_mut()) {
+        operation.parameters = Some(filters.collect());
+    }
 }
 
 fn complete(operation: &mut Operation, path: &str) {

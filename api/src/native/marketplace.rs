@@ -18,8 +18,11 @@ use super::server_view::OfferView;
 use crate::app::App;
 use crate::http::{Query, whole_number};
 
+/// What generated clients can hold in 32 bits.
+const MAX_FILTER: u32 = 2_147_483_647;
+
 fn filters(query: &mut Query) -> Filters {
-    let any = u32::MAX;
+    let any = MAX_FILTER;
     let score_type = query.value("cpu_score_type", ScoreType::parse);
     Filters {
         country: query.text("country", 50),
@@ -74,15 +77,15 @@ fn sort(text: &str) -> Result<Sort, &'static str> {
         ("region" = Option<String>, Query, description = "Region, without regard to case", example = "eu-central"),
         ("max_price_per_day" = Option<String>, Query, pattern = "^[0-9]{1,12}([.][0-9]{1,8})?$", description = "The cheapest tier's price by its days is at most this", example = "15"),
         ("available_durations" = Option<Vec<u32>>, Query, explode = false, description = "All of these numbers of days are offered", example = json!([7, 30])),
-        ("min_cpu_cores" = Option<u32>, Query, minimum = 0, maximum = 4294967295_u64, description = "Least CPU cores"),
-        ("min_cpu_score" = Option<u32>, Query, minimum = 0, maximum = 4294967295_u64, description = "Least score in the benchmark of `cpu_score_type`"),
+        ("min_cpu_cores" = Option<u32>, Query, minimum = 0, maximum = 2_147_483_647_u32, description = "Least CPU cores"),
+        ("min_cpu_score" = Option<u32>, Query, minimum = 0, maximum = 2_147_483_647_u32, description = "Least score in the benchmark of `cpu_score_type`"),
         ("cpu_score_type" = Option<String>, Query, pattern = "^(passmark|geekbench_single|geekbench_multi)$", description = "passmark (the default), geekbench_single or geekbench_multi"),
-        ("min_ram_gb" = Option<u32>, Query, minimum = 0, maximum = 4294967295_u64, description = "Least memory"),
+        ("min_ram_gb" = Option<u32>, Query, minimum = 0, maximum = 2_147_483_647_u32, description = "Least memory"),
         ("ram_types" = Option<Vec<String>>, Query, explode = false, description = "Any of DDR3, DDR4, DDR5, ECC DDR3, ECC DDR4, ECC DDR5"),
-        ("min_total_storage_gb" = Option<u32>, Query, minimum = 0, maximum = 4294967295_u64, description = "Least storage, all disks together"),
+        ("min_total_storage_gb" = Option<u32>, Query, minimum = 0, maximum = 2_147_483_647_u32, description = "Least storage, all disks together"),
         ("disk_types" = Option<Vec<String>>, Query, explode = false, description = "Some disk of HDD, SSD or NVMe"),
-        ("min_bandwidth_mbps" = Option<u32>, Query, minimum = 0, maximum = 4294967295_u64, description = "Least port speed"),
-        ("min_traffic_tb" = Option<u32>, Query, minimum = 0, maximum = 4294967295_u64, description = "Least traffic a month; unlimited passes"),
+        ("min_bandwidth_mbps" = Option<u32>, Query, minimum = 0, maximum = 2_147_483_647_u32, description = "Least port speed"),
+        ("min_traffic_tb" = Option<u32>, Query, minimum = 0, maximum = 2_147_483_647_u32, description = "Least traffic a month; unlimited passes"),
         ("unlimited_traffic_only" = Option<bool>, Query, description = "Only unlimited traffic"),
         ("category" = Option<String>, Query, pattern = "^(compute|memory|storage|general|gpu)$", description = "compute, memory, storage, general or gpu"),
         ("featured_only" = Option<bool>, Query, description = "Only featured servers"),
@@ -149,10 +152,8 @@ impl From<Facets> for FacetsView {
 
 /// Count the servers that pass the filters, by country, category, RAM type and disk type.
 ///
-/// Takes the same filters as `/servers/available`.
+/// Takes the same filters as `/servers/available`; `document.rs` copies them from there.
 #[utoipa::path(tag = "marketplace", security((), ("bearer" = [])),
-    params(("country" = Option<String>, Query, description = "As for /servers/available, like every other filter of it"),
-           ("q" = Option<String>, Query, max_length = 100, description = "Words in the name, CPU, GPU or city")),
     responses((status = 200, body = Success<FacetsView>)),
     extensions(("x-errors" = json!(["VALIDATION_ERROR"]))))]
 #[get("/servers/facets")]

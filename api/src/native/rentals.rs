@@ -33,7 +33,7 @@ pub struct RentBody {
     #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$", example = "507f1f77bcf86cd799439300")]
     #[serde(default)]
     pool_id: Field<String>,
-    /// Refuse with CHARGE_EXCEEDS_MAX what costs more.
+    /// Refuse with `CHARGE_EXCEEDS_MAX` what costs more.
     #[schema(value_type = Option<i64>, minimum = 0, example = 7000)]
     #[serde(default)]
     max_charge_cents: Field<i64>,
@@ -45,11 +45,11 @@ pub struct ExtendBody {
     #[schema(value_type = u32, required, minimum = 1, maximum = 3650, example = 7)]
     #[serde(default)]
     additional_days: Field<i64>,
-    /// Refuse with CHARGE_EXCEEDS_MAX what costs more.
+    /// Refuse with `CHARGE_EXCEEDS_MAX` what costs more.
     #[schema(value_type = Option<i64>, minimum = 0, example = 7000)]
     #[serde(default)]
     max_charge_cents: Field<i64>,
-    /// Refuse with EXTENSION_ALREADY_APPLIED unless the rental ends then.
+    /// Refuse with `EXTENSION_ALREADY_APPLIED` unless the rental ends then.
     #[schema(value_type = Option<String>, format = DateTime, example = "2025-01-28T22:00:00.000Z")]
     #[serde(default)]
     expected_rental_end: Field<String>,

@@ -158,7 +158,7 @@ fn sorting(query: &mut Query) -> TransactionSort {
 
 /// List one's transactions by pages, newest first.
 #[utoipa::path(tag = "wallet",
-    params(("page" = Option<u32>, Query, minimum = 1, maximum = 1000000, description = "From 1"),
+    params(("page" = Option<u32>, Query, minimum = 1, maximum = 1_000_000, description = "From 1"),
            ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Rows on a page, 20 if not given"),
            ("sort_by" = Option<String>, Query, pattern = "^(created_at|amount)$", description = "created_at or amount"),
            ("sort_order" = Option<String>, Query, pattern = "^(asc|desc)$", description = "asc or desc"),

@@ -76,7 +76,6 @@ on_both_databases! {
     }
 
     async fn every_chain_of_postings_can_be_recomputed(app: &TestApp) {
-        use domain::store::Store;
         let jane = app.renter("jane", "500.00").await;
         let server = app.server("node-1").await;
         jane.rent(&server, 7).await.data(201);

@@ -33,7 +33,7 @@ pub enum Server {
     Price {
         /// As `list` shows it
         id: String,
-        /// DAYS=PRICE:HOLD_DAYS, such as 7=70.00:2; several may be given
+        /// `DAYS=PRICE:HOLD_DAYS`, such as 7=70.00:2; several may be given
         #[arg(long = "tier", required = true)]
         tiers: Vec<String>,
     },
