@@ -81,16 +81,16 @@ Paste this into another terminal:
   API=http://{host}:{port}/api/v1
   TOKEN=$(curl -s $API/users/auth/login -H 'Content-Type: application/json' \
     -d '{{"username":"alice","password":"{PASSWORD}"}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
-  curl -s "$API/servers/available?country=DE&min_ram_gb=64&disk_types=NVMe&sort=price_per_day&limit=2"
+  curl -s "$API/servers/available?country=DE&min_ram_gb=64&disk_types=NVMe&sort=price_per_day&limit=2"; echo
   SERVER=$(curl -s "$API/servers/available?min_ram_gb=64&sort=price_per_day&limit=1" \
     | sed 's/.*"data":\[{{"id":"\([^"]*\)".*/\1/')
   RENTAL=$(curl -s $API/servers/$SERVER/rent -H "Authorization: Bearer $TOKEN" \
     -H 'Content-Type: application/json' -H "Idempotency-Key: rent-$SERVER" \
     -d '{{"rental_days":7}}' | sed 's/.*"rental":{{"id":"\([^"]*\)".*/\1/')
-  curl -s $API/rentals/$RENTAL -H "Authorization: Bearer $TOKEN"
+  curl -s $API/rentals/$RENTAL -H "Authorization: Bearer $TOKEN"; echo
   curl -s $API/rentals/$RENTAL/extend -H "Authorization: Bearer $TOKEN" \
-    -H 'Content-Type: application/json' -d '{{"additional_days":7}}'
-  curl -s $API/wallet/transactions -H "Authorization: Bearer $TOKEN"
+    -H 'Content-Type: application/json' -d '{{"additional_days":7}}'; echo
+  curl -s $API/wallet/transactions -H "Authorization: Bearer $TOKEN"; echo
 
 Documentation to try things in: http://{host}:{port}/docs
 "#,

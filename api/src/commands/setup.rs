@@ -1,5 +1,6 @@
 //! Puts the parts of a running Berth together.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use actix_web::web::Data;
@@ -17,7 +18,9 @@ use crate::system::{SystemClock, SystemRandom};
 /// Starts the log. Lines go to standard error, so that commands can print to standard output.
 pub fn start_log(config: &Config) -> Outcome {
     let filter = EnvFilter::try_new(&config.log_filter)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
+    let log = log.with_writer(std::io::stderr);
     let started = if config.log_json { log.json().try_init() } else { log.try_init() };
     started.map_err(|error| error.to_string().into())
 }

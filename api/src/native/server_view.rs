@@ -1,9 +1,7 @@
 //! What a server looks like on the wire.
 
-use std::collections::BTreeMap;
-
 use domain::host::{Category, Disk, Host, Pricing, Specs};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 #[derive(Serialize, ToSchema)]
@@ -100,11 +98,14 @@ pub struct TierView {
 
 #[derive(Serialize, ToSchema)]
 pub struct PricingView {
-    /// The price of each number of days.
-    #[schema(example = json!({"7": "70.00"}))]
-    prices: BTreeMap<String, String>,
+    /// The price of each number of days, shortest first.
+    #[serde(serialize_with = "in_order")]
+    #[schema(value_type = HashMap<String, String>, example = json!({"7": "70.00"}))]
+    prices: Vec<(u32, String)>,
     /// The same with the hold days.
-    price_tiers: BTreeMap<String, TierView>,
+    #[serde(serialize_with = "in_order")]
+    #[schema(value_type = HashMap<String, TierView>)]
+    price_tiers: Vec<(u32, TierView)>,
 }
 
 /// A server on the marketplace.
@@ -130,6 +131,14 @@ pub struct OfferView {
     setup_time_minutes: u32,
     pricing: PricingView,
     specs: SpecsView,
+}
+
+/// An object with its keys in the order of the pairs.
+fn in_order<T: Serialize, S: Serializer>(
+    pairs: &[(u32, T)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
 }
 
 impl From<Specs> for SpecsView {
@@ -219,10 +228,10 @@ impl From<Host> for ServerView {
 
 impl From<Pricing> for PricingView {
     fn from(pricing: Pricing) -> Self {
-        let tiers = || pricing.tiers().map(|(days, tier)| (days.to_string(), tier));
         Self {
-            prices: tiers().map(|(days, tier)| (days, tier.price.to_string())).collect(),
-            price_tiers: tiers()
+            prices: pricing.tiers().map(|(days, tier)| (days, tier.price.to_string())).collect(),
+            price_tiers: pricing
+                .tiers()
                 .map(|(days, tier)| {
                     let view =
                         TierView { price: tier.price.to_string(), hold_days: tier.hold_days };
