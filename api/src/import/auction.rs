@@ -7,7 +7,7 @@
 //! | model | `Dedicated server, ` and `cpu`, with the `gpu` if any |
 //! | region | `eu-central` for FSN1 and NBG1, `eu-north` for HEL1 |
 //! | country, city, datacenter | as given |
-//! | CPU | `cpu`; cores and threads from `data/cpu-models.csv`, times `cpu_count` (1 if absent). No score: none was published |
+//! | CPU | `cpu`; cores and threads from `catalogue/cpu-models.csv`, times `cpu_count` (1 if absent). No score: none was published |
 //! | memory | `ram_gb`, `ram_type` with `ECC` in front if `ecc` |
 //! | disks | as given; the interface is not known |
 //! | network | `bandwidth_mbps` and `traffic` (TB or `unlimited`); one IPv4 address unless `ipv4` is false; IPv6, because every such server has a /64 |
@@ -150,7 +150,7 @@ fn cpu(fields: &mut Fields) -> Cpu {
         let model = text(value)?;
         let counts = cpu::cores_and_threads(&model).ok_or_else(|| {
             format!(
-                "the cores of `{model}` are not known; add the model to data/cpu-models.csv and \
+                "the cores of `{model}` are not known; add the model to catalogue/cpu-models.csv and \
                  rebuild, or give the server in Berth's own row shape"
             )
         })?;

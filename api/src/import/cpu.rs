@@ -1,7 +1,7 @@
 //! Cores and threads of processors that a file names only by their model.
 
 /// Compiled in: `model,cores,threads` a line.
-const TABLE: &str = include_str!("../../../data/cpu-models.csv");
+const TABLE: &str = include_str!("../../../catalogue/cpu-models.csv");
 
 /// The cores and threads of one processor, if the model is known.
 pub(super) fn cores_and_threads(model: &str) -> Option<(u32, u32)> {

@@ -42,7 +42,7 @@ const MAX_BYTES: u64 = MAX_MIB * 1024 * 1024;
 const SETUP_MINUTES: u32 = 15;
 
 /// The bundled catalogue: 1,173 real servers of a public auction.
-const DEMO: &str = include_str!("../../../data/dedicated-servers.json");
+const DEMO: &str = include_str!("../../../catalogue/dedicated-servers.json");
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -90,7 +90,7 @@ fn what_the_mapping_does_not_know_is_a_fault_that_says_what_to_do() {
         .replace(r#"month":33"#, r#"month":-1"#);
     let wanted = owned(&[
         "datacenter: must begin with FSN1, NBG1 or HEL1, whose regions are known",
-        "cpu: the cores of `AMD Ryzen 9 7950X` are not known; add the model to data/cpu-models.csv and rebuild, or give the server in Berth's own row shape",
+        "cpu: the cores of `AMD Ryzen 9 7950X` are not known; add the model to catalogue/cpu-models.csv and rebuild, or give the server in Berth's own row shape",
         "setup_price_eur: must be 0: there is no set-up fee here",
         "price_eur_month: the price of 1 days must be whole cents, above 0 and at most 1000000.00",
     ]);
