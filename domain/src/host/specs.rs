@@ -205,11 +205,9 @@ impl Specs {
             ("/model", &self.model, 200),
             ("/cpu/model", &self.cpu.model, 200),
         ];
-        let texts = texts.into_iter().filter_map(|(path, text, most)| {
-            let bad = text.trim().is_empty()
-                || text.chars().count() > most
-                || text.contains(char::is_control);
-            bad.then(|| (path, format!("must be 1 to {most} characters")))
+        let texts = texts.into_iter().chain(self.gpu.iter().map(|gpu| ("/gpu", gpu, 200)));
+        let texts = texts.filter_map(|(path, text, most)| {
+            (!is_text(text, most)).then(|| (path, format!("must be 1 to {most} characters")))
         });
         let numbers = [
             ("/cpu/cores", self.cpu.cores, 1, 4_096),
@@ -218,6 +216,7 @@ impl Specs {
             ("/ram_gb", self.ram_gb, 1, 1_048_576),
             ("/network/bandwidth_mbps", self.network.bandwidth_mbps, 1, 10_000_000),
             ("/network/traffic_tb", self.network.traffic_tb.unwrap_or(1), 1, 1_000_000),
+            ("/network/ipv4_count", self.network.ipv4_count, 0, 1_000_000),
             ("/setup_time_minutes", self.setup_time_minutes, 0, 100_000),
             ("/popularity_rank", self.popularity_rank.unwrap_or(1), 1, 1_000_000_000),
         ];
@@ -230,12 +229,25 @@ impl Specs {
         let country = country_bad.then(|| {
             ("/location/country", "must be two upper-case letters (ISO 3166-1)".to_owned())
         });
-        let disk_bad =
-            |d: &Disk| !(1..=1_000).contains(&d.count) || !(1..=1_000_000).contains(&d.capacity_gb);
-        let disks = (self.disks.len() > 32 || self.disks.iter().any(disk_bad)).then(|| {
-            ("/disks", "at most 32 kinds of 1 to 1000 disks of 1 to 1000000 GB".to_owned())
+        let disks_bad = self.disks.len() > 32 || !self.disks.iter().all(Disk::is_sane);
+        let disks = disks_bad.then(|| {
+            let message = "at most 32 kinds of 1 to 1000 disks of 1 to 1000000 GB, each interface \
+                           1 to 200 characters";
+            ("/disks", message.to_owned())
         });
         let all = texts.chain(numbers).chain(country).chain(disks);
         all.map(|(path, message)| Violation { path: path.to_owned(), message }).collect()
     }
+}
+
+impl Disk {
+    fn is_sane(&self) -> bool {
+        (1..=1_000).contains(&self.count)
+            && (1..=1_000_000).contains(&self.capacity_gb)
+            && self.interface.as_ref().is_none_or(|text| is_text(text, 200))
+    }
+}
+
+fn is_text(text: &str, most: usize) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= most && !text.contains(char::is_control)
 }
