@@ -206,9 +206,9 @@ impl Specs {
             ("/cpu/model", &self.cpu.model, 200),
         ];
         let texts = texts.into_iter().chain(self.gpu.iter().map(|gpu| ("/gpu", gpu, 200)));
-        let texts = texts.filter_map(|(path, text, most)| {
-            (!is_text(text, most)).then(|| (path, format!("must be 1 to {most} characters")))
-        });
+        let texts = texts
+            .filter(|(_, text, most)| !is_text(text, *most))
+            .map(|(path, _, most)| (path, format!("must be 1 to {most} characters")));
         let numbers = [
             ("/cpu/cores", self.cpu.cores, 1, 4_096),
             ("/cpu/threads", self.cpu.threads, 1, 8_192),
