@@ -57,7 +57,10 @@ macro_rules! on {
     };
 }
 
-async fn bounded<T>(statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+/// A statement within its deadline, counted.
+pub(crate) async fn bounded<T>(
+    statement: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
     // Work outside of a request is not counted.
     STATEMENTS.try_with(|count| count.set(count.get().saturating_add(1))).unwrap_or(());
     match tokio::time::timeout(STATEMENT_DEADLINE, statement).await {

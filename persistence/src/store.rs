@@ -5,7 +5,7 @@ use domain::Error;
 use domain::store::{Reads, Store, Tx};
 use sea_orm::{DatabaseConnection, TransactionTrait};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, bounded};
 use crate::failure::{Result, failed};
 use crate::writer::Writer;
 
@@ -45,7 +45,9 @@ impl Reads for Handle {}
 impl Tx for Handle {
     async fn commit(self: Box<Self>) -> Result<()> {
         match self.connection {
-            Connection::Postgres(transaction) => transaction.commit().await.map_err(failed),
+            Connection::Postgres(transaction) => {
+                bounded(transaction.commit()).await.map_err(failed)
+            }
             Connection::Sqlite(turn) => turn.commit().await,
             Connection::Pool(_) => Err(Error::internal("there is no transaction to commit")),
         }
@@ -58,7 +60,7 @@ impl Store for Database {
     async fn begin(&self) -> Result<Box<dyn Tx>> {
         let connection = match &self.writer {
             Some(writer) => Connection::Sqlite(writer.turn().await?),
-            None => Connection::Postgres(self.readers.begin().await.map_err(failed)?),
+            None => Connection::Postgres(bounded(self.readers.begin()).await.map_err(failed)?),
         };
         Ok(Box::new(Handle { connection }))
     }
