@@ -1,14 +1,16 @@
 //! The error codes of the native surface, each with its status. Codes are stable; texts are not.
 
+use std::borrow::Cow;
+
 use actix_web::http::StatusCode;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! codes {
     ($($name:ident = $code:literal, $status:ident;)*) => {
         /// A stable code for programs.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-        #[schema(title = "ErrorCode")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
         pub enum Code {
             $(#[doc = concat!("`", $code, "`")] #[serde(rename = $code)] $name,)*
         }
@@ -76,4 +78,19 @@ codes! {
     RateLimited = "RATE_LIMITED", TOO_MANY_REQUESTS;
     InternalError = "INTERNAL_ERROR", INTERNAL_SERVER_ERROR;
     ServiceUnavailable = "SERVICE_UNAVAILABLE", SERVICE_UNAVAILABLE;
+}
+
+// By hand, because the derive would name the variants: it cannot read a `rename` made by a macro.
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        let codes = Self::ALL.iter().map(|code| code.as_str());
+        let object = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes));
+        object.description(Some("A stable code for programs.")).into()
+    }
+}
+
+impl ToSchema for Code {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("ErrorCode")
+    }
 }

@@ -3,14 +3,14 @@
 //! A handler names the codes that are its own in `x-errors`. What follows from having a body, from
 //! needing credentials or from being a server at all is added here, so that it cannot be forgotten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{OpenApi, Ref, RefOr, SecurityRequirement};
+use utoipa::openapi::{ArrayBuilder, Components, OpenApi, Ref, RefOr, Schema, SecurityRequirement};
 use utoipa::{OpenApi as _, ToSchema};
 use utoipa_actix_web::AppExt;
 
@@ -51,6 +51,7 @@ pub fn document() -> OpenApi {
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    name_data(components);
     for (path, item) in &mut document.paths.paths {
         let operations =
             [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
@@ -78,7 +79,35 @@ fn share_filters(document: &mut OpenApi) {
     }
 }
 
+/// Points from each envelope to the schema of its data, where the derived schema repeats it whole.
+fn name_data(components: &mut Components) {
+    let names: BTreeSet<String> = components.schemas.keys().cloned().collect();
+    for (name, schema) in &mut components.schemas {
+        let (Some(data), RefOr::T(Schema::Object(envelope))) =
+            (name.strip_prefix("Success_"), schema)
+        else {
+            continue;
+        };
+        let row = data.strip_prefix("Vec_");
+        let reference = row.unwrap_or(data);
+        if names.contains(reference) {
+            let reference = Ref::from_schema_name(reference);
+            let list = || RefOr::T(ArrayBuilder::new().items(reference.clone()).into());
+            let data = if row.is_some() { list() } else { RefOr::Ref(reference.clone()) };
+            envelope.properties.insert("data".to_owned(), data);
+        }
+    }
+}
+
 fn complete(operation: &mut Operation, path: &str) {
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            // OpenAPI wants a description of every response.
+            "Done".clone_into(&mut response.description);
+        }
+    }
     let bearer = || SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []);
     let signed = operation.security.is_none();
     operation.security.get_or_insert_with(|| vec![bearer()]);

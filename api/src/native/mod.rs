@@ -102,10 +102,11 @@ fn market_operations(config: &mut ServiceConfig) {
 
 /// The surface, its document, the interactive documentation, and answers for paths that are not.
 pub fn routes(config: &mut web::ServiceConfig) {
+    // Before the scope, which answers every other path below it.
+    config.service(openapi_document);
     let mut native = ServiceConfig::new(config);
     native.service(scope(PREFIX).configure(operations));
     config
-        .service(openapi_document)
         .service(web::redirect("/docs", "/docs/"))
         .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from(DOCUMENT_PATH)))
         .service(web::redirect("/", "/docs/"))
