@@ -7,4 +7,11 @@
     reason = "a test fails by panicking, and its name is its documentation"
 )]
 
+mod databases;
+mod house;
+mod listing;
+mod marketplace;
+mod operators;
+mod paging;
 mod rentals;
+mod robustness;

@@ -1,0 +1,1 @@
+//! Requests that no decent client sends.
