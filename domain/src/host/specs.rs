@@ -206,11 +206,10 @@ impl Specs {
             ("/cpu/model", &self.cpu.model, 200),
         ];
         let texts = texts.into_iter().filter_map(|(path, text, most)| {
-            let bad = text.trim().is_empty()
-                || text.chars().count() > most
-                || text.contains(char::is_control);
-            bad.then(|| (path, format!("must be 1 to {most} characters")))
+            (!is_text(text, most)).then(|| (path, format!("must be 1 to {most} characters")))
         });
+        let gpu_bad = self.gpu.as_deref().is_some_and(|gpu| !is_text(gpu, 200));
+        let gpu = gpu_bad.then(|| ("/gpu", "must be 1 to 200 characters".to_owned()));
         let numbers = [
             ("/cpu/cores", self.cpu.cores, 1, 4_096),
             ("/cpu/threads", self.cpu.threads, 1, 8_192),
@@ -235,7 +234,17 @@ impl Specs {
         let disks = (self.disks.len() > 32 || self.disks.iter().any(disk_bad)).then(|| {
             ("/disks", "at most 32 kinds of 1 to 1000 disks of 1 to 1000000 GB".to_owned())
         });
-        let all = texts.chain(numbers).chain(country).chain(disks);
+        let interface_bad =
+            |d: &Disk| d.interface.as_deref().is_some_and(|text| !is_text(text, 100));
+        let interfaces = self.disks.iter().any(interface_bad).then(|| {
+            ("/disks", "each interface must be 1 to 100 characters".to_owned())
+        });
+        let all = texts.chain(gpu).chain(interfaces).chain(numbers).chain(country).chain(disks);
         all.map(|(path, message)| Violation { path: path.to_owned(), message }).collect()
     }
+}
+
+/// Not empty, not too long, and without control characters (PostgreSQL cannot keep U+0000).
+fn is_text(text: &str, most: usize) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= most && !text.contains(char::is_control)
 }
