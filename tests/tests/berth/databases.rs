@@ -32,7 +32,9 @@ async fn empty(kind: Kind) -> TestDatabase {
 async fn look(database: &TestDatabase) -> DatabaseConnection {
     let mut options = sea_orm::ConnectOptions::new(&database.url);
     options.max_connections(1).sqlx_logging(false);
-    options.map_sqlx_sqlite_opts(|sqlite| sqlite.create_if_missing(true).foreign_keys(true));
+    options.map_sqlx_sqlite_opts(|sqlite| {
+        sqlite.create_if_missing(true).foreign_keys(true).pragma("recursive_triggers", "ON")
+    });
     sea_orm::Database::connect(options).await.unwrap()
 }
 

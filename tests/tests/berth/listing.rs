@@ -46,15 +46,19 @@ on_both_databases! {
         assert_eq!(offered(app).await.len(), 1);
     }
 
-    async fn a_server_may_be_listed_before_it_is_offered(app: &TestApp) {
+    async fn a_server_without_prices_waits_to_be_offered(app: &TestApp) {
         let operator = app.operator("olga").await;
         let mut body = description(app, &operator).await;
         body["is_listed"] = json!(false);
+        let answer = operator.post("/admin/servers", body.clone()).await;
+        answer.refused(400, "VALIDATION_ERROR");
+        assert_eq!(answer.body["data"][0]["path"], "/is_listed");
+        let prices = std::mem::take(&mut body["prices"]);
+        (body["is_listed"], body["prices"]) = (json!(true), json!({}));
         let server = operator.post("/admin/servers", body).await.data(201);
-        assert_eq!(server["is_listed"], false);
         assert_eq!(offered(app).await.len(), 0);
         let path = format!("/admin/servers/{}", server["id"].as_str().unwrap());
-        operator.patch(&path, json!({ "is_listed": true })).await.data(200);
+        operator.patch(&path, json!({ "prices": prices })).await.data(200);
         assert_eq!(offered(app).await.len(), 1);
     }
 

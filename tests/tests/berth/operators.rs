@@ -178,6 +178,7 @@ on_both_databases! {
         let rental = jane.rent(&server, 7).await.data(201)["rental"]["id"].clone();
         let path = format!("/rentals/{}", rental.as_str().unwrap());
         fail_jobs(app, 9).await;
+        let operator = app.log_in(&operator.username).await;
         assert_eq!(operator.get("/admin/jobs/dead").await.data(200), json!([]));
         fail_jobs(app, 1).await;
         app.do_jobs().await;
