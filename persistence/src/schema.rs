@@ -83,6 +83,8 @@ async fn open_sqlite(
             .pragma("journal_mode", "WAL")
             // NORMAL loses acknowledged commits at a power cut, FULL does not.
             .pragma("synchronous", "FULL")
+            // Without it a REPLACE would pass by the triggers that guard the ledger.
+            .pragma("recursive_triggers", "ON")
             .pragma("query_only", if readonly { "ON" } else { "OFF" })
             .statement_cache_capacity(256)
     });

@@ -193,6 +193,11 @@ pub async fn enlist_server(
     let external_id = check.optional("/external_id", body.0.external_id.clone(), as_is);
     let specs = check.required("/specs", body.0.specs.clone(), described);
     let pricing = check.required("/prices", body.0.prices.clone(), priced);
+    check.optional("/is_listed", body.0.is_listed, |is_listed| {
+        // Before this was refused, `false` was ignored and the server offered.
+        let advice = "a new server is offered at once; list it without prices, or retire it then";
+        if is_listed { Ok(()) } else { Err(advice) }
+    });
     let draft =
         check.finish(|| Some(HostDraft { external_id, specs: specs?, pricing: pricing? }))?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());

@@ -150,11 +150,11 @@ pub async fn facets(
     store.reads().facets(filters).await
 }
 
-/// One offer. A host that cannot be rented now is not found.
+/// One offer. A host that is not offered now is not found.
 pub async fn offer(store: &dyn Store, caller: Option<&Caller>, id: HostId) -> Result<Host> {
     allowed(caller)?;
     let host = store.reads().host(id).await?;
-    host.filter(Host::is_available).ok_or(Error::NotFound(Thing::Server))
+    host.filter(Host::is_offered).ok_or(Error::NotFound(Thing::Server))
 }
 
 fn allowed(caller: Option<&Caller>) -> Result<()> {

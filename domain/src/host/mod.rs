@@ -68,6 +68,11 @@ impl Host {
         self.is_listed && self.occupancy == Occupancy::Free
     }
 
+    /// Whether people see it on the marketplace: it can be rented, and it has a price.
+    pub fn is_offered(&self) -> bool {
+        self.is_available() && self.pricing.tiers().next().is_some()
+    }
+
     /// Gives the host to a rental.
     pub fn rent_to(self, rental_id: RentalId) -> Result<Self> {
         if self.is_available() {

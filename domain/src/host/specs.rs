@@ -248,6 +248,7 @@ impl Disk {
     }
 }
 
+/// Not empty, not too long, and without control characters (PostgreSQL cannot keep U+0000).
 fn is_text(text: &str, most: usize) -> bool {
     !text.trim().is_empty() && text.chars().count() <= most && !text.contains(char::is_control)
 }

@@ -7,9 +7,17 @@
     reason = "a test fails by panicking, and its name is its documentation"
 )]
 
+mod databases;
 mod extensions;
+mod filters;
+mod house;
 mod life;
+mod listing;
+mod marketplace;
+mod operators;
+mod paging;
 mod races;
 mod rentals;
+mod robustness;
 mod sequences;
 mod wallet;
