@@ -232,7 +232,7 @@ impl Specs {
         let disks_bad = self.disks.len() > 32 || !self.disks.iter().all(Disk::is_sane);
         let disks = disks_bad.then(|| {
             let message = "at most 32 kinds of 1 to 1000 disks of 1 to 1000000 GB, each interface \
-                           1 to 200 characters";
+                           1 to 100 characters";
             ("/disks", message.to_owned())
         });
         let all = texts.chain(numbers).chain(country).chain(disks);
@@ -244,7 +244,7 @@ impl Disk {
     fn is_sane(&self) -> bool {
         (1..=1_000).contains(&self.count)
             && (1..=1_000_000).contains(&self.capacity_gb)
-            && self.interface.as_ref().is_none_or(|text| is_text(text, 200))
+            && self.interface.as_ref().is_none_or(|text| is_text(text, 100))
     }
 }
 

@@ -217,7 +217,7 @@ async fn a_migration_is_all_or_nothing() {
 
 #[tokio::test]
 async fn processes_of_postgres_may_migrate_at_once() {
-    together(Kind::Postgres).await;
+    Box::pin(together(Kind::Postgres)).await;
 }
 
 /// Runs a statement that must fail, beside one that differs in the guarded point and must not.

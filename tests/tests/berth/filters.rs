@@ -27,7 +27,7 @@ on_both_databases! {
             ("min_total_storage_gb=2481", "alpha beta delta"),
             ("min_bandwidth_mbps=2500", "alpha gamma"),
             ("min_bandwidth_mbps=2501", "alpha"),
-            ("min_bandwidth_mbps=4294967295", ""),
+            ("min_bandwidth_mbps=2147483647", ""),
         ]).await;
     }
 
@@ -36,7 +36,7 @@ on_both_databases! {
         expect(app, &[
             ("min_traffic_tb=100", "alpha beta"),
             ("min_traffic_tb=101", "beta"),
-            ("min_traffic_tb=4294967295", "beta"),
+            ("min_traffic_tb=2147483647", "beta"),
             ("unlimited_traffic_only=true", "beta"),
             ("unlimited_traffic_only=false", EVERYTHING),
         ]).await;

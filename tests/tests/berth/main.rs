@@ -1,6 +1,7 @@
 //! Berth through its HTTP door, on both databases.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     missing_docs,
