@@ -205,9 +205,8 @@ impl Specs {
             ("/model", &self.model, 200),
             ("/cpu/model", &self.cpu.model, 200),
         ];
-        let texts = texts.into_iter().filter_map(|(path, text, most)| {
-            (!is_text(text, most)).then(|| (path, format!("must be 1 to {most} characters")))
-        });
+        let texts = texts.into_iter().filter(|(_, text, most)| !is_text(text, *most));
+        let texts = texts.map(|(path, _, most)| (path, format!("must be 1 to {most} characters")));
         let gpu_bad = self.gpu.as_deref().is_some_and(|gpu| !is_text(gpu, 200));
         let gpu = gpu_bad.then(|| ("/gpu", "must be 1 to 200 characters".to_owned()));
         let numbers = [
@@ -236,9 +235,11 @@ impl Specs {
         });
         let interface_bad =
             |d: &Disk| d.interface.as_deref().is_some_and(|text| !is_text(text, 100));
-        let interfaces = self.disks.iter().any(interface_bad).then(|| {
-            ("/disks", "each interface must be 1 to 100 characters".to_owned())
-        });
+        let interfaces = self
+            .disks
+            .iter()
+            .any(interface_bad)
+            .then(|| ("/disks", "each interface must be 1 to 100 characters".to_owned()));
         let all = texts.chain(gpu).chain(interfaces).chain(numbers).chain(country).chain(disks);
         all.map(|(path, message)| Violation { path: path.to_owned(), message }).collect()
     }
