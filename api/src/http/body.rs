@@ -58,8 +58,12 @@ async fn collect(payload: Payload) -> Result<Bytes, BodyFault> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, BodyFault> {
+    // serde would read an array as an object's values in order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(BodyFault::Malformed("the body must be a JSON object".to_owned()));
+    }
     serde_json::from_slice(body).map_err(|error| match error.classify() {
-        Category::Data => BodyFault::Malformed("the body must be a JSON object".to_owned()),
+        Category::Data => BodyFault::Malformed(format!("the body cannot be read: {error}")),
         Category::Syntax | Category::Eof | Category::Io => {
             BodyFault::Malformed(format!("the body is not JSON: {error}"))
         }
