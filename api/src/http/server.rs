@@ -3,10 +3,12 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::{Compress, from_fn};
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{ACCEPT_ENCODING, AcceptEncoding, Encoding};
+use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::web::Data;
-use actix_web::{App as ActixApp, HttpServer};
+use actix_web::{App as ActixApp, Error, HttpMessage, HttpServer};
 
 use super::request_log;
 use crate::app::App;
@@ -37,6 +39,7 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
             .app_data(app.clone())
             .app_data(openapi.clone())
             .wrap(Compress::default())
+            .wrap(from_fn(uncompressed_if_need_be))
             .wrap(from_fn(request_log))
             .configure(health::routes)
             .configure(native::routes)
@@ -49,4 +52,18 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
     .listen(listener)?
     .run();
     Ok(Listening { handle: server.handle(), server, address })
+}
+
+/// Whoever accepts no encoding of ours gets the answer as it is (RFC 9110, 12.5.3); [`Compress`] would
+/// refuse with a 406 in no shape of any surface.
+async fn uncompressed_if_need_be(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let ours = [Encoding::identity(), Encoding::gzip()];
+    let accepted = request.get_header::<AcceptEncoding>();
+    if accepted.is_some_and(|accepted| accepted.negotiate(ours.iter()).is_none()) {
+        request.headers_mut().remove(ACCEPT_ENCODING);
+    }
+    next.call(request).await
 }
