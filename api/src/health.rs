@@ -1,7 +1,8 @@
 //! Whether the process lives, and whether it can serve.
 
 use actix_web::HttpResponse;
-use actix_web::web::{Data, ServiceConfig, get};
+use actix_web::guard::Get;
+use actix_web::web::{Data, ServiceConfig, resource};
 use serde_json::json;
 use tracing::warn;
 
@@ -9,7 +10,10 @@ use crate::app::App;
 
 /// `/healthz` and `/readyz`, without authentication.
 pub fn routes(config: &mut ServiceConfig) {
-    config.route("/healthz", get().to(alive)).route("/readyz", get().to(ready));
+    // Guarded as a whole, so that another method is answered like everywhere else.
+    config
+        .service(resource("/healthz").guard(Get()).to(alive))
+        .service(resource("/readyz").guard(Get()).to(ready));
 }
 
 /// The process answers.

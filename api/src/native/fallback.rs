@@ -7,14 +7,21 @@ use utoipa::openapi::path::PathItem;
 
 use super::error::Failure;
 
+/// Paths outside of the document; each takes GET.
+const OTHERS: [&str; 3] = [super::DOCUMENT_PATH, "/healthz", "/readyz"];
+
 /// 404, or 405 with the methods that the path has.
 pub async fn answer(request: HttpRequest, document: Data<OpenApi>) -> Result<String, Failure> {
     let path = request.path();
     let known = document.paths.paths.iter();
-    let methods: Vec<&str> = known
+    let mut methods: Vec<&str> = known
         .filter(|(template, _)| matches(template, path))
         .flat_map(|(_, item)| methods(item))
+        .chain(OTHERS.contains(&path).then_some("GET"))
         .collect();
+    // Templates that shadow each other share methods.
+    methods.sort_unstable();
+    methods.dedup();
     if methods.is_empty() {
         Err(Failure::NoRoute)
     } else {
