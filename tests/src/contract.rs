@@ -26,7 +26,10 @@ pub fn operation(method: &Method, path: &str) -> Option<&'static Value> {
         let (template, path): (Vec<&str>, Vec<&str>) =
             (template.split('/').collect(), path.split('/').collect());
         template.len() == path.len()
-            && template.iter().zip(&path).all(|(t, p)| t == p || t.starts_with('{'))
+            && template
+                .iter()
+                .zip(&path)
+                .all(|(t, p)| t == p || (t.starts_with('{') && !p.is_empty()))
     };
     // The narrower template first, as in routing.
     let mut found: Vec<_> = paths.iter().filter(|(template, _)| fits(template)).collect();

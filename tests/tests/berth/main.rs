@@ -8,6 +8,7 @@
 )]
 
 mod databases;
+mod filters;
 mod house;
 mod listing;
 mod marketplace;
