@@ -28,7 +28,8 @@ async fn empty(kind: Kind) -> TestDatabase {
     database
 }
 
-/// A connection of the tests' own; on SQLite the file is created if it is not there yet.
+/// A connection of the tests' own, with the triggers of `persistence::schema`'s; on SQLite the file is
+/// created if it is not there yet.
 async fn look(database: &TestDatabase) -> DatabaseConnection {
     let mut options = sea_orm::ConnectOptions::new(&database.url);
     options.max_connections(1).sqlx_logging(false);

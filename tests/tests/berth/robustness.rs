@@ -160,7 +160,8 @@ on_both_databases! {
         john.send(Method::GET, &pool, &json_type, None).await.refused(404, "POOL_NOT_FOUND");
     }
 
-    // Seen failing (the array signed somebody up) without the check for `{` in `http::body::parse`.
+    // Seen failing (at `[]`, which was read as a body without fields) without the check for `{` in
+    // `http::body::parse`.
     async fn what_is_no_json_object_is_malformed(app: &TestApp) {
         let bodies: [&[u8]; 14] = [
             b"{", b"}", b"nonsense", b"{\"username\":}", b"{'username':'x'}", b"null", b"5", b"\"text\"", b"[]",
