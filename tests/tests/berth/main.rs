@@ -1,10 +1,12 @@
 //! Berth through its HTTP door, on both databases.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     missing_docs,
     reason = "a test fails by panicking, and its name is its documentation"
 )]
 
+mod end_to_end;
 mod rentals;
