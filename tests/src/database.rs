@@ -82,7 +82,7 @@ fn in_cluster(cluster: &str, name: &str) -> String {
     format!("{server}/{name}")
 }
 
-async fn connect(url: &str) -> DatabaseConnection {
+pub(crate) async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
     Database::connect(options).await.unwrap()

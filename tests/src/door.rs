@@ -1,6 +1,7 @@
 //! Clients that come through the HTTP door.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use domain::host::{self, HostDraft};
 use domain::money::Money;
@@ -64,10 +65,36 @@ impl Client {
         Self { http, address, authorization: None, id: String::new(), username: String::new() }
     }
 
+    /// A stranger to a server that runs at this address. It keeps no connection between requests,
+    /// so that the server may be killed and started again.
+    pub fn at(address: &str) -> Self {
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0);
+        let http = http.timeout(Duration::from_secs(30)).build().unwrap();
+        Self::new(http, address.to_owned())
+    }
+
     /// The same client with other credentials.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self { authorization: Some(format!("Bearer {token}")), ..self.clone() }
+    }
+
+    /// Signs up, with [`PASSWORD`].
+    pub async fn sign_up(&self, username: &str) -> Value {
+        let email = format!("{username}@example.org");
+        let body = json!({ "username": username, "email": email, "password": PASSWORD });
+        self.post("/auth/signup", body).await.data(201)
+    }
+
+    /// The same client with a new session.
+    pub async fn log_in(&self, username: &str) -> Self {
+        let body = json!({ "username": username, "password": PASSWORD });
+        let data = self.post("/users/auth/login", body).await.data(200);
+        Self {
+            id: data["user"]["id"].as_str().unwrap().to_owned(),
+            username: username.to_owned(),
+            ..self.with_token(data["token"].as_str().unwrap())
+        }
     }
 
     /// Any request; `path` is below `/api/v1` unless it begins with `/!`, which stands for the root.
@@ -78,6 +105,17 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Answer {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// The same, for a server that may be killed: an error says that no whole answer came.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> reqwest::Result<Answer> {
         let path =
             path.strip_prefix("/!").map_or(format!("/api/v1{path}"), |root| format!("/{root}"));
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.address));
@@ -90,17 +128,17 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let status = response.status().as_u16();
         let headers = response.headers().iter();
         let headers = headers
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()));
         let headers = headers.collect();
-        let text = response.text().await.unwrap();
+        let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         let answer = Answer { status, headers, body };
         contract::hold(&method, &path, &answer);
-        answer
+        Ok(answer)
     }
 
     /// GET.
@@ -148,10 +186,7 @@ impl Client {
 impl TestApp {
     /// Somebody who signed up and logged in, without money.
     pub async fn user(&self, username: &str) -> Client {
-        let stranger = self.stranger();
-        let email = format!("{username}@example.org");
-        let body = json!({ "username": username, "email": email, "password": PASSWORD });
-        stranger.post("/auth/signup", body).await.data(201);
+        self.stranger().sign_up(username).await;
         self.log_in(username).await
     }
 
@@ -178,14 +213,7 @@ impl TestApp {
 
     /// A client with a new session.
     pub async fn log_in(&self, username: &str) -> Client {
-        let stranger = self.stranger();
-        let body = json!({ "username": username, "password": PASSWORD });
-        let data = stranger.post("/users/auth/login", body).await.data(200);
-        Client {
-            id: data["user"]["id"].as_str().unwrap().to_owned(),
-            username: username.to_owned(),
-            ..stranger.with_token(data["token"].as_str().unwrap())
-        }
+        self.stranger().log_in(username).await
     }
 
     /// Books money, as the console does.

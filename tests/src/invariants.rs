@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, Statement};
 
-use crate::database::TestDatabase;
+use crate::database::{TestDatabase, connect};
 
 const BROKEN: &[(&str, &str)] = &[
     (
@@ -86,7 +86,12 @@ const BROKEN: &[(&str, &str)] = &[
 
 /// Fails the test if a row breaks an invariant.
 pub async fn check(database: &TestDatabase) {
-    let connection = database.connect().await;
+    check_at(&database.url).await;
+}
+
+/// The same for a database that a process of its own made.
+pub async fn check_at(url: &str) {
+    let connection = connect(url).await;
     let backend = connection.get_database_backend();
     for (invariant, sql) in BROKEN {
         let rows = connection.query_all_raw(Statement::from_string(backend, *sql)).await;

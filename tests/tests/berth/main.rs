@@ -9,6 +9,7 @@
 )]
 
 mod databases;
+mod end_to_end;
 mod extensions;
 mod filters;
 mod house;
