@@ -7,9 +7,14 @@
     reason = "a test fails by panicking, and its name is its documentation"
 )]
 
+mod accounts;
+mod authorization;
 mod extensions;
 mod life;
+mod limits;
 mod races;
 mod rentals;
 mod sequences;
+mod sessions;
+mod tokens;
 mod wallet;
