@@ -21,16 +21,17 @@ mod database;
 mod door;
 pub mod invariants;
 
-pub use app::TestApp;
+pub use app::{Options, TestApp};
 pub use clock::SteppedClock;
 pub use database::{Kind, TestDatabase};
 pub use door::{Answer, Client, PASSWORD};
 
 /// Runs one body on both databases: `on_both_databases! { async fn a_fact(app: &TestApp) { … } }`
-/// becomes the tests `a_fact::sqlite` and `a_fact::postgres`.
+/// becomes the tests `a_fact::sqlite` and `a_fact::postgres`. `with EXPRESSION;` before the bodies gives
+/// them other [`Options`].
 #[macro_export]
 macro_rules! on_both_databases {
-    ($($(#[$meta:meta])* async fn $name:ident($app:ident: &TestApp) $body:block)*) => {$(
+    (with $options:expr; $($(#[$meta:meta])* async fn $name:ident($app:ident: &TestApp) $body:block)*) => {$(
         $(#[$meta])*
         mod $name {
             #[allow(unused_imports, reason = "not every body uses all that its file imports")]
@@ -40,17 +41,20 @@ macro_rules! on_both_databases {
 
             #[tokio::test]
             async fn sqlite() {
-                let app = $crate::TestApp::start($crate::Kind::Sqlite).await;
+                let app = $crate::TestApp::start_with($crate::Kind::Sqlite, $options).await;
                 body(&app).await;
                 app.finish().await;
             }
 
             #[tokio::test]
             async fn postgres() {
-                let app = $crate::TestApp::start($crate::Kind::Postgres).await;
+                let app = $crate::TestApp::start_with($crate::Kind::Postgres, $options).await;
                 body(&app).await;
                 app.finish().await;
             }
         }
     )*};
+    ($($bodies:tt)*) => {
+        $crate::on_both_databases! { with $crate::Options::default(); $($bodies)* }
+    };
 }

@@ -8,12 +8,15 @@
     reason = "a test fails by panicking, and its name is its documentation"
 )]
 
+mod accounts;
+mod authorization;
 mod databases;
 mod end_to_end;
 mod extensions;
 mod filters;
 mod house;
 mod life;
+mod limits;
 mod listing;
 mod marketplace;
 mod operators;
@@ -22,4 +25,6 @@ mod races;
 mod rentals;
 mod robustness;
 mod sequences;
+mod sessions;
+mod tokens;
 mod wallet;
