@@ -7,4 +7,9 @@
     reason = "a test fails by panicking, and its name is its documentation"
 )]
 
+mod examples;
+mod invitation_races;
+mod invitations;
+mod members;
+mod pools;
 mod rentals;
