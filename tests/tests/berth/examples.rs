@@ -127,7 +127,9 @@ async fn team(app: &TestApp) -> (Client, String) {
 
     app.clock.advance(Duration::hours(25));
     let lead = app.log_in("team_lead").await;
-    for (name, role) in [("jane_admin", "admin"), ("dev_one", "user"), ("dev_two", "user"), ("dev_three", "user")] {
+    for (name, role) in
+        [("jane_admin", "admin"), ("dev_one", "user"), ("dev_two", "user"), ("dev_three", "user")]
+    {
         join(&lead, &pool, &app.log_in(name).await, role).await;
     }
 

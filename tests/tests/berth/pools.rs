@@ -271,7 +271,8 @@ async fn pages(client: &Client, limit: usize) -> Value {
         let count: usize = page.headers["x-total-count"].parse().unwrap();
         assert_eq!(*total.get_or_insert(count), count);
         next = page.headers.get("link").map(|link| {
-            let target = link.strip_prefix("</api/v1").and_then(|l| l.strip_suffix(">; rel=\"next\""));
+            let target =
+                link.strip_prefix("</api/v1").and_then(|l| l.strip_suffix(">; rel=\"next\""));
             target.unwrap_or_else(|| panic!("{link}")).to_owned()
         });
         let data = page.data(200);
