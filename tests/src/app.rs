@@ -94,7 +94,7 @@ impl TestApp {
         let Listening { server, handle, address } = serve(app.clone(), listener, 2).unwrap();
         tokio::spawn(server);
         let address = format!("http://{address}");
-        let http = reqwest::Client::builder().timeout(StdDuration::from_secs(60)).build().unwrap();
+        let http = reqwest::Client::builder().timeout(StdDuration::from_mins(1)).build().unwrap();
         Self { app, clock, driver, database, address, store, http, handle }
     }
 

@@ -65,6 +65,7 @@ impl Client {
     }
 
     /// The same client with other credentials.
+    #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self { authorization: Some(format!("Bearer {token}")), ..self.clone() }
     }

@@ -18,8 +18,8 @@ fn disk(count: u32, capacity_gb: u32, kind: DiskType) -> Disk {
     Disk { count, capacity_gb, kind, interface: None }
 }
 
-fn score(value: u32, kind: ScoreType) -> Option<Score> {
-    Some(Score { value, kind })
+const fn score(value: u32, kind: ScoreType) -> Score {
+    Score { value, kind }
 }
 
 /// Compute in New York: 8.00 a day at its cheapest, featured, ranked second.
@@ -36,7 +36,7 @@ fn beta() -> HostDraft {
     (specs.location.country, specs.location.region) = ("DE".into(), "EU-Central".into());
     specs.location.city = "Berlin".into();
     (specs.category, specs.featured, specs.popularity_rank) = (Category::Memory, false, Some(1));
-    (specs.cpu.cores, specs.cpu.score) = (32, score(20_000, ScoreType::GeekbenchMulti));
+    (specs.cpu.cores, specs.cpu.score) = (32, Some(score(20_000, ScoreType::GeekbenchMulti)));
     (specs.ram_gb, specs.ram_type) = (512, RamType::Ddr4);
     specs.disks = vec![disk(2, 4_000, DiskType::Hdd)];
     (specs.network.bandwidth_mbps, specs.network.traffic_tb) = (1_000, None);
@@ -68,7 +68,7 @@ fn delta() -> HostDraft {
     specs.location.city = "Paris".into();
     (specs.category, specs.featured, specs.popularity_rank) = (Category::Storage, false, None);
     (specs.cpu.model, specs.cpu.cores) = ("Intel Xeon E-2388G".into(), 8);
-    specs.cpu.score = score(2_000, ScoreType::GeekbenchSingle);
+    specs.cpu.score = Some(score(2_000, ScoreType::GeekbenchSingle));
     (specs.ram_gb, specs.ram_type) = (32, RamType::Ddr3);
     specs.disks = vec![disk(12, 16_000, DiskType::Hdd)];
     (specs.network.bandwidth_mbps, specs.network.traffic_tb) = (500, Some(10));
