@@ -18,7 +18,7 @@ fn disk(count: u32, capacity_gb: u32, kind: DiskType) -> Disk {
     Disk { count, capacity_gb, kind, interface: None }
 }
 
-fn score(value: u32, kind: ScoreType) -> Score {
+const fn score(value: u32, kind: ScoreType) -> Score {
     Score { value, kind }
 }
 
