@@ -86,6 +86,10 @@ async fn verified(
         .ok_or_else(|| fault("a new password needs the present one beside it"))?;
     let reads = store.reads();
     let user = reads.user(request.user_id).await?.ok_or(Error::NotFound(Thing::User))?;
+    let repeats = |password: &Password| password.repeats(&user.username, &user.email);
+    if request.password.as_ref().is_some_and(repeats) {
+        return Err(Error::invalid("/password", "the password may not be the account's name"));
+    }
     let stored = reads.user_to_sign_in(user.username.as_str()).await?.map(|(_, hash)| hash);
     if passwords.verify(attempt, stored.as_ref()).await? {
         Ok(())

@@ -78,6 +78,8 @@ impl Operation {
         for (name, property) in properties.as_object().unwrap() {
             if name == "specs" {
                 body.insert(name.clone(), world.specs.clone());
+            } else if name == "prices" {
+                body.insert(name.clone(), json!({ "7": { "price": "70.00", "hold_days": 2 } }));
             } else if let Some(example) = property.get("example") {
                 body.insert(name.clone(), example.clone());
             }
@@ -234,7 +236,6 @@ on_both_databases! {
         assert_eq!(world.state().await, before);
     }
 
-    // Seen failing without `caller.may(…)` in `pool::delete`: PERMISSION_BREAK.
     async fn a_token_without_permissions_may_nothing_and_with_the_one_named_passes(app: &TestApp) {
         let world = World::build(app).await;
         let before = world.state().await;
