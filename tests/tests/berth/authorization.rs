@@ -268,7 +268,6 @@ on_both_databases! {
         }
     }
 
-    // Seen failing with STRANGER_BREAK.
     async fn a_stranger_reaches_nothing_of_others_and_changes_nothing(app: &TestApp) {
         let world = World::build(app).await;
         let stranger = app.renter("stranger", "500.00").await;

@@ -101,7 +101,6 @@ on_both_databases! {
         client(app, &third).get("/users/me").await.data(200);
     }
 
-    // Seen failing without `end_session` in `session::refresh`: the access token still worked.
     async fn a_refresh_token_that_comes_again_ends_its_whole_family(app: &TestApp) {
         app.user("jane").await;
         let other = signed_in(app, "jane").await;

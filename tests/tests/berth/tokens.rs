@@ -68,7 +68,6 @@ on_both_databases! {
         }
     }
 
-    // Seen failing without `caller.may(…)` in `wallet::balance`.
     async fn a_tree_of_permissions_is_read_in_every_spelling(app: &TestApp) {
         let jane = app.user("jane").await;
         for (tree, rentals, wallet, pools) in [
