@@ -78,6 +78,8 @@ impl Operation {
         for (name, property) in properties.as_object().unwrap() {
             if name == "specs" {
                 body.insert(name.clone(), world.specs.clone());
+            } else if name == "permissions" {
+                body.insert(name.clone(), json!({ "rentals": { "read": true } }));
             } else if name == "prices" {
                 body.insert(name.clone(), json!({ "7": { "price": "70.00", "hold_days": 2 } }));
             } else if let Some(example) = property.get("example") {
