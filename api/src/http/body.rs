@@ -58,8 +58,13 @@ async fn collect(payload: Payload) -> Result<Bytes, BodyFault> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, BodyFault> {
+    let no_object = || BodyFault::Malformed("the body must be a JSON object".to_owned());
+    // Serde would take a list for the fields of a struct in their order.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(no_object());
+    }
     serde_json::from_slice(body).map_err(|error| match error.classify() {
-        Category::Data => BodyFault::Malformed("the body must be a JSON object".to_owned()),
+        Category::Data => no_object(),
         Category::Syntax | Category::Eof | Category::Io => {
             BodyFault::Malformed(format!("the body is not JSON: {error}"))
         }
