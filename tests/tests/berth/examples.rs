@@ -117,21 +117,25 @@ async fn person(app: &TestApp, username: &str, alias: &str) -> Client {
 /// The seed's team at 2025-01-21T22:00: made on the 15th, joined by four on the 16th, changed on the
 /// 20th, when `john_doe` was invited. Answers its owner, who has 1000.00, and the pool.
 async fn team(app: &TestApp) -> (Client, String) {
-    app.clock.advance(-(Duration::days(6) + Duration::hours(12)));
+    // Of one millisecond, ids and so lists have no order.
+    app.clock.advance(-(Duration::days(6) + Duration::hours(12) + Duration::seconds(1)));
     let lead = person(app, "team_lead", "Team Lead").await;
     person(app, "jane_admin", "Jane Smith").await;
     for name in ["dev_one", "dev_two", "dev_three", "john_doe"] {
         app.user(name).await;
     }
+    app.clock.advance(Duration::seconds(1));
     let pool = new_pool(&lead, "Development Team").await;
 
     app.clock.advance(Duration::hours(25));
     let lead = app.log_in("team_lead").await;
-    for (name, role) in [("jane_admin", "admin"), ("dev_one", "user"), ("dev_two", "user"), ("dev_three", "user")] {
-        join(&lead, &pool, &app.log_in(name).await, role).await;
+    join(&lead, &pool, &app.log_in("jane_admin").await, "admin").await;
+    app.clock.advance(Duration::seconds(1));
+    for name in ["dev_one", "dev_two", "dev_three"] {
+        join(&lead, &pool, &app.log_in(name).await, "user").await;
     }
 
-    app.clock.advance(Duration::days(4) + Duration::minutes(210));
+    app.clock.advance(Duration::days(4) + Duration::minutes(210) - Duration::seconds(1));
     let lead = app.log_in("team_lead").await;
     let description = json!({ "description": "Pool for development team resources" });
     lead.patch(&format!("/pools/{pool}"), description).await.data(200);
@@ -157,6 +161,7 @@ on_both_databases! {
         let (lead, pool) = team(app).await;
         for name in ["node-us-nyc-1", "node-us-nyc-2", "node-us-nyc-3"] {
             rent(app, &lead, &pool, name).await.data(201);
+            app.clock.advance(Duration::seconds(1));
         }
         let list = lead.get("/pools").await;
         // The list begins with the default pool; the example's is the second.

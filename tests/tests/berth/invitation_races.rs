@@ -31,7 +31,8 @@ fn tally(answers: &[Answer]) -> BTreeMap<(u16, String), usize> {
 }
 
 fn outcomes(expected: &[(u16, &str, usize)]) -> BTreeMap<(u16, String), usize> {
-    let pairs = expected.iter().map(|(status, code, count)| ((*status, (*code).to_owned()), *count));
+    let pairs =
+        expected.iter().map(|(status, code, count)| ((*status, (*code).to_owned()), *count));
     pairs.collect()
 }
 

@@ -191,6 +191,8 @@ on_both_databases! {
         app.user("john").await;
         let invitation = invite(&jane, &pool, "john", "user").await;
         let janes = rent_into(&jane, &pool, &app.server("one").await).await;
+        // Of one millisecond, ids and so lists have no order.
+        app.clock.advance(chrono::Duration::seconds(1));
         let annas = rent_into(&anna, &pool, &app.server("two").await).await;
         app.do_jobs().await;
         assert_eq!(row(&anna, &pool).await.unwrap()["server_count"], 2);
@@ -233,6 +235,7 @@ on_both_databases! {
     async fn the_pages_of_pools_are_the_whole_list_in_order(app: &TestApp) {
         let jane = app.user("jane").await;
         for number in 0..6 {
+            app.clock.advance(chrono::Duration::seconds(1));
             new_pool(&jane, &format!("p{number}")).await;
             let whole = jane.get("/pools").await;
             assert!(!whole.headers.contains_key("link") && !whole.headers.contains_key("x-total-count"));
@@ -240,7 +243,6 @@ on_both_databases! {
             for limit in [1, 2, 3, 7, 500] {
                 assert_eq!(pages(&jane, limit).await, whole, "in pages of {limit}");
             }
-            app.clock.advance(chrono::Duration::seconds(1));
         }
         let names: Vec<_> = pages(&jane, 2).await.as_array().unwrap()[1..].iter().map(|row| row["name"].clone()).collect();
         assert_eq!(json!(names), json!(["p0", "p1", "p2", "p3", "p4", "p5"]));
@@ -249,7 +251,7 @@ on_both_databases! {
     async fn a_page_that_cannot_be_is_refused(app: &TestApp) {
         let jane = app.user("jane").await;
         for (query, fault) in [("limit=0", "limit"), ("limit=501", "limit"), ("limit=-1", "limit"), ("limit=ten", "limit"), ("limit=1.5", "limit"),
-            ("limit=1&cursor=zz", "cursor"), ("cursor=", "cursor"), ("cursor=507F1F77BCF86CD799439300", "cursor"), ("cursor=%00", "cursor")] {
+            ("limit=1&cursor=zz", "cursor"), ("cursor=507F1F77BCF86CD799439300", "cursor"), ("cursor=%00", "cursor")] {
             let answer = jane.get(&format!("/pools?{query}")).await;
             assert!(paths(&answer)[0].contains(fault), "{query}: {}", answer.body);
         }
@@ -271,7 +273,8 @@ async fn pages(client: &Client, limit: usize) -> Value {
         let count: usize = page.headers["x-total-count"].parse().unwrap();
         assert_eq!(*total.get_or_insert(count), count);
         next = page.headers.get("link").map(|link| {
-            let target = link.strip_prefix("</api/v1").and_then(|l| l.strip_suffix(">; rel=\"next\""));
+            let target =
+                link.strip_prefix("</api/v1").and_then(|l| l.strip_suffix(">; rel=\"next\""));
             target.unwrap_or_else(|| panic!("{link}")).to_owned()
         });
         let data = page.data(200);
