@@ -217,7 +217,8 @@ pub async fn list_pools(
     let mut query = Query::parse(request.query_string());
     let page = page(&mut query, PoolId::parse);
     query.finish()?;
-    let pools = pool::list(app.store.as_ref(), &signed.caller, page).await?;
+    let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
+    let pools = pool::list(store, clock, &signed.caller, page).await?;
     let next = pools.next.map(|id| id.to_string());
     let paging = pools.total.map(|total| Paging { next, total });
     let views = pools.rows.into_iter().map(Into::into).collect();

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Invitation, Membership, MembershipId, MembershipState};
+use super::{Invitation, Membership, MembershipId, MembershipState, PoolRole};
 use crate::clock::Clock;
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::{Event, Subject};
@@ -44,7 +44,8 @@ pub async fn answer(
     atomically(store, async |tx: &dyn Tx| {
         let missing = Error::NotFound(Thing::Invitation);
         let seen = tx.membership(id).await?.filter(|m| m.user_id == caller.user_id);
-        let seen = seen.ok_or(missing)?;
+        // The owner's membership never was an invitation.
+        let seen = seen.filter(|m| m.role != PoolRole::Owner).ok_or(missing)?;
         tx.pool_for_update(seen.pool_id).await?.ok_or(Error::NotFound(Thing::Invitation))?;
         // Read again: an answer or a withdrawal may have come before the lock.
         let current = tx.membership(id).await?.ok_or(Error::NotFound(Thing::Invitation))?;

@@ -11,12 +11,13 @@ pub trait PoolQueries {
     /// The pool.
     async fn pool(&self, id: PoolId) -> Result<Option<Pool>>;
 
-    /// The pools that the user is an accepted member of, oldest first, after the one given.
+    /// The pools that the user is an accepted member of, oldest first, after the one given and at
+    /// most so many. Rentals that have ended by `now` are not counted, swept or not.
     async fn pools_of(
         &self,
         user_id: UserId,
-        after: Option<PoolId>,
-        limit: Option<u32>,
+        now: Timestamp,
+        page: (Option<PoolId>, Option<u32>),
     ) -> Result<Vec<PoolSummary>>;
 
     /// How many pools the user is an accepted member of.

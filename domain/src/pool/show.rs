@@ -11,12 +11,13 @@ use crate::user::Caller;
 /// The pools that the caller is a member of, oldest first.
 pub async fn list(
     store: &dyn Store,
+    clock: &dyn Clock,
     caller: &Caller,
     page: Page<PoolId>,
 ) -> Result<Paged<PoolSummary, PoolId>> {
     caller.may(Permission::PoolsRead)?;
     let reads = store.reads();
-    let rows = reads.pools_of(caller.user_id, page.after, page.fetch()).await?;
+    let rows = reads.pools_of(caller.user_id, clock.now(), (page.after, page.fetch())).await?;
     let total = match page.limit {
         Some(_) => Some(reads.pool_count(caller.user_id).await?),
         None => None,

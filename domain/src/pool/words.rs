@@ -49,14 +49,14 @@ impl PoolSettings {
 
     /// Checks settings.
     pub fn parse(settings: Map<String, Value>) -> Result<Self, &'static str> {
-        let text = Value::Object(settings.clone()).to_string();
-        if text.len() > 16 * 1024 {
+        let settings = Value::Object(settings);
+        if settings.to_string().len() > 16 * 1024 {
             return Err("a pool's settings are at most 16 KiB of JSON");
         }
-        if text.contains("\\u0000") {
-            return Err("a pool's settings cannot hold the character U+0000");
+        match settings {
+            Value::Object(settings) if !settings.iter().any(entry_holds_nul) => Ok(Self(settings)),
+            _ => Err("a pool's settings cannot hold the character U+0000"),
         }
-        Ok(Self(settings))
     }
 
     /// The settings that were stored after they had been checked.
@@ -68,4 +68,18 @@ impl PoolSettings {
     pub const fn as_map(&self) -> &Map<String, Value> {
         &self.0
     }
+}
+
+/// Whether a text or a key anywhere in the value has the character that PostgreSQL cannot keep.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(map) => map.iter().any(entry_holds_nul),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn entry_holds_nul((key, value): (&String, &Value)) -> bool {
+    key.contains('\0') || holds_nul(value)
 }

@@ -8,7 +8,7 @@ use domain::pool::{
 };
 use domain::rental::Access;
 use domain::user::{PublicUser, UserId};
-use sea_orm::sea_query::{Expr, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, RelationDef,
@@ -61,8 +61,8 @@ impl PoolQueries for Handle {
     async fn pools_of(
         &self,
         user_id: UserId,
-        after: Option<PoolId>,
-        limit: Option<u32>,
+        now: Timestamp,
+        (after, limit): (Option<PoolId>, Option<u32>),
     ) -> Result<Vec<PoolSummary>> {
         let members = count_of(
             Query::select()
@@ -74,7 +74,9 @@ impl PoolQueries for Handle {
             Query::select()
                 .from_as(rental::Entity, "r")
                 .and_where(Expr::cust("r.pool_id = pool_members.pool_id"))
-                .and_where(Expr::cust("r.status IN ('active', 'hold')")),
+                .and_where(Expr::cust("r.status IN ('active', 'hold')"))
+                // The sweep that ends it may still be to come.
+                .and_where(Expr::col(("r", rental::Column::HeldUntil)).gt(now)),
         );
         let mut find = pool_member::Entity::find()
             .join(JoinType::InnerJoin, to_pool())
