@@ -83,7 +83,7 @@ CREATE TABLE hosts (
     specs {json} NOT NULL,
     pricing {json} NOT NULL,
     is_listed {bool} NOT NULL,
-    rental_id {uuid} UNIQUE,
+    rental_id {uuid},
     is_cleaning {bool} NOT NULL,
     created_at {instant} NOT NULL,
     updated_at {instant} NOT NULL,
@@ -105,6 +105,13 @@ CREATE TABLE hosts (
     traffic_tb {int} NOT NULL,
     search_text {text} NOT NULL
 ){strict};
+-- Partial: for `rental_id IS NULL`, which most rows are, SQLite would expect one row of a whole one.
+CREATE UNIQUE INDEX one_host_per_rental ON hosts (rental_id) WHERE rental_id IS NOT NULL;
+-- Totals are counted in this index alone; SQLite needs the predicate's columns in it for that.
+CREATE INDEX offers_by_filters ON hosts (country, category, price_per_day_e8, cpu_cores, ram_gb,
+    storage_gb, bandwidth_mbps, traffic_tb, disk_types, ram_type, cpu_score, cpu_score_type, region,
+    is_featured, is_listed, rental_id)
+    WHERE is_listed AND rental_id IS NULL AND price_per_day_e8 IS NOT NULL;
 CREATE INDEX offers_by_listing ON hosts (listing_rank, id)
     WHERE is_listed AND rental_id IS NULL AND price_per_day_e8 IS NOT NULL;
 CREATE INDEX offers_by_price ON hosts (price_per_day_e8, id)
