@@ -10,7 +10,7 @@ use domain::page::Page;
 use domain::rental::RentalId;
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, NotSet, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect,
 };
 
@@ -171,8 +171,8 @@ impl Hosts for Handle {
     }
 
     async fn save_occupancy(&self, host: &Host) -> Result<()> {
-        let update =
-            Entity::update_many().set(occupied(host)).filter(Column::Id.eq(host.id.uuid()));
+        let row = ActiveModel { id: NotSet, ..occupied(host) };
+        let update = Entity::update_many().set(row).filter(Column::Id.eq(host.id.uuid()));
         update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 }
