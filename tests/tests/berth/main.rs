@@ -8,17 +8,24 @@
     reason = "a test fails by panicking, and its name is its documentation"
 )]
 
+mod accounts;
+mod authorization;
 mod databases;
+mod end_to_end;
+mod examples;
 mod extensions;
 mod filters;
 mod house;
 mod invitation_races;
+mod invitations;
 mod life;
 mod limits;
 mod listing;
 mod marketplace;
+mod members;
 mod operators;
 mod paging;
+mod pools;
 mod races;
 mod rentals;
 mod robustness;
