@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::envelope::{Answer, Done, Success};
 use super::extract::{Body, Signed};
-use super::field::{Check, Field, as_is};
+use super::field::{Check, Field, at_most};
 use super::limited::Limited;
 use super::pools::InvitationView;
 use super::view::{Stamp, UserView};
@@ -112,15 +112,13 @@ pub async fn log_in(
     body: Body<LogInBody>,
 ) -> Answer<SignedInView> {
     let mut check = Check::default();
-    let username = check.optional("/username", body.0.username, as_is);
-    let email = check.optional("/email", body.0.email, as_is);
+    let username = check.optional("/username", body.0.username, at_most(254));
+    let email = check.optional("/email", body.0.email, at_most(254));
     let login = username.or(email);
     if login.is_none() {
         check.fault("/username", "is required, or an email in its place");
     }
-    let password = check.required("/password", body.0.password, |text: String| {
-        if text.len() <= 1024 { Ok(text) } else { Err("is at most 1024 characters") }
-    });
+    let password = check.required("/password", body.0.password, at_most(1024));
     let lifetime = app.settings.refresh_lifetime;
     let request = check.finish(|| {
         Some(LogIn { login: login?, password: SecretString::from(password?), lifetime })
@@ -153,7 +151,7 @@ pub async fn refresh(
     body: Body<RefreshBody>,
 ) -> Answer<SignedInView> {
     let mut check = Check::default();
-    let token = check.required("/refreshToken", body.0.refresh_token, as_is);
+    let token = check.required("/refreshToken", body.0.refresh_token, at_most(256));
     let token = SecretString::from(check.finish(|| token)?);
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     let lifetime = app.settings.refresh_lifetime;
@@ -223,7 +221,7 @@ async fn change(
     let mut check = Check::default();
     let alias = check.change("/alias", body.0.alias, |text| Alias::parse(&text));
     let password = check.optional("/password", body.0.password, |text| Password::parse(&text));
-    let current = check.optional("/current_password", body.0.current_password, as_is);
+    let current = check.optional("/current_password", body.0.current_password, at_most(1024));
     let request = check.finish(|| {
         Some(ChangeUser {
             caller: signed.caller,

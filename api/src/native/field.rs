@@ -154,6 +154,14 @@ pub fn as_is<T>(value: T) -> Result<T, std::convert::Infallible> {
     Ok(value)
 }
 
+/// Takes a text of at most so many characters.
+pub fn at_most(most: usize) -> impl Fn(String) -> Result<String, String> {
+    move |text| {
+        let fits = text.chars().count() <= most;
+        if fits { Ok(text) } else { Err(format!("is at most {most} characters")) }
+    }
+}
+
 /// A number of days or the like, within bounds.
 pub fn whole(least: u32, most: u32) -> impl Fn(i64) -> Result<u32, String> {
     move |value| {
