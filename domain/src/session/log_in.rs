@@ -35,7 +35,8 @@ pub async fn log_in(
     let found = store.reads().user_to_sign_in(&request.login).await?;
     let (user, hash) = found.unzip();
     let right = passwords.verify(&request.password, hash.as_ref()).await?;
-    let user = user.filter(|_| right).ok_or(Error::Unauthenticated(Unauthenticated::Password))?;
+    let wrong = || Error::Unauthenticated(Unauthenticated::Password);
+    let (user, hash) = user.zip(hash).filter(|_| right).ok_or_else(wrong)?;
 
     let now = clock.now();
     let session = Session {
@@ -48,6 +49,11 @@ pub async fn log_in(
     let secret = new_refresh_secret(random);
     let token_hash = TokenHash::of(&secret);
     atomically(store, async |tx: &dyn Tx| {
+        // A new password ends all sessions; one opened with the old password must not come after it.
+        let (_, present) = tx.user_for_update(user.id).await?.ok_or_else(wrong)?;
+        if present.as_phc() != hash.as_phc() {
+            return Err(wrong());
+        }
         tx.add_session(&session, &token_hash).await?;
         tx.record(vec![Event {
             kind: "session.opened",
