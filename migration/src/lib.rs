@@ -1,6 +1,6 @@
 //! The schema, as a list of migrations that is only ever added to.
 //!
-//! *To add a table*: a module with an SQL text in the words of [`types`] and a `MigrationTrait`, put
+//! *To add a table*: a module with an SQL text in the words of `types` and a `MigrationTrait`, put
 //! at the end of [`Migrator::migrations`].
 
 mod m0001_foundation;

@@ -4,7 +4,7 @@
 //! `error.rs` maps every refusal, `…view.rs` every answer.
 //!
 //! *To add an operation*: a handler in its noun's file with a `#[utoipa::path]` that lists its own
-//! error codes in `x-errors`, and a line in [`operations`].
+//! error codes in `x-errors`, and a line in `operations`.
 
 mod accounts;
 mod admin;

@@ -51,7 +51,15 @@ on_both_databases! {
         for (left, seconds) in [(2, 20), (1, 40), (0, 60)] {
             let answer = attempt(app, "JANE", "a wrong password").await;
             answer.refused(401, "INVALID_CREDENTIALS");
-            tells(&answer, BOTH, &format!("\"address\";r={};t={}, \"account\";r={left};t={seconds}", left + 2, (3 - left) * 12));
+            tells(
+                &answer,
+                BOTH,
+                &format!(
+                    "\"address\";r={};t={}, \"account\";r={left};t={seconds}",
+                    left + 2,
+                    (3 - left) * 12
+                ),
+            );
         }
         // The right password does not help now.
         let answer = attempt(app, "jane", PASSWORD).await;
@@ -73,7 +81,9 @@ on_both_databases! {
 
     async fn the_sixth_log_in_from_an_address_must_wait_whatever_the_account(app: &TestApp) {
         for number in 0..5 {
-            attempt(app, &format!("user{number}"), PASSWORD).await.refused(401, "INVALID_CREDENTIALS");
+            attempt(app, &format!("user{number}"), PASSWORD)
+                .await
+                .refused(401, "INVALID_CREDENTIALS");
         }
         let answer = attempt(app, "another", PASSWORD).await;
         come_again(&answer, 13);
@@ -82,11 +92,16 @@ on_both_databases! {
         // What a client writes into the header is not where it comes from.
         let body = json!({ "username": "another", "password": PASSWORD });
         let headers = [("x-forwarded-for", "203.0.113.7")];
-        let answer = app.stranger().send(reqwest::Method::POST, "/users/auth/login", &headers, Some(&body)).await;
+        let answer = app
+            .stranger()
+            .send(reqwest::Method::POST, "/users/auth/login", &headers, Some(&body))
+            .await;
         come_again(&answer, 13);
         app.clock.advance(Duration::seconds(60));
         for number in 0..5 {
-            attempt(app, &format!("user{number}"), PASSWORD).await.refused(401, "INVALID_CREDENTIALS");
+            attempt(app, &format!("user{number}"), PASSWORD)
+                .await
+                .refused(401, "INVALID_CREDENTIALS");
         }
     }
 

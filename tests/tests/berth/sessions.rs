@@ -1,6 +1,12 @@
 //! Logging in, refreshing, logging out; and where secrets must not be.
 
+use async_trait::async_trait;
 use chrono::Duration;
+use domain::Error;
+use domain::error::Unauthenticated;
+use domain::session::{self, LogIn};
+use domain::user::{Password, PasswordHash, Passwords};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tests::{Answer, Client, Kind, PASSWORD, TestApp, on_both_databases};
 
@@ -30,15 +36,22 @@ on_both_databases! {
     async fn one_logs_in_by_name_or_address_in_any_case(app: &TestApp) {
         let jane = app.user("jane").await;
         for (key, login) in [
-            ("username", "jane"), ("username", "JANE"), ("email", "jane@example.org"),
-            ("email", "Jane@EXAMPLE.org"), ("username", "jane@example.org"), ("email", "Jane"),
+            ("username", "jane"),
+            ("username", "JANE"),
+            ("email", "jane@example.org"),
+            ("email", "Jane@EXAMPLE.org"),
+            ("username", "jane@example.org"),
+            ("email", "Jane"),
         ] {
             let body = json!({ key: login, "password": PASSWORD });
             let answer = app.stranger().post("/users/auth/login", body).await;
             assert_eq!(answer.body["message"], "Login successful");
             let data = answer.data(200);
             assert_eq!(data["user"]["id"], jane.id, "{login}");
-            assert_eq!((&data["expires_in"], &data["refresh_expires_in"]), (&json!(900), &json!(2_592_000)));
+            assert_eq!(
+                (&data["expires_in"], &data["refresh_expires_in"]),
+                (&json!(900), &json!(2_592_000))
+            );
             assert_eq!(data["expires_at"], "2025-01-21T22:15:00.000Z");
             assert_eq!(data["refresh_expires_at"], "2025-02-20T22:00:00.000Z");
         }
@@ -48,8 +61,14 @@ on_both_databases! {
         app.user("jane").await;
         let mut answers = Vec::new();
         for (login, password) in [
-            ("jane", "not the password"), ("nobody", PASSWORD), ("nobody@example.org", PASSWORD), ("jane", ""),
-            ("%", PASSWORD), ("jane ", PASSWORD), ("jane", "CORRECT HORSE BATTERY"), ("", PASSWORD),
+            ("jane", "not the password"),
+            ("nobody", PASSWORD),
+            ("nobody@example.org", PASSWORD),
+            ("jane", ""),
+            ("%", PASSWORD),
+            ("jane ", PASSWORD),
+            ("jane", "CORRECT HORSE BATTERY"),
+            ("", PASSWORD),
         ] {
             let body = json!({ "username": login, "password": password });
             let answer = app.stranger().post("/users/auth/login", body).await;
@@ -65,10 +84,16 @@ on_both_databases! {
         for (body, paths) in [
             (json!({}), vec!["/username", "/password"]),
             (json!({ "username": 7, "password": false }), vec!["/username", "/password"]),
-            (json!({ "username": "a\u{0}b", "password": "a\u{0}b" }), vec!["/username", "/password"]),
+            (
+                json!({ "username": "a\u{0}b", "password": "a\u{0}b" }),
+                vec!["/username", "/password"],
+            ),
             (json!({ "email": [], "password": null }), vec!["/email", "/password"]),
             (json!({ "username": "jane", "password": long }), vec!["/password"]),
-            (json!({ "username": long, "email": long, "password": PASSWORD }), vec!["/username", "/email"]),
+            (
+                json!({ "username": long, "email": long, "password": PASSWORD }),
+                vec!["/username", "/email"],
+            ),
         ] {
             let answer = stranger.post("/users/auth/login", body.clone()).await;
             let found = faults(&answer);
@@ -101,6 +126,7 @@ on_both_databases! {
         client(app, &third).get("/users/me").await.data(200);
     }
 
+    // Seen failing without `end_session` in `session::refresh`: the access token still worked.
     async fn a_refresh_token_that_comes_again_ends_its_whole_family(app: &TestApp) {
         app.user("jane").await;
         let other = signed_in(app, "jane").await;
@@ -146,9 +172,17 @@ on_both_databases! {
         app.user("jane").await;
         let session = signed_in(app, "jane").await;
         let stranger = app.stranger();
-        for body in [json!({}), json!({ "refreshToken": 7 }), json!({ "refreshToken": "a\u{0}" }),
-            json!({ "refreshToken": null }), json!({ "refreshToken": "x".repeat(257) })] {
-            assert_eq!(faults(&stranger.post("/users/auth/refresh", body).await), ["/refreshToken"]);
+        for body in [
+            json!({}),
+            json!({ "refreshToken": 7 }),
+            json!({ "refreshToken": "a\u{0}" }),
+            json!({ "refreshToken": null }),
+            json!({ "refreshToken": "x".repeat(257) }),
+        ] {
+            assert_eq!(
+                faults(&stranger.post("/users/auth/refresh", body).await),
+                ["/refreshToken"]
+            );
         }
         for body in [json!({ "refreshToken": "" }), json!({ "refreshToken": session["token"] })] {
             let answer = stranger.post("/users/auth/refresh", body).await;
@@ -180,6 +214,24 @@ on_both_databases! {
         app.log_in("jane").await.get("/users/me").await.data(200);
     }
 
+    // Seen failing, with a session opened, without the second look in `session::log_in`.
+    async fn a_log_in_that_a_new_password_overtakes_opens_nothing(app: &TestApp) {
+        let jane = app.user("jane").await;
+        let overtaken = Overtaken { jane: jane.clone() };
+        let parts = &app.app;
+        let request = LogIn {
+            login: "jane".to_owned(),
+            password: PASSWORD.into(),
+            lifetime: Duration::days(30),
+        };
+        let (store, clock, random) =
+            (parts.store.as_ref(), parts.clock.as_ref(), parts.random.as_ref());
+        let outcome = session::log_in(store, clock, random, &overtaken, request).await;
+        let refused: domain::Result<()> = Err(Error::Unauthenticated(Unauthenticated::Password));
+        assert_eq!(format!("{:?}", outcome.map(|_| ())), format!("{refused:?}"));
+        jane.get("/users/me").await.data(200);
+    }
+
     async fn a_forged_access_token_is_refused(app: &TestApp) {
         let jane = app.user("jane").await;
         let token = jane.authorization.clone().unwrap().replace("Bearer ", "");
@@ -187,10 +239,16 @@ on_both_databases! {
         // {"alg":"none","typ":"JWT"}, once with the signature left out and once with it kept.
         let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
         let forged = [
-            format!("{none}.{}.", parts[1]), format!("{none}.{}.{}", parts[1], parts[2]),
-            format!("{}.{}.", parts[0], parts[1]), format!("{}.{}", parts[0], parts[1]),
-            format!("{}.{}.{}A", parts[0], parts[1], parts[2]), String::new(), ".".into(), "..".into(),
-            "ü".into(), "x".repeat(5_000),
+            format!("{none}.{}.", parts[1]),
+            format!("{none}.{}.{}", parts[1], parts[2]),
+            format!("{}.{}.", parts[0], parts[1]),
+            format!("{}.{}", parts[0], parts[1]),
+            format!("{}.{}.{}A", parts[0], parts[1], parts[2]),
+            String::new(),
+            ".".into(),
+            "..".into(),
+            "ü".into(),
+            "x".repeat(5_000),
         ];
         for token in forged {
             app.stranger().with_token(&token).get("/users/me").await.refused(401, "UNAUTHORIZED");
@@ -200,6 +258,24 @@ on_both_databases! {
             client.authorization = Some(header.to_owned());
             client.get("/users/me").await.refused(401, "UNAUTHORIZED");
         }
+    }
+}
+
+/// Finds every password right, and changes it before it says so.
+struct Overtaken {
+    jane: Client,
+}
+
+#[async_trait]
+impl Passwords for Overtaken {
+    async fn hash(&self, _: &Password) -> domain::Result<PasswordHash> {
+        Err(Error::internal("nothing is hashed in a log-in"))
+    }
+
+    async fn verify(&self, _: &SecretString, _: Option<&PasswordHash>) -> domain::Result<bool> {
+        let body = json!({ "password": "another long one", "current_password": PASSWORD });
+        self.jane.patch(&format!("/users/{}", self.jane.id), body).await.data(200);
+        Ok(true)
     }
 }
 

@@ -45,10 +45,15 @@ on_both_databases! {
             assert_eq!((&shown["id"], &shown["prefix"]), (&token["id"], &token["prefix"]));
             assert_eq!(shown.get("token"), None);
         }
+        app.clock.advance(Duration::seconds(1));
         let another = create(&jane, json!({ "*": true })).await;
         assert_ne!(token["token"], another["token"]);
         let list = jane.get("/auth/tokens").await.data(200);
-        assert_eq!((&list[0]["id"], &list[1]["id"]), (&another["id"], &token["id"]), "newest first");
+        assert_eq!(
+            (&list[0]["id"], &list[1]["id"]),
+            (&another["id"], &token["id"]),
+            "newest first"
+        );
     }
 
     async fn a_token_is_accepted_bare_and_as_bearer_and_a_typing_error_is_not(app: &TestApp) {
@@ -58,9 +63,15 @@ on_both_databases! {
         let last = if secret.ends_with('0') { "1" } else { "0" };
         let typo = format!("{}{last}", &secret[..43]);
         for (header, status) in [
-            (secret.to_owned(), 200), (format!("Bearer {secret}"), 200), (format!("bearer  {secret} "), 200),
-            (typo.clone(), 401), (format!("Bearer {typo}"), 401), (secret[..43].to_owned(), 401),
-            (format!("{secret}0"), 401), (secret.to_uppercase(), 401), (secret[6..].to_owned(), 401),
+            (secret.to_owned(), 200),
+            (format!("Bearer {secret}"), 200),
+            (format!("bearer  {secret} "), 200),
+            (typo.clone(), 401),
+            (format!("Bearer {typo}"), 401),
+            (secret[..43].to_owned(), 401),
+            (format!("{secret}0"), 401),
+            (secret.to_uppercase(), 401),
+            (secret[6..].to_owned(), 401),
         ] {
             let mut client = app.stranger();
             client.authorization = Some(header.clone());
@@ -83,8 +94,10 @@ on_both_databases! {
         ] {
             let client = bearing(app, &create(&jane, tree.clone()).await);
             for (path, status, permission) in [
-                ("/rentals", rentals, "rentals.read"), ("/servers", rentals, "rentals.read"),
-                ("/wallet/balances", wallet, "wallet.read"), ("/wallet/transactions", wallet, "wallet.read"),
+                ("/rentals", rentals, "rentals.read"),
+                ("/servers", rentals, "rentals.read"),
+                ("/wallet/balances", wallet, "wallet.read"),
+                ("/wallet/transactions", wallet, "wallet.read"),
                 ("/pools", pools, "pools.read"),
             ] {
                 let answer = client.get(path).await;
@@ -102,20 +115,34 @@ on_both_databases! {
         let jane = app.user("jane").await;
         let answer = jane.post("/auth/tokens", json!({})).await;
         assert_eq!(faults(&answer), ["/alias", "/permissions"]);
-        let body = json!({ "alias": 7, "expires_at": true, "ip_whitelist": "127.0.0.1", "permissions": [] });
+        let body = json!({
+            "alias": 7, "expires_at": true, "ip_whitelist": "127.0.0.1", "permissions": [],
+        });
         let answer = jane.post("/auth/tokens", body).await;
         assert_eq!(faults(&answer), ["/alias", "/expires_at", "/ip_whitelist", "/permissions"]);
-        for tree in [json!({ "rentals": { "burn": true } }), json!({ "rentals": 1 }), json!({ "rentals": true }),
-            json!({ "a\u{0}": true }), json!({ "": true }), json!({ "rentals": { "read": { "x": true } } })] {
+        for tree in [
+            json!({ "rentals": { "burn": true } }),
+            json!({ "rentals": 1 }),
+            json!({ "rentals": true }),
+            json!({ "a\u{0}": true }),
+            json!({ "": true }),
+            json!({ "rentals": { "read": { "x": true } } }),
+        ] {
             let body = json!({ "alias": "script", "permissions": tree });
             assert_eq!(faults(&jane.post("/auth/tokens", body).await), ["/permissions"], "{tree}");
         }
         for (key, value) in [
-            ("alias", json!("")), ("alias", json!("a\u{0}b")), ("alias", json!("x".repeat(101))),
-            ("expires_at", json!("tomorrow")), ("expires_at", json!("2025-01-21T22:00:00Z")),
-            ("expires_at", json!("99999-01-01T00:00:00Z")), ("expires_at", json!(1_900_000_000)),
-            ("ip_whitelist", json!(["127.0.0"])), ("ip_whitelist", json!(["10.0.0.0/33"])),
-            ("ip_whitelist", json!([7])), ("ip_whitelist", json!(["\u{0}"])),
+            ("alias", json!("")),
+            ("alias", json!("a\u{0}b")),
+            ("alias", json!("x".repeat(101))),
+            ("expires_at", json!("tomorrow")),
+            ("expires_at", json!("2025-01-21T22:00:00Z")),
+            ("expires_at", json!("99999-01-01T00:00:00Z")),
+            ("expires_at", json!(1_900_000_000)),
+            ("ip_whitelist", json!(["127.0.0"])),
+            ("ip_whitelist", json!(["10.0.0.0/33"])),
+            ("ip_whitelist", json!([7])),
+            ("ip_whitelist", json!(["\u{0}"])),
             ("ip_whitelist", json!(vec!["10.0.0.1"; 101])),
         ] {
             let mut body = json!({ "alias": "script", "permissions": {} });
@@ -130,10 +157,15 @@ on_both_databases! {
     async fn a_token_grants_no_more_than_it_holds(app: &TestApp) {
         let jane = app.user("jane").await;
         let all = create(&jane, json!({ "*": true })).await;
-        let some = create(&jane, json!({ "tokens": { "*": true }, "pools": { "read": true } })).await;
+        let some =
+            create(&jane, json!({ "tokens": { "*": true }, "pools": { "read": true } })).await;
         let some_client = bearing(app, &some);
         let wish = |tree: Value| json!({ "alias": "more", "permissions": tree });
-        for tree in [json!({ "*": true }), json!({ "pools": { "write": true } }), json!({ "pools.*": true })] {
+        for tree in [
+            json!({ "*": true }),
+            json!({ "pools": { "write": true } }),
+            json!({ "pools.*": true }),
+        ] {
             let answer = some_client.post("/auth/tokens", wish(tree.clone())).await;
             answer.refused(403, "INSUFFICIENT_SCOPE");
             let answer = some_client.put(&path(&some), json!({ "permissions": tree })).await;
@@ -142,7 +174,10 @@ on_both_databases! {
         // Nor does it touch one that can do more, not even to lengthen its life.
         let longer = json!({ "expires_at": null });
         some_client.put(&path(&all), longer).await.refused(403, "INSUFFICIENT_SCOPE");
-        some_client.post("/auth/tokens", wish(json!({ "pools": { "read": true } }))).await.data(201);
+        some_client
+            .post("/auth/tokens", wish(json!({ "pools": { "read": true } })))
+            .await
+            .data(201);
         assert_eq!(jane.get("/auth/tokens").await.data(200).as_array().unwrap().len(), 3);
     }
 
@@ -154,7 +189,8 @@ on_both_databases! {
 
     async fn a_token_stops_at_its_end(app: &TestApp) {
         let jane = app.user("jane").await;
-        let body = json!({ "alias": "s", "permissions": { "*": true }, "expires_at": "2025-01-21T23:00:00.000Z" });
+        let end = "2025-01-21T23:00:00.000Z";
+        let body = json!({ "alias": "s", "permissions": { "*": true }, "expires_at": end });
         let token = jane.post("/auth/tokens", body).await.data(201);
         assert_eq!(token["expires_at"], "2025-01-21T23:00:00.000Z");
         let client = bearing(app, &token);
@@ -174,11 +210,17 @@ on_both_databases! {
     async fn a_token_works_from_its_addresses_only(app: &TestApp) {
         let jane = app.user("jane").await;
         for (allowed, status) in [
-            (json!(["127.0.0.1"]), 200), (json!(["10.0.0.0/8", "127.0.0.0/8"]), 200), (json!([]), 200),
-            (json!(null), 200), (json!(["0.0.0.0/0"]), 200), (json!(["127.0.0.2"]), 401),
-            (json!(["10.0.0.0/8", "2001:db8::/32"]), 401), (json!(["::/0"]), 401),
+            (json!(["127.0.0.1"]), 200),
+            (json!(["10.0.0.0/8", "127.0.0.0/8"]), 200),
+            (json!([]), 200),
+            (json!(null), 200),
+            (json!(["0.0.0.0/0"]), 200),
+            (json!(["127.0.0.2"]), 401),
+            (json!(["10.0.0.0/8", "2001:db8::/32"]), 401),
+            (json!(["::/0"]), 401),
         ] {
-            let body = json!({ "alias": "s", "permissions": { "*": true }, "ip_whitelist": allowed });
+            let body =
+                json!({ "alias": "s", "permissions": { "*": true }, "ip_whitelist": allowed });
             let token = jane.post("/auth/tokens", body).await.data(201);
             if allowed.is_array() {
                 assert_eq!(token["ip_whitelist"], allowed);
@@ -227,7 +269,8 @@ on_both_databases! {
         let changed = jane.put(&path(&token), json!({ "ip_whitelist": [] })).await.data(200);
         assert_eq!(changed["permissions"], json!({ "pools": { "read": true } }));
         client.get("/pools").await.data(200);
-        let answer = jane.put(&path(&token), json!({ "alias": 7, "permissions": { "x": 1 } })).await;
+        let answer =
+            jane.put(&path(&token), json!({ "alias": 7, "permissions": { "x": 1 } })).await;
         assert_eq!(faults(&answer), ["/alias", "/permissions"]);
     }
 
@@ -272,7 +315,8 @@ on_both_databases! {
             create(&jane, json!({})).await;
         }
         let body = json!({ "alias": "last", "permissions": {} });
-        let (one, two) = tokio::join!(jane.post("/auth/tokens", body.clone()), jane.post("/auth/tokens", body));
+        let (one, two) =
+            tokio::join!(jane.post("/auth/tokens", body.clone()), jane.post("/auth/tokens", body));
         let (made, refused) = if one.status == 201 { (one, two) } else { (two, one) };
         assert_eq!(faults(&refused), ["/alias"]);
         jane.delete(&path(&made.data(201))).await.data(200);
