@@ -91,7 +91,8 @@ impl TestApp {
             settings: settings(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let Listening { server, handle, address } = serve(app.clone(), listener, 2).unwrap();
+        let Listening { server, address, .. } = serve(app.clone(), listener, 2).unwrap();
+        let handle = server.handle();
         tokio::spawn(server);
         let address = format!("http://{address}");
         let http = reqwest::Client::builder().timeout(StdDuration::from_mins(1)).build().unwrap();

@@ -40,7 +40,7 @@ pub fn bind(config: &Config) -> Result<TcpListener, Box<dyn std::error::Error>> 
 
 /// Serves, and does jobs and sweeps beside it, until a signal; then lets both finish.
 pub async fn until_stopped(config: &Config, app: Data<App>, listener: TcpListener) -> Outcome {
-    let Listening { server, handle, address } = serve(app.clone(), listener, config.workers)?;
+    let Listening { server, stopper, address } = serve(app.clone(), listener, config.workers)?;
     info!(%address, "berth is serving");
     let (stop, stopping) = watch::channel(false);
     let worker = config.worker.then(|| rt::spawn(worker::run(app, stopping)));
@@ -49,7 +49,7 @@ pub async fn until_stopped(config: &Config, app: Data<App>, listener: TcpListene
     wait_for_signal().await?;
     info!("stopping: no new connections, running requests may finish");
     stop.send_replace(true);
-    handle.stop(true).await;
+    stopper.stop().await;
     server.await??;
     if let Some(worker) = worker
         && tokio::time::timeout(WORKER_DEADLINE, worker).await.is_err()

@@ -3,12 +3,14 @@
 
 mod address;
 mod body;
+mod drain;
 mod log;
 mod query;
 mod server;
 
 pub use address::client_address;
 pub use body::{BodyFault, read_json};
+pub use drain::Stopper;
 pub use log::{RequestFacts, request_log};
 pub use query::{Query, whole_number};
 pub use server::{Listening, serve};

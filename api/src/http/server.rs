@@ -4,12 +4,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ACCEPT_ENCODING, AcceptEncoding, Encoding};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::web::Data;
 use actix_web::{App as ActixApp, Error, HttpMessage, HttpServer};
 
+use super::drain::{self, Requests, Stopper, counted};
 use super::request_log;
 use crate::app::App;
 use crate::{health, native};
@@ -17,15 +18,13 @@ use crate::{health, native};
 /// A client that has not sent its headers by then is cut off.
 const HEADERS_DEADLINE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long running requests may take once the server is asked to stop.
-const SHUTDOWN_SECONDS: u64 = 20;
 
 /// A server that listens.
 pub struct Listening {
     /// Runs until it is stopped.
     pub server: Server,
     /// Stops it.
-    pub handle: ServerHandle,
+    pub stopper: Stopper,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -33,25 +32,31 @@ pub struct Listening {
 /// Serves all surfaces on a listener that is already bound.
 pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::Result<Listening> {
     let address = listener.local_addr()?;
+    let refusing = listener.try_clone()?;
     let openapi = Data::new(native::document());
+    let requests = Data::new(Requests::default());
+    let counting = requests.clone();
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(app.clone())
             .app_data(openapi.clone())
+            .app_data(counting.clone())
             .wrap(Compress::default())
             .wrap(from_fn(uncompressed_if_need_be))
             .wrap(from_fn(request_log))
+            .wrap(from_fn(counted))
             .configure(health::routes)
             .configure(native::routes)
     })
     .workers(workers)
     .client_request_timeout(HEADERS_DEADLINE)
     .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .shutdown_timeout(drain::DEADLINE.as_secs())
     .disable_signals()
     .listen(listener)?
     .run();
-    Ok(Listening { handle: server.handle(), server, address })
+    let stopper = Stopper { handle: server.handle(), listener: refusing, requests };
+    Ok(Listening { server, stopper, address })
 }
 
 /// Whoever accepts no encoding of ours gets the answer as it is (RFC 9110, 12.5.3); [`Compress`] would

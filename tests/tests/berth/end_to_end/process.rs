@@ -56,6 +56,11 @@ impl Berth {
         self.environment.push((key, value.to_owned()));
     }
 
+    /// Its database.
+    pub fn database(&self) -> &TestDatabase {
+        self.database.as_ref().unwrap()
+    }
+
     /// `berth ARGUMENTS…`, not started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.prepare(Command::new(binary()), arguments)

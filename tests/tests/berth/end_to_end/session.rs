@@ -4,14 +4,18 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use tests::Client;
+use tests::{Client, Kind};
+use tokio::task::JoinSet;
 
 use super::process::{Berth, list_server};
 use super::with_either_database;
 
 /// Calls of [`a_session`] between which the server can die.
 const CALLS: usize = 14;
+/// So many that a request most likely uses a connection which another thread opened.
+const WORKERS: usize = 8;
 
 /// Kills the server before one of the calls.
 struct Killer<'a> {
@@ -134,6 +138,42 @@ with_either_database! {
         berth.start(&["serve"]).await;
         let slow: Client = berth.stranger().log_in("slow").await;
         assert_eq!(slow.balance_cents().await, 0);
+    }
+
+    // Seen failing with 503 on PostgreSQL when the threads of Actix were stopped at once.
+    async fn a_rent_that_waits_for_the_database_when_the_server_is_stopped_is_answered(berth: &mut Berth) {
+        berth.configure("BERTH__HTTP__WORKERS", &WORKERS.to_string());
+        berth.start(&["serve"]).await;
+        let operator = berth.operator().await;
+        let server = list_server(&operator, "node-1").await;
+        berth.stranger().sign_up("jane").await;
+        let body = json!({ "username": "jane", "amount": "70.00", "reason": "cash" });
+        operator.post("/admin/deposits", body).await.data(201);
+        let jane = berth.stranger().log_in("jane").await;
+        // Every thread opens connections to the database.
+        let mut looks = JoinSet::new();
+        for _ in 0..WORKERS * 4 {
+            let jane = jane.clone();
+            looks.spawn(async move { jane.get("/rentals").await.data(200) });
+        }
+        looks.join_all().await;
+
+        let database = berth.database().connect().await;
+        let hold = match berth.database().kind {
+            Kind::Sqlite => "BEGIN IMMEDIATE",
+            Kind::Postgres => "BEGIN; LOCK TABLE rentals IN EXCLUSIVE MODE",
+        };
+        database.execute_unprepared(hold).await.unwrap();
+        let rent = tokio::spawn(async move {
+            let path = format!("/servers/{server}/rent");
+            jane.post(&path, json!({ "rental_days": 7 })).await.data(201)
+        });
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        berth.ask_to_stop();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        database.execute_unprepared("COMMIT").await.unwrap();
+        rent.await.unwrap();
+        assert_eq!(berth.stop().code(), Some(0));
     }
 }
 
