@@ -24,7 +24,7 @@ pub async fn run(app: Data<App>, stop: watch::Receiver<bool>) {
     info!("worker started");
     tokio::join!(
         repeat(IDLE, stop.clone(), async || {
-            while job::run_due(app.workshop()).await? > 0 {}
+            while !*stop.borrow() && job::run_next(app.workshop()).await? {}
             Ok(())
         }),
         repeat(EXPIRE_EVERY, stop.clone(), async || expire(&app).await),
@@ -39,7 +39,6 @@ async fn expire(app: &App) -> Result<()> {
     if moved > 0 {
         info!(moved, "rentals moved on");
     }
-    app.limits.tidy();
     Ok(())
 }
 
@@ -61,11 +60,7 @@ async fn repeat(
         let pause = match work().await {
             Ok(()) | Err(Error::Busy) => every,
             Err(failure) => {
-                let cause = match &failure {
-                    Error::Internal(cause) | Error::Unavailable(cause) => cause.to_string(),
-                    refusal => refusal.to_string(),
-                };
-                error!(cause, "a sweep failed and will be repeated");
+                error!(cause = failure.for_the_log(), "a sweep failed and will be repeated");
                 AFTER_FAILURE
             }
         };

@@ -62,6 +62,15 @@ impl Error {
         Self::Internal(cause.into())
     }
 
+    /// What happened, for the log and for whoever runs the server: with the cause, which clients
+    /// never see.
+    pub fn for_the_log(&self) -> String {
+        match self {
+            Self::Internal(cause) | Self::Unavailable(cause) => format!("{self}: {cause}"),
+            refusal => refusal.to_string(),
+        }
+    }
+
     /// One fault in a request.
     pub fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid(vec![Violation { path: path.into(), message: message.into() }])

@@ -66,12 +66,7 @@ impl Jobs for Handle {
         insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
     }
 
-    async fn claim_jobs(
-        &self,
-        now: Timestamp,
-        leased_until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Job>> {
+    async fn claim_job(&self, now: Timestamp, leased_until: Timestamp) -> Result<Option<Job>> {
         let free = Condition::any()
             .add(Column::State.eq("queued"))
             .add(Column::State.eq("running").and(Column::LeasedUntil.lte(now)));
@@ -80,7 +75,7 @@ impl Jobs for Handle {
             .from(Entity)
             .cond_where(Column::RunAt.lte(now).and(Expr::from(free)))
             .order_by(Column::RunAt, sea_orm::Order::Asc)
-            .limit(u64::from(limit))
+            .limit(1)
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .to_owned();
         let claim = Entity::update_many()
@@ -89,7 +84,7 @@ impl Jobs for Handle {
             .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
             .filter(Column::Id.in_subquery(claimable));
         let rows = claim.exec_with_returning(&self.connection).await.map_err(failed)?;
-        rows.into_iter().map(job).collect()
+        rows.into_iter().next().map(job).transpose()
     }
 
     async fn finish_job(&self, job: &Job) -> Result<()> {
@@ -121,13 +116,14 @@ impl Jobs for Handle {
     }
 
     async fn revive_job(&self, id: JobId, now: Timestamp) -> Result<bool> {
-        let update = Entity::update_many()
-            .col_expr(Column::State, Expr::value("queued"))
-            .col_expr(Column::Attempts, Expr::value(0))
-            .col_expr(Column::RunAt, Expr::value(now))
-            .filter(Column::Id.eq(id.uuid()))
-            .filter(Column::State.eq("dead"));
-        let outcome = update.exec(&self.connection).await.map_err(failed)?;
-        Ok(outcome.rows_affected > 0)
+        let find = Entity::find_by_id(id.uuid()).filter(Column::State.eq("dead"));
+        let dead = find.lock(LockType::Update).one(&self.connection).await.map_err(failed)?;
+        let Some(dead) = dead else {
+            return Ok(false);
+        };
+        let delete = Entity::delete_by_id(dead.id).exec(&self.connection);
+        delete.await.map_err(failed)?;
+        self.schedule(&Job { run_at: now, attempts: 0, ..job(dead)? }).await?;
+        Ok(true)
     }
 }

@@ -1,6 +1,6 @@
 //! Rentals.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use domain::Error;
@@ -160,9 +160,27 @@ impl RentalQueries for Handle {
             "(access = 'pending' OR (access = 'granted' AND status <> 'active') \
              OR (access = 'suspended' AND status <> 'hold'))",
         );
-        let find = Entity::find().select_only().column(Column::Id).filter(misaligned);
-        let ids = find.order_by_asc(Column::Id).limit(u64::from(limit)).into_tuple();
-        let ids: Vec<uuid::Uuid> = ids.all(&self.connection).await.map_err(failed)?;
+        let (mut lost, mut after) = (Vec::new(), uuid::Uuid::nil());
+        loop {
+            let find = Entity::find().select_only().column(Column::Id).filter(misaligned.clone());
+            let find = find.filter(Column::Id.gt(after)).order_by_asc(Column::Id);
+            let ids = find.limit(u64::from(limit)).into_tuple();
+            let ids: Vec<uuid::Uuid> = ids.all(&self.connection).await.map_err(failed)?;
+            let Some(last) = ids.last() else {
+                return Ok(lost);
+            };
+            after = *last;
+            lost.extend(self.nobodys(ids).await?);
+            if lost.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+                return Ok(lost);
+            }
+        }
+    }
+}
+
+impl Handle {
+    /// Those of the rentals whose access no job is to align, not even one that waits for an operator.
+    async fn nobodys(&self, ids: Vec<uuid::Uuid>) -> Result<Vec<RentalId>> {
         let ids = ids.into_iter().map(RentalId::from_uuid);
         let lanes: HashMap<String, RentalId> =
             ids.map(|rental_id| (JobKind::AlignAccess { rental_id }.lane(), rental_id)).collect();
@@ -171,7 +189,8 @@ impl RentalQueries for Handle {
             .column(job::Column::Lane)
             .filter(job::Column::Lane.is_in(lanes.keys()))
             .into_tuple();
-        let worked_on: Vec<String> = worked_on.all(&self.connection).await.map_err(failed)?;
+        let worked_on: HashSet<String> =
+            worked_on.all(&self.connection).await.map_err(failed)?.into_iter().collect();
         let lost = lanes.into_iter().filter(|(lane, _)| !worked_on.contains(lane));
         Ok(lost.map(|(_, rental_id)| rental_id).collect())
     }

@@ -46,12 +46,11 @@ pub enum SchemaError {
 
 /// Opens the database at `url`. A SQLite file is created if it is missing; its schema may be empty.
 pub async fn connect(url: &str, max_connections: u32) -> Result<Database, SchemaError> {
-    let database = match url.split_once("://").map(|(scheme, _)| scheme) {
-        Some("sqlite") => sqlite(url, max_connections).await?,
-        Some("postgres" | "postgresql") => postgres(url, max_connections).await?,
-        _ => return Err(SchemaError::Scheme),
-    };
-    Ok(database)
+    match url.split_once("://").map(|(scheme, _)| scheme) {
+        Some("sqlite") => sqlite(url, max_connections).await,
+        Some("postgres" | "postgresql") => postgres(url, max_connections).await,
+        _ => Err(SchemaError::Scheme),
+    }
 }
 
 async fn sqlite(url: &str, max_connections: u32) -> Result<Database, SchemaError> {
@@ -134,10 +133,8 @@ fn quiet(url: &str, connections: u32) -> ConnectOptions {
 impl Database {
     /// Applies the migrations that are missing. Processes that do this at once wait for each other.
     pub async fn migrate(&self, url: &str) -> Result<(), SchemaError> {
-        match known(&self.readers).await {
-            Ok(pending) if pending.is_empty() => return Ok(()),
-            Ok(_) => {}
-            Err(newer) => return Err(newer),
+        if missing(&self.readers).await?.is_empty() {
+            return Ok(());
         }
         if self.writer.is_some() {
             let writer = open_sqlite(url, 1, false).await?;
@@ -147,7 +144,7 @@ impl Database {
         }
         // One connection, because an advisory lock belongs to its session.
         let alone = SeaDatabase::connect(quiet(url, 1)).await.map_err(SchemaError::Connect)?;
-        let lock = format!("SELECT pg_advisory_lock({MIGRATION_LOCK})");
+        let lock = format!("SET lock_timeout = '2min'; SELECT pg_advisory_lock({MIGRATION_LOCK})");
         alone.execute_unprepared(&lock).await.map_err(SchemaError::Migration)?;
         let outcome = Migrator::up(&alone, None).await;
         alone.close().await.map_err(SchemaError::Migration)?;
@@ -157,14 +154,14 @@ impl Database {
 
 /// Whether the schema is exactly the one that this program was built for.
 pub(crate) async fn check(connection: &DatabaseConnection) -> Result<(), SchemaError> {
-    match known(connection).await?.first() {
+    match missing(connection).await?.first() {
         None => Ok(()),
         Some(missing) => Err(SchemaError::Older(missing.clone())),
     }
 }
 
 /// The names of the migrations that are missing; one that we do not know is an error.
-async fn known(connection: &DatabaseConnection) -> Result<Vec<String>, SchemaError> {
+async fn missing(connection: &DatabaseConnection) -> Result<Vec<String>, SchemaError> {
     let known: Vec<String> =
         Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
     let applied = applied(connection).await.map_err(unreadable)?;

@@ -83,12 +83,9 @@ impl ApiTokens for Handle {
         changeable(token)?.update(&self.connection).await.map_err(failed).map(|_| ())
     }
 
-    async fn delete_api_token(&self, user_id: UserId, id: ApiTokenId) -> Result<bool> {
-        let delete = Entity::delete_many()
-            .filter(Column::Id.eq(id.uuid()))
-            .filter(Column::UserId.eq(user_id.uuid()));
-        let outcome = delete.exec(&self.connection).await.map_err(failed)?;
-        Ok(outcome.rows_affected > 0)
+    async fn delete_api_token(&self, id: ApiTokenId) -> Result<()> {
+        let delete = Entity::delete_by_id(id.uuid()).exec(&self.connection);
+        delete.await.map_err(failed).map(|_| ())
     }
 
     async fn touch_api_token(&self, id: ApiTokenId, at: Timestamp, from: IpAddr) -> Result<()> {

@@ -12,6 +12,7 @@ use domain::Error;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
+use crate::connection::bounded;
 use crate::failure::{Result, failed};
 
 /// Longer than any queue that makes sense to stand in.
@@ -47,9 +48,15 @@ impl Writer {
     pub async fn turn(&self) -> Result<Turn> {
         let waiting = tokio::time::timeout(QUEUE_DEADLINE, self.0.clone().lock_owned());
         let mut state = waiting.await.map_err(|_| Error::Busy)?;
-        state.begin().await.map_err(failed)?;
         let connection = state.connection.clone();
-        Ok(Turn { state: Some(state), connection, writer: self.clone() })
+        let writer = self.clone();
+        // In a task of its own: were the caller to go away in the middle, SQLite would begin all the
+        // same, and nobody would know. A turn that nobody takes is dropped, which rolls it back.
+        let begun = tokio::spawn(async move {
+            state.begin().await.map_err(failed)?;
+            Ok(Turn { state: Some(state), connection, writer })
+        });
+        begun.await.map_err(Error::internal)?
     }
 
     /// Closes the connection when those who wait have had their turn.
@@ -69,12 +76,16 @@ impl Writer {
 
 impl State {
     async fn run(&self, sql: &str) -> std::result::Result<(), DbErr> {
-        self.connection.execute_unprepared(sql).await.map(|_| ())
+        bounded(self.connection.execute_unprepared(sql)).await.map(|_| ())
     }
 
     async fn begin(&mut self) -> std::result::Result<(), DbErr> {
         if !self.open {
-            self.run("BEGIN IMMEDIATE").await?;
+            if let Err(error) = self.run("BEGIN IMMEDIATE").await {
+                // One that passed its deadline may still be carried out.
+                self.run("ROLLBACK").await.unwrap_or(());
+                return Err(error);
+            }
             self.open = true;
         }
         match self.run("SAVEPOINT turn").await {

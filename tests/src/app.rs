@@ -106,7 +106,7 @@ impl TestApp {
 
     /// Does all jobs that may run now.
     pub async fn do_jobs(&self) {
-        while job::run_due(self.app.workshop()).await.unwrap() > 0 {}
+        while job::run_next(self.app.workshop()).await.unwrap() {}
     }
 
     /// Lets the expiry sweep run, then the jobs that it scheduled.

@@ -53,8 +53,13 @@ impl Limits {
         }
     }
 
-    /// An attempt from an address at a route.
+    /// An attempt from an address at a route. All of an IPv6 /64 counts as one address, since that
+    /// is the least that a single customer gets (RFC 6177).
     pub fn from_address(&self, address: IpAddr, route: String) -> Decision {
+        let address = match address.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        };
         self.address.check(&(address, route))
     }
 

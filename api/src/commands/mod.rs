@@ -61,7 +61,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("berth: {error}");
+            eprintln!("berth: {}", in_words(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -79,16 +79,16 @@ async fn dispatch(arguments: &Arguments, config: &Config) -> Outcome {
     }
 }
 
-/// A refusal with all its reasons, for the terminal.
-pub(crate) fn in_words(error: domain::Error) -> Box<dyn std::error::Error> {
-    match error {
-        domain::Error::Invalid(violations) => {
-            let faults: Vec<String> = violations
-                .into_iter()
-                .map(|fault| format!("{} {}", fault.path.trim_start_matches('/'), fault.message))
-                .collect();
-            faults.join("; ").into()
+/// An error with all its reasons, for the terminal.
+fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
+    match error.downcast_ref() {
+        Some(domain::Error::Invalid(violations)) => {
+            let faults = violations.iter();
+            let faults = faults
+                .map(|fault| format!("{} {}", fault.path.trim_start_matches('/'), fault.message));
+            faults.collect::<Vec<_>>().join("; ")
         }
-        other => other.into(),
+        Some(error) => error.for_the_log(),
+        None => error.to_string(),
     }
 }

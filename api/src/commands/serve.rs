@@ -18,6 +18,9 @@ use crate::worker;
 /// A job that has not finished by then is left to the next start.
 const WORKER_DEADLINE: Duration = Duration::from_secs(30);
 
+/// How often to forget the limits of those who have not come again.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(config: &Config) -> Outcome {
     setup::start_log(config)?;
@@ -43,7 +46,13 @@ pub async fn until_stopped(config: &Config, app: Data<App>, listener: TcpListene
     let Listening { server, stopper, address } = serve(app.clone(), listener, config.workers)?;
     info!(%address, "berth is serving");
     let (stop, stopping) = watch::channel(false);
-    let worker = config.worker.then(|| rt::spawn(worker::run(app, stopping)));
+    let worker = config.worker.then(|| rt::spawn(worker::run(app.clone(), stopping)));
+    rt::spawn(async move {
+        loop {
+            tokio::time::sleep(TIDY_EVERY).await;
+            app.limits.tidy();
+        }
+    });
     let server = rt::spawn(server);
 
     wait_for_signal().await?;
@@ -51,10 +60,8 @@ pub async fn until_stopped(config: &Config, app: Data<App>, listener: TcpListene
     stop.send_replace(true);
     stopper.stop().await;
     server.await??;
-    if let Some(worker) = worker
-        && tokio::time::timeout(WORKER_DEADLINE, worker).await.is_err()
-    {
-        warn!("a job did not finish in time; the next start does it again");
+    if let Some(worker) = worker {
+        finish(worker).await;
     }
     info!("stopped");
     Ok(())
@@ -68,10 +75,14 @@ pub async fn work(config: &Config) -> Outcome {
     let worker = rt::spawn(worker::run(app, stopping));
     wait_for_signal().await?;
     stop.send_replace(true);
+    finish(worker).await;
+    Ok(())
+}
+
+async fn finish(worker: rt::task::JoinHandle<()>) {
     if tokio::time::timeout(WORKER_DEADLINE, worker).await.is_err() {
         warn!("a job did not finish in time; the next start does it again");
     }
-    Ok(())
 }
 
 async fn wait_for_signal() -> std::io::Result<()> {

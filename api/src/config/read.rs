@@ -23,16 +23,20 @@ impl<'a> Reader<'a> {
     /// The value as text, whatever type a file or the environment gave it.
     fn raw(&mut self, key: &'static str) -> Option<String> {
         self.known.insert(key);
-        match self.figment.find_value(key).ok()? {
+        let text = match self.figment.find_value(key).ok()? {
             Value::String(_, text) => Some(text),
             Value::Bool(_, flag) => Some(flag.to_string()),
             Value::Num(_, number) => number
                 .to_i128()
                 .map(|whole| whole.to_string())
-                .or_else(|| number.to_u128().map(|whole| whole.to_string()))
-                .or_else(|| Some("a fraction".to_owned())),
-            _ => Some(String::from("a table")),
+                .or_else(|| number.to_u128().map(|whole| whole.to_string())),
+            Value::Char(_, letter) => Some(letter.to_string()),
+            Value::Empty(..) | Value::Dict(..) | Value::Array(..) => None,
+        };
+        if text.is_none() {
+            self.faults.push(format!("{key}: must be a text, a whole number, true or false"));
         }
+        text
     }
 
     /// A text.

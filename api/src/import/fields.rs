@@ -182,9 +182,10 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// A fault of the domain under the name of the row's field: `/location/city` is `city`.
+/// A fault of the domain under the name of the row's field: `/specs/location/city` is `city`.
 fn spelled(violation: &Violation) -> String {
     let path = violation.path.trim_start_matches('/');
+    let path = path.strip_prefix("specs/").unwrap_or(path);
     let name = match path {
         "cpu/score/value" => "cpu_score".to_owned(),
         _ => ["location/", "network/"]

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::envelope::{Answer, Done, Success};
 use super::extract::{Body, Signed};
 use super::field::{Check, Field, at_most};
-use super::limited::Limited;
+use super::limited::{Limited, LimitedByAccount};
 use super::pools::InvitationView;
 use super::view::{Stamp, UserView};
 use crate::app::App;
@@ -214,6 +214,7 @@ pub struct ChangeUserBody {
 async fn change(
     app: Data<App>,
     signed: Signed,
+    limited: LimitedByAccount,
     id: Path<String>,
     body: Body<ChangeUserBody>,
 ) -> Answer<UserView> {
@@ -232,6 +233,9 @@ async fn change(
             current_password: current.map(SecretString::from),
         })
     })?;
+    if request.password.is_some() {
+        limited.on_account(&app, &request.caller.user_id.to_string())?;
+    }
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
     let user = user::change(store, clock, app.passwords.as_ref(), request).await?;
     Ok(Success::ok("User updated successfully", user.into()))
@@ -247,10 +251,11 @@ async fn change(
 pub async fn change_user(
     app: Data<App>,
     signed: Signed,
+    limited: LimitedByAccount,
     id: Path<String>,
     body: Body<ChangeUserBody>,
 ) -> Answer<UserView> {
-    change(app, signed, id, body).await
+    change(app, signed, limited, id, body).await
 }
 
 /// The same as PATCH.
@@ -261,8 +266,9 @@ pub async fn change_user(
 pub async fn put_user(
     app: Data<App>,
     signed: Signed,
+    limited: LimitedByAccount,
     id: Path<String>,
     body: Body<ChangeUserBody>,
 ) -> Answer<UserView> {
-    change(app, signed, id, body).await
+    change(app, signed, limited, id, body).await
 }

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::admin_view::{AdminServerView, ServerBody, described, priced};
 use super::envelope::{Answer, Done, Paging, Success};
 use super::extract::{Body, Once, Signed, page};
-use super::field::{Check, Field, as_is};
+use super::field::{Check, Field, as_is, at_most};
 use super::view::{Stamp, UserView, number};
 use crate::app::App;
 use crate::http::Query;
@@ -63,7 +63,7 @@ fn booked_view(booked: &Booked, currency: &str) -> BookedView {
 
 fn book(body: BookBody, signed: Signed, once: Once) -> Result<Book> {
     let mut check = Check::default();
-    let username = check.required("/username", body.username, as_is);
+    let username = check.required("/username", body.username, at_most(100));
     let amount = check.required("/amount", body.amount, |text| {
         Money::parse(&text).ok_or("must be a decimal number as a string, such as \"100.00\"")
     });
@@ -190,11 +190,10 @@ pub async fn enlist_server(
     body: Body<ServerBody>,
 ) -> Answer<AdminServerView> {
     let mut check = Check::default();
-    let external_id = check.optional("/external_id", body.0.external_id.clone(), as_is);
-    let specs = check.required("/specs", body.0.specs.clone(), described);
-    let pricing = check.required("/prices", body.0.prices.clone(), priced);
+    let external_id = check.optional("/external_id", body.0.external_id, as_is);
+    let specs = check.required("/specs", body.0.specs, described);
+    let pricing = check.required("/prices", body.0.prices, priced);
     check.optional("/is_listed", body.0.is_listed, |is_listed| {
-        // Before this was refused, `false` was ignored and the server offered.
         let advice = "a new server is offered at once; list it without prices, or retire it then";
         if is_listed { Ok(()) } else { Err(advice) }
     });
@@ -220,6 +219,9 @@ pub async fn edit_server(
 ) -> Answer<AdminServerView> {
     let id = host_id(&id)?;
     let mut check = Check::default();
+    check.optional("/external_id", body.0.external_id, |_| {
+        Err::<(), _>("is given once, when the server is listed; an import finds the server by it")
+    });
     let specs = check.optional("/specs", body.0.specs, described);
     let pricing = check.optional("/prices", body.0.prices, priced);
     let is_listed = check.optional("/is_listed", body.0.is_listed, as_is);

@@ -11,8 +11,8 @@ use domain::Error;
 use domain::error::Unauthenticated;
 use domain::idempotency::IdempotencyKey;
 use domain::page::Page;
-use domain::session::SessionId;
-use domain::token::{self, ApiToken, ApiTokenSecret, Permissions};
+use domain::session::{self, SessionId};
+use domain::token::{self, ApiToken, ApiTokenSecret};
 use domain::user::Caller;
 use serde::de::DeserializeOwned;
 
@@ -97,16 +97,10 @@ async fn by_api_token(
 }
 
 async fn by_access_token(app: &App, credentials: &str) -> Result<Signed, Error> {
-    let unknown = || Error::Unauthenticated(Unauthenticated::Credentials);
-    let now = app.clock.now();
-    let session_id = app.access_tokens.read(credentials, now).ok_or_else(unknown)?;
-    let found = app.store.reads().session_with_user(session_id).await?;
-    let (session, user) = found.ok_or_else(unknown)?;
-    if !session.is_open(now) {
-        return Err(unknown());
-    }
-    let permissions = Permissions::everything();
-    let caller = Caller { user_id: user.id, role: user.role, permissions };
+    let session_id = app.access_tokens.read(credentials, app.clock.now());
+    let session_id = session_id.ok_or(Error::Unauthenticated(Unauthenticated::Credentials))?;
+    let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
+    let caller = session::authenticate(store, clock, session_id).await?;
     Ok(Signed { caller, session_id: Some(session_id), api_token: None })
 }
 

@@ -36,6 +36,26 @@ impl Limited {
     }
 }
 
+/// A route that may take credentials: only attempts on an account count.
+pub struct LimitedByAccount(Limited);
+
+impl LimitedByAccount {
+    /// Counts an attempt on an account, whether it exists or not.
+    pub fn on_account(&self, app: &App, login: &str) -> Result<(), Failure> {
+        self.0.on_account(app, login)
+    }
+}
+
+impl FromRequest for LimitedByAccount {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let facts = request.extensions().get::<Rc<RequestFacts>>().cloned();
+        ready(Ok(Self(Limited { facts })))
+    }
+}
+
 impl FromRequest for Limited {
     type Error = Failure;
     type Future = Ready<Result<Self, Failure>>;

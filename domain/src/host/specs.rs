@@ -195,30 +195,31 @@ impl Specs {
             .fold(0, |sum, disk| sum.saturating_add(disk.count.saturating_mul(disk.capacity_gb)))
     }
 
-    /// Every fault of a host that an operator describes: text lengths, counts and sizes.
+    /// Every fault of a host that an operator describes: text lengths, counts and sizes. The paths
+    /// are those of a request that has this as its `specs`.
     pub fn violations(&self) -> Vec<Violation> {
         let texts = [
-            ("/name", &self.name, 100),
-            ("/location/region", &self.location.region, 50),
-            ("/location/city", &self.location.city, 100),
-            ("/location/datacenter", &self.location.datacenter, 100),
-            ("/model", &self.model, 200),
-            ("/cpu/model", &self.cpu.model, 200),
+            ("/specs/name", &self.name, 100),
+            ("/specs/location/region", &self.location.region, 50),
+            ("/specs/location/city", &self.location.city, 100),
+            ("/specs/location/datacenter", &self.location.datacenter, 100),
+            ("/specs/model", &self.model, 200),
+            ("/specs/cpu/model", &self.cpu.model, 200),
         ];
-        let texts = texts.into_iter().chain(self.gpu.iter().map(|gpu| ("/gpu", gpu, 200)));
+        let texts = texts.into_iter().chain(self.gpu.iter().map(|gpu| ("/specs/gpu", gpu, 200)));
         let texts = texts
             .filter(|(_, text, most)| !is_text(text, *most))
             .map(|(path, _, most)| (path, format!("must be 1 to {most} characters")));
         let numbers = [
-            ("/cpu/cores", self.cpu.cores, 1, 4_096),
-            ("/cpu/threads", self.cpu.threads, 1, 8_192),
-            ("/cpu/score/value", self.cpu.score.map_or(1, |s| s.value), 1, 10_000_000),
-            ("/ram_gb", self.ram_gb, 1, 1_048_576),
-            ("/network/bandwidth_mbps", self.network.bandwidth_mbps, 1, 10_000_000),
-            ("/network/traffic_tb", self.network.traffic_tb.unwrap_or(1), 1, 1_000_000),
-            ("/network/ipv4_count", self.network.ipv4_count, 0, 1_000_000),
-            ("/setup_time_minutes", self.setup_time_minutes, 0, 100_000),
-            ("/popularity_rank", self.popularity_rank.unwrap_or(1), 1, 1_000_000_000),
+            ("/specs/cpu/cores", self.cpu.cores, 1, 4_096),
+            ("/specs/cpu/threads", self.cpu.threads, 1, 8_192),
+            ("/specs/cpu/score/value", self.cpu.score.map_or(1, |s| s.value), 1, 10_000_000),
+            ("/specs/ram_gb", self.ram_gb, 1, 1_048_576),
+            ("/specs/network/bandwidth_mbps", self.network.bandwidth_mbps, 1, 10_000_000),
+            ("/specs/network/traffic_tb", self.network.traffic_tb.unwrap_or(1), 1, 1_000_000),
+            ("/specs/network/ipv4_count", self.network.ipv4_count, 0, 1_000_000),
+            ("/specs/setup_time_minutes", self.setup_time_minutes, 0, 100_000),
+            ("/specs/popularity_rank", self.popularity_rank.unwrap_or(1), 1, 1_000_000_000),
         ];
         let numbers = numbers.into_iter().filter_map(|(path, value, least, most)| {
             let bad = !(least..=most).contains(&value);
@@ -227,13 +228,13 @@ impl Specs {
         let country = &self.location.country;
         let country_bad = country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase());
         let country = country_bad.then(|| {
-            ("/location/country", "must be two upper-case letters (ISO 3166-1)".to_owned())
+            ("/specs/location/country", "must be two upper-case letters (ISO 3166-1)".to_owned())
         });
         let disks_bad = self.disks.len() > 32 || !self.disks.iter().all(Disk::is_sane);
         let disks = disks_bad.then(|| {
             let message = "at most 32 kinds of 1 to 1000 disks of 1 to 1000000 GB, each interface \
                            1 to 100 characters";
-            ("/disks", message.to_owned())
+            ("/specs/disks", message.to_owned())
         });
         let all = texts.chain(numbers).chain(country).chain(disks);
         all.map(|(path, message)| Violation { path: path.to_owned(), message }).collect()

@@ -8,7 +8,7 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use port::{JobQueries, Jobs};
-pub use work::{Workshop, dead, retry, run_due};
+pub use work::{Workshop, dead, retry, run_next};
 
 use crate::clock::{Random, Timestamp};
 use crate::entity_id;

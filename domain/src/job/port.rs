@@ -17,14 +17,9 @@ pub trait Jobs {
     /// Adds a job unless its lane has a waiting one; a running one will run once more.
     async fn schedule(&self, job: &Job) -> Result<()>;
 
-    /// Takes up to `limit` jobs that may run and that nobody holds, oldest first, for as long as
-    /// the lease; counts the attempt. No two callers get the same job.
-    async fn claim_jobs(
-        &self,
-        now: Timestamp,
-        leased_until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Job>>;
+    /// Takes the oldest job that may run and that nobody holds, for as long as the lease; counts
+    /// the attempt. No two callers get the same job.
+    async fn claim_job(&self, now: Timestamp, leased_until: Timestamp) -> Result<Option<Job>>;
 
     /// Removes a job that is done, or queues it again if it was scheduled meanwhile. A job whose
     /// lease was lost to another worker (its attempts moved on) stays as it is.
@@ -33,6 +28,7 @@ pub trait Jobs {
     /// Notes a failure, under the same condition.
     async fn fail_job(&self, job: &Job, error: &str, then: AfterFailure) -> Result<()>;
 
-    /// Queues a dead job again with its attempts forgotten; whether there was one.
+    /// Queues a dead job again with its attempts forgotten, or drops it if its lane has a live job,
+    /// which does the same; whether there was a dead one.
     async fn revive_job(&self, id: JobId, now: Timestamp) -> Result<bool>;
 }

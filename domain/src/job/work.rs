@@ -11,10 +11,8 @@ use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Operator;
 
-/// How long a worker may hold a job; a driver's call is bounded well below it.
+/// How long a worker may hold a job. Later another takes it, whatever became of the first.
 const LEASE: Duration = Duration::minutes(10);
-/// Jobs claimed in one statement.
-const BATCH: u32 = 16;
 
 /// What doing a job needs.
 #[derive(Clone, Copy)]
@@ -29,19 +27,18 @@ pub struct Workshop<'a> {
     pub driver: &'a dyn Driver,
 }
 
-/// Does the jobs that may run now, up to a batch, one after the other; answers how many there were.
-#[instrument(name = "job.run_due", skip_all)]
-pub async fn run_due(workshop: Workshop<'_>) -> Result<usize> {
+/// Does the job that has waited longest of those that may run now; answers whether there was one.
+#[instrument(name = "job.run_next", skip_all)]
+pub async fn run_next(workshop: Workshop<'_>) -> Result<bool> {
     let now = workshop.clock.now();
-    let jobs = atomically(workshop.store, async |tx: &dyn Tx| {
-        tx.claim_jobs(now, now + LEASE, BATCH).await
-    })
-    .await?;
-    for job in &jobs {
-        let outcome = perform(workshop, job).await;
-        record(workshop, job, outcome).await?;
-    }
-    Ok(jobs.len())
+    let claimed =
+        atomically(workshop.store, async |tx: &dyn Tx| tx.claim_job(now, now + LEASE).await);
+    let Some(job) = claimed.await? else {
+        return Ok(false);
+    };
+    let outcome = perform(workshop, &job).await;
+    record(workshop, &job, outcome).await?;
+    Ok(true)
 }
 
 async fn perform(workshop: Workshop<'_>, job: &Job) -> Result<()> {
@@ -57,10 +54,7 @@ async fn record(workshop: Workshop<'_>, job: &Job, outcome: Result<()>) -> Resul
     let Err(failure) = outcome else {
         return atomically(workshop.store, async |tx: &dyn Tx| tx.finish_job(job).await).await;
     };
-    let cause = match &failure {
-        Error::Internal(cause) | Error::Unavailable(cause) => cause.to_string(),
-        refusal => refusal.to_string(),
-    };
+    let cause = failure.for_the_log();
     let then = job.after_failure(workshop.clock.now());
     match then {
         AfterFailure::RetryAt(at) => {

@@ -11,6 +11,9 @@ use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
 
+/// Anybody can invite anybody, so the list of a user's invitations needs a bound.
+pub(crate) const MAX_SHOWN: u32 = 500;
+
 /// What the invited user says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -27,7 +30,7 @@ pub async fn pending(
     caller: &Caller,
 ) -> Result<Vec<Invitation>> {
     caller.may(Permission::PoolsRead)?;
-    store.reads().pending_invitations(caller.user_id, clock.now()).await
+    store.reads().pending_invitations(caller.user_id, clock.now(), MAX_SHOWN).await
 }
 
 /// Answers an invitation; only the invited user can, and only once.

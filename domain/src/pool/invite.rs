@@ -50,7 +50,8 @@ pub async fn invite(
         if request.role > role || request.role == PoolRole::Owner {
             return Err(Error::Forbidden(Forbidden::PoolOwnerRequired));
         }
-        if members.len() >= MAX_MEMBERS {
+        let counts = |m: &Membership| m.state == MembershipState::Accepted || m.is_open(now);
+        if members.iter().filter(|(m, _)| counts(m)).count() >= MAX_MEMBERS {
             let message = format!("the pool has {MAX_MEMBERS} members and invitations already");
             return Err(Error::invalid("/username", message));
         }

@@ -1,5 +1,6 @@
 //! Pools: teams that share rented servers. One owner, admins, users.
 
+mod create;
 mod delete;
 mod invitation;
 mod invite;
@@ -9,12 +10,11 @@ mod show;
 mod update;
 mod words;
 
-mod create;
-
 use serde::{Deserialize, Serialize};
 
 pub use create::{CreatePool, create};
 pub use delete::delete;
+pub(crate) use invitation::MAX_SHOWN;
 pub use invitation::{Answer, answer, pending};
 pub use invite::{Invite, invite};
 pub use members::{change_role, remove};

@@ -32,9 +32,13 @@ pub trait PoolQueries {
     /// Servers with a rental in the pool that has not ended by `now`.
     async fn pool_servers(&self, pool_id: PoolId, now: Timestamp) -> Result<Vec<PoolServer>>;
 
-    /// Invitations of the user that are still open, newest first.
-    async fn pending_invitations(&self, user_id: UserId, now: Timestamp)
-    -> Result<Vec<Invitation>>;
+    /// Invitations of the user that are still open, the newest ones, newest first.
+    async fn pending_invitations(
+        &self,
+        user_id: UserId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Invitation>>;
 }
 
 /// Changes pools.

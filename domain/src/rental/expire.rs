@@ -21,12 +21,14 @@ pub async fn expire_due(store: &dyn Store, clock: &dyn Clock, random: &dyn Rando
     loop {
         let now = clock.now();
         let due = store.reads().due_rentals(now, BATCH).await?;
+        let before = moved;
         for id in &due {
             if move_on(store, random, *id, now).await? {
                 moved += 1;
             }
         }
-        if due.is_empty() {
+        // None were due, or others move the same ones at this moment.
+        if moved == before {
             return Ok(moved);
         }
     }

@@ -37,10 +37,12 @@ pub trait RentalQueries {
     /// How many rentals the user may see.
     async fn rental_count(&self, user_id: UserId) -> Result<u64>;
 
-    /// Live rentals whose phase time has changed since it was stored, the longest overdue first.
+    /// Live rentals whose phase time has changed since it was stored, the longest overdue first:
+    /// up to `limit` whose term has ended, and as many whose hold has.
     async fn due_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>>;
 
-    /// Rentals whose access is not what their stored phase asks for and that no job works on.
+    /// Rentals whose access is not what their stored phase asks for and that no job, waiting, running
+    /// or dead, is to align: about `limit` of them.
     async fn misaligned_rentals(&self, limit: u32) -> Result<Vec<RentalId>>;
 }
 

@@ -3,6 +3,7 @@
 //! A session is a family of refresh tokens, of which one is valid at a time. An access token names
 //! its session, so it stops working when the session ends.
 
+mod authenticate;
 mod log_in;
 mod log_out;
 mod port;
@@ -11,6 +12,7 @@ mod refresh;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
+pub use authenticate::authenticate;
 pub use log_in::{LogIn, log_in};
 pub use log_out::log_out;
 pub use port::{SessionQueries, Sessions};

@@ -131,11 +131,10 @@ pub async fn delete(
     caller.may(Permission::TokensWrite)?;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
+        tx.user_for_update(caller.user_id).await?.ok_or(Error::NotFound(Thing::User))?;
         let found = tx.api_token_of(caller.user_id, id).await?;
         let token = found.ok_or(Error::NotFound(Thing::Token))?;
-        if !tx.delete_api_token(caller.user_id, id).await? {
-            return Err(Error::NotFound(Thing::Token));
-        }
+        tx.delete_api_token(token.id).await?;
         tx.record(vec![event("token.deleted", &token, now)]).await
     })
     .await

@@ -30,8 +30,8 @@ pub trait ApiTokens {
     /// Stores everything but owner, secret and last use.
     async fn save_api_token(&self, token: &ApiToken) -> Result<()>;
 
-    /// Deletes a user's token; whether there was one.
-    async fn delete_api_token(&self, user_id: UserId, id: ApiTokenId) -> Result<bool>;
+    /// Deletes a token.
+    async fn delete_api_token(&self, id: ApiTokenId) -> Result<()>;
 
     /// Notes a use.
     async fn touch_api_token(&self, id: ApiTokenId, at: Timestamp, from: IpAddr) -> Result<()>;

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Alias, Caller, Password, Passwords, User, UserId};
+use super::{Alias, Caller, Password, PasswordHash, Passwords, User, UserId};
 use crate::clock::Clock;
 use crate::error::{Error, Forbidden, Result, Thing};
 use crate::event::{Event, Subject};
@@ -41,23 +41,27 @@ pub async fn change(
     if request.user_id != request.caller.user_id {
         return Err(Error::Forbidden(Forbidden::NotYourself));
     }
-    let hash = match &request.password {
-        Some(password) => Some((password, verified(store, passwords, &request).await?)),
-        None => None,
-    };
-    let hash = match hash {
-        Some((password, ())) => Some(passwords.hash(password).await?),
+    let hashes = match &request.password {
+        Some(password) => {
+            let present = verified(store, passwords, &request).await?;
+            Some((present, passwords.hash(password).await?))
+        }
         None => None,
     };
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let (mut user, _) =
+        let (mut user, stored) =
             tx.user_for_update(request.user_id).await?.ok_or(Error::NotFound(Thing::User))?;
+        // Another change may have come since the present password was verified.
+        if hashes.as_ref().is_some_and(|(present, _)| present.as_phc() != stored.as_phc()) {
+            return Err(not_the_present_one());
+        }
+        let hash = hashes.as_ref().map(|(_, hash)| hash);
         if let Some(alias) = &request.alias {
             user.alias.clone_from(alias);
         }
         user.updated_at = now;
-        tx.save_user(&user, hash.as_ref()).await?;
+        tx.save_user(&user, hash).await?;
         if hash.is_some() {
             tx.end_sessions(user.id, request.session_id, now).await?;
         }
@@ -74,16 +78,15 @@ pub async fn change(
     .await
 }
 
+/// The stored hash of the present password, which the request must name.
 async fn verified(
     store: &dyn Store,
     passwords: &dyn Passwords,
     request: &ChangeUser,
-) -> Result<()> {
-    let fault = |message| Error::invalid("/current_password", message);
-    let attempt = request
-        .current_password
-        .as_ref()
-        .ok_or_else(|| fault("a new password needs the present one beside it"))?;
+) -> Result<PasswordHash> {
+    let absent = "a new password needs the present one beside it";
+    let attempt = request.current_password.as_ref();
+    let attempt = attempt.ok_or_else(|| Error::invalid("/current_password", absent))?;
     let reads = store.reads();
     let user = reads.user(request.user_id).await?.ok_or(Error::NotFound(Thing::User))?;
     let repeats = |password: &Password| password.repeats(&user.username, &user.email);
@@ -91,9 +94,10 @@ async fn verified(
         return Err(Error::invalid("/password", "the password may not be the account's name"));
     }
     let stored = reads.user_to_sign_in(user.username.as_str()).await?.map(|(_, hash)| hash);
-    if passwords.verify(attempt, stored.as_ref()).await? {
-        Ok(())
-    } else {
-        Err(fault("this is not your present password"))
-    }
+    let right = passwords.verify(attempt, stored.as_ref()).await?;
+    stored.filter(|_| right).ok_or_else(not_the_present_one)
+}
+
+fn not_the_present_one() -> Error {
+    Error::invalid("/current_password", "this is not your present password")
 }

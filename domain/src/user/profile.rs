@@ -4,7 +4,7 @@ use super::{Caller, Operator, User, UserId};
 use crate::clock::Clock;
 use crate::error::{Error, Result, Unauthenticated};
 use crate::page::{Page, Paged};
-use crate::pool::Invitation;
+use crate::pool::{Invitation, MAX_SHOWN};
 use crate::store::Store;
 use crate::token::Permission;
 
@@ -23,7 +23,7 @@ pub async fn profile(store: &dyn Store, clock: &dyn Clock, caller: &Caller) -> R
     let reads = store.reads();
     let user = reads.user(caller.user_id).await?;
     let user = user.ok_or(Error::Unauthenticated(Unauthenticated::Credentials))?;
-    let invitations = reads.pending_invitations(user.id, clock.now()).await?;
+    let invitations = reads.pending_invitations(user.id, clock.now(), MAX_SHOWN).await?;
     Ok(Profile { user, invitations })
 }
 

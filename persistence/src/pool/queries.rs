@@ -1,5 +1,7 @@
 //! Looks at pools.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use domain::clock::Timestamp;
 use domain::host::{HostId, Specs};
@@ -182,6 +184,7 @@ impl PoolQueries for Handle {
         &self,
         user_id: UserId,
         now: Timestamp,
+        limit: u32,
     ) -> Result<Vec<Invitation>> {
         let still_open = Condition::any()
             .add(pool_member::Column::ExpiresAt.is_null())
@@ -192,9 +195,11 @@ impl PoolQueries for Handle {
             .filter(pool_member::Column::UserId.eq(user_id.uuid()))
             .filter(pool_member::Column::State.eq("pending"))
             .filter(still_open)
-            .order_by_desc(pool_member::Column::Id);
+            .order_by_desc(pool_member::Column::Id)
+            .limit(u64::from(limit));
         let rows = find.all(&self.connection).await.map_err(failed)?;
-        let inviters: Vec<_> = rows.iter().filter_map(|(member, _)| member.invited_by).collect();
+        let inviters: HashSet<_> =
+            rows.iter().filter_map(|(member, _)| member.invited_by).collect();
         let inviters =
             user::Entity::find().filter(user::Column::Id.is_in(inviters)).all(&self.connection);
         let inviters = inviters.await.map_err(failed)?;

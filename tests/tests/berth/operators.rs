@@ -166,7 +166,7 @@ async fn fail_jobs(app: &TestApp, times: usize) {
     for _ in 0..times {
         let down = Simulated::new(Behaviour { fail_call: Some(1), ..Behaviour::default() });
         let workshop = Workshop { driver: &down, ..app.app.workshop() };
-        assert_eq!(job::run_due(workshop).await.unwrap(), 1);
+        assert!(job::run_next(workshop).await.unwrap());
         app.clock.advance(Duration::minutes(6));
     }
 }

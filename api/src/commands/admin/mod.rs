@@ -144,7 +144,7 @@ async fn book(config: &Config, booking: &Booking, is_deposit: bool) -> Outcome {
     } else {
         wallet::adjust(&database, clock, random, request).await
     };
-    let booked = booked.map_err(super::in_words)?;
+    let booked = booked?;
     let currency = &config.settings.currency;
     println!(
         "Booked {} {currency} for {} as transaction {}; the balance is {} {currency}.",

@@ -8,7 +8,7 @@ use domain::money::Money;
 use domain::page::Page;
 use domain::user::Operator;
 
-use crate::commands::{Outcome, in_words, setup};
+use crate::commands::{Outcome, setup};
 use crate::config::Config;
 use crate::import::{self, Row};
 use crate::system::{SystemClock, SystemRandom};
@@ -72,7 +72,7 @@ pub async fn run(config: &Config, what: &Server) -> Outcome {
             host::edit(&database, clock, &operator, request).await
         }
     };
-    print_row(&host.map_err(in_words)?);
+    print_row(&host?);
     Ok(())
 }
 
