@@ -13,7 +13,7 @@ use ipnet::IpNet;
 
 use crate::auth::{AccessTokens, Limits};
 
-/// The parts of a running Berth; `main` and the tests put them together.
+/// The parts of a running Berth; `commands::setup` and the tests put them together.
 pub struct App {
     /// The database.
     pub store: Arc<dyn Store>,
@@ -44,8 +44,8 @@ pub struct Settings {
     pub invitation_lifetime: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// The longest that a client may take to send a body.
-    pub body_deadline: std::time::Duration,
+    /// The longest that a client may take to send a body, or to take nothing of an answer.
+    pub client_deadline: std::time::Duration,
 }
 
 impl App {

@@ -3,7 +3,8 @@
 //! # Map
 //! - [`config`]: what can be configured. [`app`]: the parts of a running Berth. [`system`]: the
 //!   machine's clock and randomness. [`auth`]: passwords, access tokens, limits on guessing.
-//! - [`http`]: what all surfaces share. [`native`]: the surface under `/api/v1`. [`health`].
+//! - [`http`]: what all surfaces share. [`native`]: the surface under `/api/v1`. [`health`]. [`json`]:
+//!   reading what others sent.
 //! - [`worker`]: jobs and sweeps. [`import`]: files of servers. [`commands`]: `berth …`.
 //!
 //! *To add a surface*: a folder like [`native`] with its own error map and views, mounted in
@@ -16,6 +17,7 @@ pub mod config;
 pub mod health;
 pub mod http;
 pub mod import;
+pub mod json;
 pub mod native;
 pub mod system;
 pub mod worker;

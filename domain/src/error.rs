@@ -90,7 +90,7 @@ pub struct Violation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
     /// No credentials, or ones that are not (or no longer) valid.
-    #[error("sign in, or send a valid token in the Authorization header")]
+    #[error("sign in, or send a valid token")]
     Credentials,
     /// The name or the password is wrong; which of them is not told.
     #[error("the username, e-mail or password is wrong")]
@@ -122,7 +122,7 @@ pub enum Forbidden {
     #[error("only an operator may do this")]
     OperatorRequired,
     /// Nobody grants more than they hold.
-    #[error("a token cannot grant permissions that it does not hold itself")]
+    #[error("a token cannot grant permissions, addresses or time that it does not have itself")]
     Escalation,
     /// Only the user themselves may.
     #[error("you may only change your own account")]
@@ -212,7 +212,7 @@ pub enum Conflict {
     #[error("the rental has ended")]
     RentalEnded,
     /// The same idempotency key came with another request.
-    #[error("this Idempotency-Key was used with another request; use a new key")]
+    #[error("this idempotency key was used with another request; use a new one")]
     IdempotencyKeyReused,
     /// The same request is being worked on.
     #[error("a request with this Idempotency-Key is still running; repeat it in a moment")]

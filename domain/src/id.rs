@@ -46,7 +46,6 @@ pub(crate) fn parse_hex(text: &str) -> Option<Uuid> {
 }
 
 /// Declares the identifier of one kind of thing, so that a pool's id cannot stand for a rental's.
-#[macro_export]
 macro_rules! entity_id {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
@@ -105,6 +104,12 @@ macro_rules! entity_id {
             }
         }
     };
+}
+pub(crate) use entity_id;
+
+/// Bytes as lower-case hex digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub mod session;
 pub mod store;
 #[cfg(test)]
 mod testing;
+mod text;
 pub mod token;
 pub mod user;
 pub mod wallet;

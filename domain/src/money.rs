@@ -76,12 +76,7 @@ impl Money {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// The difference; `None` where it does not fit.
-    pub fn checked_sub(self, other: Self) -> Option<Self> {
-        self.0.checked_sub(other.0).map(Self)
-    }
-
-    /// The amount with the other sign (a stored amount is never `i64::MIN`: see `from_e8`'s CHECKs).
+    /// The amount with the other sign; the least amount, which has no counterpart, becomes the greatest.
     #[must_use]
     pub const fn negated(self) -> Self {
         Self(self.0.saturating_neg())

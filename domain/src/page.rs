@@ -10,11 +10,6 @@ pub struct Page<Key> {
 }
 
 impl<Key> Page<Key> {
-    /// The whole list.
-    pub const fn all() -> Self {
-        Self { after: None, limit: None }
-    }
-
     /// One more row than wanted, which tells whether there is a next page.
     pub fn fetch(&self) -> Option<u32> {
         self.limit.map(|limit| limit.saturating_add(1))

@@ -138,6 +138,6 @@ fn settings() -> Settings {
         refresh_lifetime: Duration::days(30),
         invitation_lifetime: Duration::days(14),
         trusted_proxies: Vec::new(),
-        body_deadline: StdDuration::from_secs(2),
+        client_deadline: StdDuration::from_secs(2),
     }
 }

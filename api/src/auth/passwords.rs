@@ -1,6 +1,7 @@
 //! Hashes passwords with argon2id.
 
-use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use argon2::Argon2;
@@ -10,7 +11,7 @@ use async_trait::async_trait;
 use domain::user::{Password, PasswordHash, Passwords};
 use domain::{Error, Result};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 /// Each costs 19 MiB and about 20 ms of a core; more at once would slow everything else.
 const AT_ONCE: usize = 2;
@@ -23,41 +24,60 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA\
                       $WtgvEKQTlcQk4vT1ZgeJBUvbBGOKTQL4ITLnVPDwjPA";
 
 /// Argon2id with the parameters that OWASP recommends: 19 MiB, two passes, one lane.
-#[derive(Clone)]
+///
+/// Hashes are made on threads of their own: the allocator keeps the memory of every thread that ever
+/// made one, and the runtime's pool for blocking work has hundreds.
 pub struct Argon2Passwords {
-    turns: Arc<Semaphore>,
+    turns: Semaphore,
+    /// New passwords take at most one turn, so that log-ins always have one.
+    new_ones: Semaphore,
+    threads: Sender<Work>,
 }
+
+type Work = Box<dyn FnOnce() + Send>;
 
 impl Default for Argon2Passwords {
     fn default() -> Self {
-        Self { turns: Arc::new(Semaphore::new(AT_ONCE)) }
+        let (threads, work) = channel::<Work>();
+        let work = Arc::new(Mutex::new(work));
+        for _ in 0..AT_ONCE {
+            let work = work.clone();
+            std::thread::spawn(move || {
+                // Ends when the sender is gone.
+                while let Ok(Ok(next)) = work.lock().map(|work| work.recv()) {
+                    next();
+                }
+            });
+        }
+        Self { turns: Semaphore::new(AT_ONCE), new_ones: Semaphore::new(AT_ONCE - 1), threads }
     }
 }
 
 impl Argon2Passwords {
-    /// Runs a hash on a thread that may block, when it is its turn.
+    /// Runs a hash on one of the threads, when it is its turn.
     async fn in_turn<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let waiting = tokio::time::timeout(QUEUE_DEADLINE, self.turns.clone().acquire_owned());
-        let Ok(turn) = waiting.await else {
-            return Err(Error::RateLimited { retry_after: RETRY_AFTER });
-        };
-        let turn = turn.map_err(Error::internal)?;
-        let work = move || {
-            let outcome = work();
-            drop(turn);
-            outcome
-        };
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+        let _turn = turn(&self.turns).await?;
+        let (sender, receiver) = oneshot::channel();
+        let work = move || sender.send(work()).unwrap_or(());
+        self.threads.send(Box::new(work)).map_err(|gone| Error::internal(gone.to_string()))?;
+        receiver.await.map_err(Error::internal)?
     }
+}
+
+async fn turn(turns: &Semaphore) -> Result<SemaphorePermit<'_>> {
+    let waiting = tokio::time::timeout(QUEUE_DEADLINE, turns.acquire()).await;
+    let turn = waiting.map_err(|_| Error::RateLimited { retry_after: RETRY_AFTER })?;
+    turn.map_err(Error::internal)
 }
 
 #[async_trait]
 impl Passwords for Argon2Passwords {
     async fn hash(&self, password: &Password) -> Result<PasswordHash> {
         let secret = password.secret().clone();
+        let _turn = turn(&self.new_ones).await?;
         self.in_turn(move || {
             let hash: Phc = Argon2::default()
                 .hash_password(secret.expose_secret().as_bytes())

@@ -46,14 +46,15 @@ pub async fn run(config: &Config, what: &Import) -> Outcome {
     let count = |wanted| imported.changes.iter().filter(|(_, change)| *change == wanted).count();
     let (added, updated) = (count(Change::Add), count(Change::Update));
     if *dry_run {
-        for (id, change) in imported.changes.iter().filter(|(_, change)| *change != Change::None) {
+        for (id, change) in imported.changes.iter().filter(|(_, change)| *change != Change::Nothing)
+        {
             println!("{} {id}", if *change == Change::Add { "add   " } else { "update" });
         }
     }
-    let done = if *dry_run { "Would add" } else { "Added" };
-    let unchanged = count(Change::None);
+    let done = if *dry_run { "To do" } else { "Done" };
+    let unchanged = count(Change::Nothing);
     println!(
-        "{done} {added}, update {updated}, leave {unchanged} as they are; {} bad rows skipped.",
+        "{done}: {added} added, {updated} updated, {unchanged} left as they are, {} bad rows skipped.",
         bad.len()
     );
     Ok(())

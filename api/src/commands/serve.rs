@@ -1,9 +1,11 @@
 //! `berth serve` and `berth worker`.
 
+use std::future::pending;
 use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::rt;
+use actix_web::rt::task::JoinHandle;
 use actix_web::web::Data;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -19,7 +21,7 @@ use crate::worker;
 const WORKER_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How often to forget the limits of those who have not come again.
-const TIDY_EVERY: Duration = Duration::from_secs(60);
+const TIDY_EVERY: Duration = Duration::from_mins(1);
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(config: &Config) -> Outcome {
@@ -46,7 +48,7 @@ pub async fn until_stopped(config: &Config, app: Data<App>, listener: TcpListene
     let Listening { server, stopper, address } = serve(app.clone(), listener, config.workers)?;
     info!(%address, "berth is serving");
     let (stop, stopping) = watch::channel(false);
-    let worker = config.worker.then(|| rt::spawn(worker::run(app.clone(), stopping)));
+    let mut worker = config.worker.then(|| rt::spawn(worker::run(app.clone(), stopping)));
     rt::spawn(async move {
         loop {
             tokio::time::sleep(TIDY_EVERY).await;
@@ -55,16 +57,15 @@ pub async fn until_stopped(config: &Config, app: Data<App>, listener: TcpListene
     });
     let server = rt::spawn(server);
 
-    wait_for_signal().await?;
+    let crashed = wait_for_signal_or(worker.as_mut()).await?;
     info!("stopping: no new connections, running requests may finish");
     stop.send_replace(true);
     stopper.stop().await;
     server.await??;
-    if let Some(worker) = worker {
+    if let Some(worker) = worker.filter(|_| !crashed) {
         finish(worker).await;
     }
-    info!("stopped");
-    Ok(())
+    ended(crashed)
 }
 
 /// Does jobs and sweeps until SIGTERM or SIGINT.
@@ -72,14 +73,39 @@ pub async fn work(config: &Config) -> Outcome {
     setup::start_log(config)?;
     let app = setup::app(config).await?;
     let (stop, stopping) = watch::channel(false);
-    let worker = rt::spawn(worker::run(app, stopping));
-    wait_for_signal().await?;
+    let mut worker = rt::spawn(worker::run(app, stopping));
+    let crashed = wait_for_signal_or(Some(&mut worker)).await?;
     stop.send_replace(true);
-    finish(worker).await;
+    if !crashed {
+        finish(worker).await;
+    }
+    ended(crashed)
+}
+
+/// Waits for a signal, or for a worker that ends by itself, which only a fault of ours does; answers
+/// whether it was that. The process then ends too, so that whoever watches over it starts it anew.
+async fn wait_for_signal_or(worker: Option<&mut JoinHandle<()>>) -> std::io::Result<bool> {
+    let worker_ended = async {
+        match worker {
+            Some(worker) => worker.await.unwrap_or(()),
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        signal = wait_for_signal() => signal.map(|()| false),
+        () = worker_ended => Ok(true),
+    }
+}
+
+fn ended(crashed: bool) -> Outcome {
+    if crashed {
+        return Err("the worker ended by itself; the log says why".into());
+    }
+    info!("stopped");
     Ok(())
 }
 
-async fn finish(worker: rt::task::JoinHandle<()>) {
+async fn finish(worker: JoinHandle<()>) {
     if tokio::time::timeout(WORKER_DEADLINE, worker).await.is_err() {
         warn!("a job did not finish in time; the next start does it again");
     }

@@ -2,9 +2,11 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::Data;
 use domain::clock::Clock;
+use outbound::deadline::WithDeadline;
 use outbound::simulated::Simulated;
 use persistence::Database;
 use tracing_subscriber::EnvFilter;
@@ -14,6 +16,9 @@ use crate::app::App;
 use crate::auth::{AccessTokens, Argon2Passwords, Limits};
 use crate::config::{Config, signing_key};
 use crate::system::{SystemClock, SystemRandom};
+
+/// The longest that preparing or wiping a host may take.
+const DRIVER_DEADLINE: Duration = Duration::from_mins(2);
 
 /// Starts the log. Lines go to standard error, so that commands can print to standard output.
 pub fn start_log(config: &Config) -> Outcome {
@@ -56,7 +61,7 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
         clock,
         random,
         passwords: Arc::new(Argon2Passwords::default()),
-        driver: Arc::new(Simulated::default()),
+        driver: Arc::new(WithDeadline::new(Simulated::default(), DRIVER_DEADLINE)),
         access_tokens: AccessTokens::new(&key, config.access_lifetime),
         settings: config.settings.clone(),
     }))

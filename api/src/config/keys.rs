@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use domain::clock::Random;
+use domain::id::hex;
 use secrecy::SecretSlice;
 
 const KEY_BYTES: usize = 32;
@@ -44,7 +45,7 @@ fn create(path: &Path, random: &dyn Random) -> std::io::Result<()> {
     }
     let mut bytes = [0; KEY_BYTES];
     random.fill(&mut bytes);
-    let text = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let text = hex(&bytes);
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
     let mut options = std::fs::OpenOptions::new();
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

@@ -109,7 +109,7 @@ impl Config {
 }
 
 fn limits(from: &mut Reader<'_>) -> LimitsConfig {
-    let address = from.number("limits.attempts_per_minute_and_address", 60, 1..=1_000_000);
+    let address = from.number("limits.attempts_per_minute_and_address", 120, 1..=1_000_000);
     let account = from.number("limits.attempts_per_minute_and_account", 10, 1..=1_000_000);
     let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     LimitsConfig { per_address: at_least_one(address), per_account: at_least_one(account) }
@@ -120,13 +120,13 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
     let trusted_proxies = from.checked("http.trusted_proxies", "", networks);
     let refresh_days = from.number("auth.refresh_token_days", 30, 1..=3_650);
     let invitation_days = from.number("pools.invitation_days", 14, 1..=3_650);
-    let body_seconds = from.number("http.body_timeout_seconds", 15, 1..=3_600);
+    let client_seconds = from.number("http.client_timeout_seconds", 15, 1..=3_600);
     Some(Settings {
         currency: currency?,
         refresh_lifetime: Duration::days(refresh_days.into()),
         invitation_lifetime: Duration::days(invitation_days.into()),
         trusted_proxies: trusted_proxies?,
-        body_deadline: std::time::Duration::from_secs(body_seconds.into()),
+        client_deadline: std::time::Duration::from_secs(client_seconds.into()),
     })
 }
 

@@ -1,24 +1,35 @@
 //! Where a request comes from.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use actix_web::HttpRequest;
 
 use crate::app::App;
 
-/// The client's address: the peer's, or the last one in `X-Forwarded-For` that no trusted proxy has,
-/// if the peer is a trusted proxy. What clients write there themselves is never believed.
+/// The client's address: the peer's, or, if the peer is a trusted proxy, the last one in
+/// `X-Forwarded-For` that no trusted proxy has. What clients write there themselves is never
+/// believed, so a hop that cannot be read ends the search at the proxy that reported it.
 pub fn client_address(request: &HttpRequest, app: &App) -> IpAddr {
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    if !app.trusts(peer) {
-        return peer.to_canonical();
+    let headers: Vec<_> = request.headers().get_all("x-forwarded-for").collect();
+    let mut nearest = peer;
+    for header in headers.into_iter().rev() {
+        // A header that is not text is one hop that cannot be read.
+        for hop in header.to_str().unwrap_or_default().rsplit(',') {
+            if !app.trusts(nearest) {
+                return nearest.to_canonical();
+            }
+            let Some(address) = parse(hop.trim()) else {
+                return nearest.to_canonical();
+            };
+            nearest = address;
+        }
     }
-    let forwarded = request.headers().get_all("x-forwarded-for");
-    let hops: Vec<IpAddr> = forwarded
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|hop| hop.trim().parse().ok())
-        .collect();
-    let client = hops.iter().rev().find(|hop| !app.trusts(**hop));
-    client.copied().unwrap_or(peer).to_canonical()
+    nearest.to_canonical()
+}
+
+/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
+fn parse(hop: &str) -> Option<IpAddr> {
+    let with_port = || hop.parse().map(|address: SocketAddr| address.ip());
+    hop.parse().or_else(|_| with_port()).ok()
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::web::{Bytes, Payload};
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+
+use crate::json;
 
 /// No request of ours needs more.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -62,10 +63,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, BodyFault> {
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(BodyFault::Malformed("the body must be a JSON object".to_owned()));
     }
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
-        Category::Data => BodyFault::Malformed(format!("the body cannot be read: {error}")),
-        Category::Syntax | Category::Eof | Category::Io => {
-            BodyFault::Malformed(format!("the body is not JSON: {error}"))
-        }
-    })
+    let value = json::read(body).map_err(|error| {
+        BodyFault::Malformed(format!("the body cannot be read as JSON: {error}"))
+    })?;
+    serde_json::from_value(value)
+        .map_err(|error| BodyFault::Malformed(format!("the body cannot be read: {error}")))
 }

@@ -11,6 +11,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use domain::clock::Random;
+use domain::id::hex;
 use domain::user::UserId;
 use tracing::{Instrument, error, info, info_span};
 
@@ -42,14 +43,16 @@ pub async fn request_log(
     let span = info_span!("request", %id);
     let work = persistence::counting_statements(next.call(request));
     let (outcome, queries) = work.instrument(span.clone()).await;
-    let mut response = outcome?;
+    let mut response = outcome.inspect_err(|error| {
+        span.in_scope(|| error!(%method, cause = ?error, "request failed before it had an answer"));
+    })?;
 
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
     }
     add_limits(headers, &facts.limits.borrow());
-    // Both databases and their caches answer per person; nothing here may sit in a shared cache.
+    // Answers are for the caller alone; none may stay in a shared cache unless its handler says so.
     if !headers.contains_key("cache-control") {
         headers
             .insert(HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
@@ -61,7 +64,8 @@ pub async fn request_log(
     let duration_ms = started.elapsed().as_millis();
     span.in_scope(|| {
         if status >= 500 {
-            error!(%method, route, caller, status, duration_ms, queries, "request failed");
+            let cause = response.response().error().map(|cause| format!("{cause:?}"));
+            error!(%method, route, caller, status, duration_ms, queries, cause, "request failed");
         } else {
             info!(%method, route, caller, status, duration_ms, queries, "request answered");
         }
@@ -84,7 +88,7 @@ fn new_id(request: &ServiceRequest) -> String {
         let random: &dyn Random = app.random.as_ref();
         random.fill(&mut bytes);
     }
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    hex(&bytes)
 }
 
 /// `RateLimit` and `RateLimit-Policy` (IETF draft of the HTTPAPI group), one item per limit.

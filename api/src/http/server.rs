@@ -1,5 +1,6 @@
 //! The HTTP server with all its surfaces.
 
+use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -7,8 +8,11 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ACCEPT_ENCODING, AcceptEncoding, Encoding};
 use actix_web::middleware::{Compress, Next, from_fn};
+use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App as ActixApp, Error, HttpMessage, HttpServer};
+use socket2::SockRef;
+use tracing::warn;
 
 use super::drain::{self, Requests, Stopper, counted};
 use super::request_log;
@@ -18,6 +22,8 @@ use crate::{health, native};
 /// A client that has not sent its headers by then is cut off.
 const HEADERS_DEADLINE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections that each thread serves at once; more wait in the system's queue.
+const MAX_CONNECTIONS: usize = 4096;
 
 /// A server that listens.
 pub struct Listening {
@@ -35,6 +41,7 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
     let refusing = listener.try_clone()?;
     let openapi = Data::new(native::document());
     let requests = Data::new(Requests::default());
+    let stall = app.settings.client_deadline;
     let counting = requests.clone();
     let server = HttpServer::new(move || {
         ActixApp::new()
@@ -49,6 +56,8 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
             .configure(native::routes)
     })
     .workers(workers)
+    .max_connections(MAX_CONNECTIONS)
+    .on_connect(move |connection, _| give_up_on_idle_readers(connection, stall))
     .client_request_timeout(HEADERS_DEADLINE)
     .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(drain::DEADLINE.as_secs())
@@ -57,6 +66,17 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
     .run();
     let stopper = Stopper { handle: server.handle(), listener: refusing, requests };
     Ok(Listening { server, stopper, address })
+}
+
+/// A client that takes nothing of its answer in this time is cut off; the system sees to it where it
+/// can (Linux).
+fn give_up_on_idle_readers(connection: &dyn Any, stall: Duration) {
+    #[cfg(target_os = "linux")]
+    if let Some(stream) = connection.downcast_ref::<TcpStream>()
+        && let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(stall))
+    {
+        warn!(%error, "a connection has no deadline for its reader");
+    }
 }
 
 /// Whoever accepts no encoding of ours gets the answer as it is (RFC 9110, 12.5.3); [`Compress`] would

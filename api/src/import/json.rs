@@ -1,11 +1,12 @@
 //! Rows of a JSON file, each with its line.
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::{Error, Map, Value};
+use serde::de::IgnoredAny;
+use serde_json::{Error, Value};
 
 use super::fields::Fields;
 use super::lines::Lines;
 use super::{ImportError, Record, Shape};
+use crate::json;
 
 const NOT_AN_ARRAY: &str = "it must be one array, [ {…}, {…} ]";
 
@@ -28,11 +29,12 @@ pub(super) fn rows(text: &str) -> Result<Vec<Record>, ImportError> {
 }
 
 fn record(line: usize, element: &str) -> Record {
-    match serde_json::from_str(element) {
-        Ok(Object(values)) => {
+    match json::read(element.as_bytes()) {
+        Ok(Value::Object(values)) => {
             let shape = Shape::of(values.keys().map(String::as_str));
             Record::new(line, shape, Fields::new(values))
         }
+        Ok(_) => Record::faulty(line, "must be a server as an object".to_owned()),
         Err(error) => {
             let at = line + error.line().saturating_sub(1);
             let place = if at == line { String::new() } else { format!(" (line {at})") };
@@ -99,35 +101,4 @@ fn reason(error: &Error) -> String {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = error.to_string();
     message.strip_suffix(&place).unwrap_or(&message).to_owned()
-}
-
-/// An object that has each of its keys once.
-struct Object(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Keys)
-    }
-}
-
-struct Keys;
-
-impl<'de> Visitor<'de> for Keys {
-    type Value = Object;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a server as an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Object, A::Error> {
-        let mut values = Map::new();
-        while let Some((key, value)) = entries.next_entry::<String, Value>()? {
-            if values.contains_key(&key) {
-                let fault = format!("{key}: is given twice");
-                return Err(serde::de::Error::custom(fault));
-            }
-            values.insert(key, value);
-        }
-        Ok(Object(values))
-    }
 }

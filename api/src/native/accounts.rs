@@ -41,7 +41,11 @@ pub struct SignUpBody {
     responses((status = 201, body = Success<UserView>)),
     extensions(("x-errors" = json!(["VALIDATION_ERROR", "USERNAME_TAKEN", "EMAIL_TAKEN", "RATE_LIMITED"]))))]
 #[post("/auth/signup")]
-pub async fn sign_up(app: Data<App>, body: Body<SignUpBody>) -> Answer<UserView> {
+pub async fn sign_up(
+    app: Data<App>,
+    _limited: Limited,
+    body: Body<SignUpBody>,
+) -> Answer<UserView> {
     let mut check = Check::default();
     let username = check.required("/username", body.0.username, |text| Username::parse(&text));
     let email = check.required("/email", body.0.email, |text| Email::parse(&text));

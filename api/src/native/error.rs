@@ -9,7 +9,6 @@ use domain::Error;
 use domain::error::{Conflict, Forbidden, Thing, Unauthenticated, Unpayable, Violation};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tracing::error;
 use utoipa::ToSchema;
 
 use super::code::Code;
@@ -91,7 +90,17 @@ impl Failure {
             Error::Forbidden(Forbidden::Scope(permission)) => {
                 Some(json!({ "permission": permission.path() }))
             }
-            _ => None,
+            Error::Conflict(_)
+            | Error::Forbidden(_)
+            | Error::Unauthenticated(_)
+            | Error::NotFound(_)
+            | Error::Unpayable(Unpayable::NoPricing)
+            | Error::InvitationExpired
+            | Error::RateLimited { .. }
+            | Error::Busy
+            | Error::Unavailable(_)
+            | Error::Contention
+            | Error::Internal(_) => None,
         }
     }
 }
@@ -123,9 +132,6 @@ impl ResponseError for Failure {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if let Self::Domain(Error::Internal(cause) | Error::Unavailable(cause)) = self {
-            error!(%cause, "{self}");
-        }
         let status = self.status_code();
         let mut response = HttpResponse::build(status).json(Problem {
             status_code: status.as_u16(),

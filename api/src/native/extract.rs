@@ -115,7 +115,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         let request = request.clone();
         let payload = actix_web::web::Payload::from_request(&request, payload).into_inner();
         Box::pin(async move {
-            let deadline = app(&request)?.settings.body_deadline;
+            let deadline = app(&request)?.settings.client_deadline;
             let payload = payload.map_err(|_| Failure::Body(crate::http::BodyFault::Broken))?;
             read_json(&request, payload, deadline).await.map(Self).map_err(Failure::Body)
         })

@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
+use chrono::{DateTime, Datelike};
 use domain::Error;
+use domain::clock::{Timestamp, truncate};
 use domain::error::Violation;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -160,6 +162,14 @@ pub fn at_most(most: usize) -> impl Fn(String) -> Result<String, String> {
         let fits = text.chars().count() <= most;
         if fits { Ok(text) } else { Err(format!("is at most {most} characters")) }
     }
+}
+
+/// An instant of RFC 3339, in years of four digits from 1900 on: further off, PostgreSQL and the wire
+/// both stop making sense.
+pub fn instant(text: &str) -> Result<Timestamp, &'static str> {
+    let parsed = DateTime::parse_from_rfc3339(text).map(|instant| truncate(instant.to_utc()));
+    let sane = |instant: &Timestamp| (1_900..10_000).contains(&instant.year());
+    parsed.ok().filter(sane).ok_or("must be an instant such as 2030-01-28T22:00:00.000Z")
 }
 
 /// A number of days or the like, within bounds.

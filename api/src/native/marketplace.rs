@@ -152,7 +152,8 @@ impl From<Facets> for FacetsView {
 
 /// Count the servers that pass the filters, by country, category, RAM type and disk type.
 ///
-/// Takes the same filters as `/servers/available`; `document.rs` copies them from there.
+/// Takes the same filters as `/servers/available`.
+// `document.rs` copies their description from there.
 #[utoipa::path(tag = "marketplace", security((), ("bearer" = [])),
     responses((status = 200, body = Success<FacetsView>)),
     extensions(("x-errors" = json!(["VALIDATION_ERROR"]))))]

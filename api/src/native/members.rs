@@ -3,12 +3,13 @@
 use actix_web::web::{Data, Path};
 use actix_web::{delete, get, patch, post, put};
 use domain::error::Thing;
-use domain::pool::{self, Answer as Reply, Invite, MembershipId, PoolId, PoolRole};
+use domain::pool::{
+    self, Answer as Reply, ChangeRole, Invite, MemberKey, MembershipId, PoolId, PoolRole,
+};
 use domain::user::UserId;
 use domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::envelope::{Answer, Done, Success};
 use super::extract::{Body, Signed};
@@ -67,9 +68,10 @@ fn username(text: String) -> Result<String, &'static str> {
 }
 
 /// The member that a path names: by user id, or by membership id.
-fn member(path: &(String, String)) -> Result<(PoolId, Uuid)> {
-    let member = UserId::parse(&path.1).ok_or(Error::NotFound(Thing::Member))?;
-    Ok((pool_id(&path.0)?, member.uuid()))
+fn member(path: &(String, String)) -> Result<(PoolId, MemberKey)> {
+    let key = UserId::parse(&path.1).zip(MembershipId::parse(&path.1));
+    let (user_id, id) = key.ok_or(Error::NotFound(Thing::Member))?;
+    Ok((pool_id(&path.0)?, MemberKey(user_id, id)))
 }
 
 /// List one's open invitations, newest first.
@@ -143,12 +145,12 @@ async fn change_role(
     path: Path<(String, String)>,
     body: Body<RoleBody>,
 ) -> Answer<Done> {
-    let member = member(&path)?;
+    let (pool_id, member) = member(&path)?;
     let mut check = Check::default();
-    let new_role = check.required("/role", body.0.role, role);
-    let new_role = check.finish(|| new_role)?;
-    let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
-    pool::change_role(store, clock, &signed.caller, member, new_role).await?;
+    let role = check.required("/role", body.0.role, role);
+    let caller = signed.caller;
+    let request = check.finish(|| Some(ChangeRole { caller, pool_id, member, role: role? }))?;
+    pool::change_role(app.store.as_ref(), app.clock.as_ref(), request).await?;
     Ok(Success::done("Member role updated successfully"))
 }
 
@@ -196,7 +198,8 @@ pub async fn remove_member(
     signed: Signed,
     path: Path<(String, String)>,
 ) -> Answer<Done> {
-    let member = member(&path)?;
-    pool::remove(app.store.as_ref(), app.clock.as_ref(), &signed.caller, member).await?;
+    let (pool_id, member) = member(&path)?;
+    let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
+    pool::remove(store, clock, &signed.caller, pool_id, member).await?;
     Ok(Success::done("Member removed successfully"))
 }

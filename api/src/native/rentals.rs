@@ -2,8 +2,6 @@
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, get, post};
-use chrono::DateTime;
-use domain::clock::{Timestamp, truncate};
 use domain::error::Thing;
 use domain::host::HostId;
 use domain::money::Money;
@@ -16,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::envelope::{Answer, Paging, Success};
 use super::extract::{Body, Once, Signed, page};
-use super::field::{Check, Field, whole};
+use super::field::{Check, Field, instant, whole};
 use super::rental_view::{
     ExtendedView, RentalDetailView, RentalRowView, RentedView, ServerRentalView,
 };
@@ -58,12 +56,6 @@ pub struct ExtendBody {
 fn cents(value: i64) -> Result<Money, &'static str> {
     let amount = Money::from_cents(value).filter(|amount| *amount >= Money::ZERO);
     amount.ok_or("must be a number of cents, not below 0")
-}
-
-fn instant(text: &str) -> Result<Timestamp, &'static str> {
-    let parsed = DateTime::parse_from_rfc3339(text);
-    let parsed = parsed.map(|instant| truncate(instant.to_utc()));
-    parsed.map_err(|_| "must be an instant such as 2025-01-28T22:00:00.000Z")
 }
 
 /// Rent a server.

@@ -4,8 +4,7 @@ use std::net::IpAddr;
 
 use actix_web::web::{Data, Path};
 use actix_web::{delete, get, post, put};
-use chrono::DateTime;
-use domain::clock::{Timestamp, truncate};
+use domain::clock::Timestamp;
 use domain::error::{Thing, Unauthenticated};
 use domain::token::{self, ApiToken, ApiTokenId, ChangeToken, CreateToken, Permissions};
 use domain::user::Alias;
@@ -17,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::envelope::{Answer, Done, Success};
 use super::extract::{Body, Signed};
-use super::field::{Check, Field};
+use super::field::{Check, Field, instant};
 use super::view::Stamp;
 use crate::app::App;
 
@@ -114,14 +113,6 @@ fn checked(check: &mut Check, body: TokenBody) -> Checked {
         permissions: check
             .optional("/permissions", body.permissions, |tree| Permissions::parse(&tree)),
     }
-}
-
-fn instant(text: &str) -> Result<Timestamp, &'static str> {
-    let parsed = DateTime::parse_from_rfc3339(text);
-    let parsed = parsed.map(|instant| truncate(instant.to_utc())).ok();
-    // PostgreSQL and the wire both stop making sense far outside of these years.
-    let sane = |instant: &Timestamp| (2000..10_000).contains(&chrono::Datelike::year(instant));
-    parsed.filter(sane).ok_or("must be an instant such as 2030-01-01T00:00:00.000Z")
 }
 
 fn networks(texts: &[String]) -> Result<Vec<IpNet>, String> {

@@ -2,8 +2,8 @@
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, get};
-use chrono::{DateTime, NaiveDate};
-use domain::clock::{Timestamp, truncate};
+use chrono::NaiveDate;
+use domain::clock::Timestamp;
 use domain::error::Thing;
 use domain::wallet::{self, Posting, PostingId, PostingKind, TransactionFilter, TransactionSort};
 use domain::{Error, Result};
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::envelope::{Answer, Success};
 use super::extract::Signed;
+use super::field::instant;
 use super::view::{Stamp, number};
 use crate::app::App;
 use crate::http::{Query, whole_number};
@@ -128,13 +129,12 @@ fn kind(text: &str) -> Result<PostingKind, &'static str> {
     }
 }
 
-fn instant(text: &str) -> Result<Timestamp, &'static str> {
-    let whole_day = |day: NaiveDate| day.and_hms_opt(0, 0, 0).map(|midnight| midnight.and_utc());
-    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().and_then(whole_day);
-    let instant = DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc()).ok();
-    let sane = |at: &Timestamp| (1_900..10_000).contains(&chrono::Datelike::year(at));
-    let found = instant.or(day).map(truncate).filter(sane);
-    found.ok_or("must be a day such as 2025-01-21 or an instant such as 2025-01-21T22:00:00.000Z")
+fn day_or_instant(text: &str) -> Result<Timestamp, &'static str> {
+    let is_day = NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok();
+    let midnight = is_day.then(|| format!("{text}T00:00:00Z"));
+    instant(midnight.as_deref().unwrap_or(text)).map_err(
+        |_| "must be a day such as 2025-01-21 or an instant such as 2025-01-21T22:00:00.000Z",
+    )
 }
 
 fn sorting(query: &mut Query) -> TransactionSort {
@@ -179,8 +179,8 @@ pub async fn list_transactions(
     let limit = query.value("limit", |text| part(text, 100)).unwrap_or(20);
     let filter = TransactionFilter {
         kinds: query.list("transaction_type", kind),
-        from: query.value("start_date", instant),
-        until: query.value("end_date", instant),
+        from: query.value("start_date", day_or_instant),
+        until: query.value("end_date", day_or_instant),
     };
     let sort = sorting(&mut query);
     query.finish()?;

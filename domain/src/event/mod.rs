@@ -1,5 +1,5 @@
-//! Events: the outbox. Every change of state writes one in its own transaction; webhooks, mail,
-//! the audit log and live streams read from there.
+//! Events: the outbox. Every change of state writes one in its own transaction, for webhooks, mail,
+//! the audit log and live streams to read.
 
 mod port;
 

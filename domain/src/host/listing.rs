@@ -1,6 +1,6 @@
 //! What operators do: list hosts, change, price and retire them, import many.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
 use tracing::instrument;
@@ -11,6 +11,7 @@ use crate::error::{Error, Result, Thing, Violation};
 use crate::event::{Event, Subject};
 use crate::page::{Page, Paged};
 use crate::store::{Store, Tx, atomically};
+use crate::text::line;
 use crate::token::Permission;
 use crate::user::{Operator, UserId};
 
@@ -29,9 +30,9 @@ impl HostDraft {
     /// The draft, or every fault in it.
     pub fn checked(self) -> Result<Self> {
         let mut violations = self.specs.violations();
-        let long = |id: &String| id.is_empty() || id.len() > 100 || id.contains(char::is_control);
-        if self.external_id.as_ref().is_some_and(long) {
-            let message = "must be 1 to 100 characters".to_owned();
+        if self.external_id.as_ref().is_some_and(|id| line(id, 100).is_none()) {
+            let message =
+                "must be 1 to 100 characters, none of them a control character".to_owned();
             violations.push(Violation { path: "/external_id".to_owned(), message });
         }
         if violations.is_empty() { Ok(self) } else { Err(Error::Invalid(violations)) }
@@ -115,18 +116,6 @@ pub async fn edit(
     .await
 }
 
-/// Sets a host's prices, in place of the old ones.
-pub async fn price(
-    store: &dyn Store,
-    clock: &dyn Clock,
-    operator: &Operator,
-    id: HostId,
-    pricing: Pricing,
-) -> Result<Host> {
-    let request = EditHost { id, specs: None, pricing: Some(pricing), is_listed: None };
-    edit(store, clock, operator, request).await
-}
-
 /// Takes a host off the market. A rental that runs goes on to its end and cannot be extended.
 pub async fn retire(
     store: &dyn Store,
@@ -166,7 +155,7 @@ pub enum Change {
     /// The host with this external id changes.
     Update,
     /// It is as the row says already.
-    None,
+    Nothing,
 }
 
 /// What an import did, or would do: the change of each draft, in order.
@@ -195,32 +184,31 @@ pub async fn import(
         let known = tx.hosts_by_external_id(&ids).await?;
         let mut known: HashMap<_, _> =
             known.into_iter().map(|h| (h.external_id.clone(), h)).collect();
-        let (mut changes, mut added, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut changes, mut added, mut updates) = (Vec::new(), Vec::new(), BTreeMap::new());
         for draft in drafts.clone() {
             let id = draft.external_id.clone().unwrap_or_default();
             let change = match known.remove(&draft.external_id) {
                 None => {
-                    let host = draft.into_host(now, random);
-                    events.push(event("host.enlisted", &host, None, now));
-                    added.push(host);
+                    added.push(draft.into_host(now, random));
                     Change::Add
                 }
                 Some(host) if host.specs == draft.specs && host.pricing == draft.pricing => {
-                    Change::None
-                }
-                Some(host) if dry_run => {
-                    drop(host);
-                    Change::Update
+                    Change::Nothing
                 }
                 Some(host) => {
-                    events.push(update(tx, host.id, draft, now).await?);
+                    updates.insert(host.id, draft);
                     Change::Update
                 }
             };
             changes.push((id, change));
         }
         if !dry_run {
+            let mut events: Vec<Event> =
+                added.iter().map(|host| event("host.enlisted", host, None, now)).collect();
             tx.add_hosts(&added).await?;
+            for (id, draft) in updates {
+                events.push(update(tx, id, draft, now).await?);
+            }
             tx.record(events).await?;
         }
         Ok(Imported { changes })

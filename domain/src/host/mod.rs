@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use catalogue::{
     Browse, CpuScore, Facet, Facets, Filters, Sort, SortKey, browse, facets, offer,
 };
-pub use listing::{
-    Change, EditHost, HostDraft, Imported, all, edit, enlist, import, price, retire, show,
-};
+pub use listing::{Change, EditHost, HostDraft, Imported, all, edit, enlist, import, retire, show};
 pub use port::{Catalogue, HostQueries, Hosts};
 pub use pricing::{Pricing, Tier};
 pub use specs::{
@@ -21,8 +19,8 @@ pub use specs::{
 };
 
 use crate::clock::Timestamp;
-use crate::entity_id;
 use crate::error::{Conflict, Error, Result};
+use crate::id::entity_id;
 use crate::rental::RentalId;
 
 entity_id!(
@@ -41,7 +39,7 @@ pub struct Host {
     pub specs: Specs,
     /// What it costs.
     pub pricing: Pricing,
-    /// Whether the operator offers it: a retired host ends its rental and is not listed again.
+    /// Whether the operator offers it. A retired host keeps its rental to the end of its time.
     pub is_listed: bool,
     /// Who has it.
     pub occupancy: Occupancy,

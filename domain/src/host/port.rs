@@ -40,7 +40,7 @@ pub trait Hosts {
     /// The host, locked until the transaction ends.
     async fn host_for_update(&self, id: HostId) -> Result<Option<Host>>;
 
-    /// Adds hosts.
+    /// Adds hosts; an external id that another host has is refused as `/external_id`.
     async fn add_hosts(&self, hosts: &[Host]) -> Result<()>;
 
     /// Stores specifications, prices and listing of a locked host.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Violation;
+use crate::text::line;
 
 /// Declares an enumeration with one spelling each on the wire and in storage, read without case.
 macro_rules! words {
@@ -208,7 +209,7 @@ impl Specs {
         ];
         let texts = texts.into_iter().chain(self.gpu.iter().map(|gpu| ("/specs/gpu", gpu, 200)));
         let texts = texts
-            .filter(|(_, text, most)| !is_text(text, *most))
+            .filter(|(_, text, most)| line(text, *most).is_none())
             .map(|(path, _, most)| (path, format!("must be 1 to {most} characters")));
         let numbers = [
             ("/specs/cpu/cores", self.cpu.cores, 1, 4_096),
@@ -245,11 +246,6 @@ impl Disk {
     fn is_sane(&self) -> bool {
         (1..=1_000).contains(&self.count)
             && (1..=1_000_000).contains(&self.capacity_gb)
-            && self.interface.as_ref().is_none_or(|text| is_text(text, 100))
+            && self.interface.as_ref().is_none_or(|text| line(text, 100).is_some())
     }
-}
-
-/// Not empty, not too long, and without control characters (PostgreSQL cannot keep U+0000).
-fn is_text(text: &str, most: usize) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= most && !text.contains(char::is_control)
 }

@@ -8,10 +8,10 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use port::{JobQueries, Jobs};
-pub use work::{Workshop, dead, retry, run_next};
+pub use work::{LEASE, Workshop, dead, retry, run_next};
 
 use crate::clock::{Random, Timestamp};
-use crate::entity_id;
+use crate::id::entity_id;
 use crate::rental::RentalId;
 
 entity_id!(

@@ -11,8 +11,9 @@ use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Operator;
 
-/// How long a worker may hold a job. Later another takes it, whatever became of the first.
-const LEASE: Duration = Duration::minutes(10);
+/// How long a worker may hold a job. Later another takes it, whatever became of the first; so what a
+/// job waits for must give up well before.
+pub const LEASE: Duration = Duration::minutes(3);
 
 /// What doing a job needs.
 #[derive(Clone, Copy)]

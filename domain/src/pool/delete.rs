@@ -3,7 +3,7 @@
 use serde_json::json;
 use tracing::instrument;
 
-use super::{PoolId, PoolRole, require, role_in};
+use super::{PoolId, PoolRole, require, role_of};
 use crate::clock::Clock;
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::{Event, Subject};
@@ -24,8 +24,7 @@ pub async fn delete(
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
         let pool = tx.pool_for_update(pool_id).await?.ok_or(Error::NotFound(Thing::Pool))?;
-        let membership = tx.membership_of(pool_id, caller.user_id).await?;
-        require(role_in(membership.as_ref())?, PoolRole::Owner)?;
+        require(role_of(tx, pool_id, caller.user_id).await?, PoolRole::Owner)?;
         if pool.is_default {
             return Err(Error::Conflict(Conflict::DefaultPool));
         }

@@ -3,9 +3,9 @@
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Invitation, Membership, MembershipId, MembershipState, PoolRole};
+use super::{Invitation, MembershipId, PoolRole};
 use crate::clock::Clock;
-use crate::error::{Conflict, Error, Result, Thing};
+use crate::error::{Error, Result, Thing};
 use crate::event::{Event, Subject};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
@@ -52,7 +52,7 @@ pub async fn answer(
         tx.pool_for_update(seen.pool_id).await?.ok_or(Error::NotFound(Thing::Invitation))?;
         // Read again: an answer or a withdrawal may have come before the lock.
         let current = tx.membership(id).await?.ok_or(Error::NotFound(Thing::Invitation))?;
-        let answered = answered(&current, answer, now)?;
+        let answered = current.answered(answer, now)?;
         tx.save_membership(&answered).await?;
         tx.record(vec![Event {
             kind: match answer {
@@ -67,26 +67,4 @@ pub async fn answer(
         .await
     })
     .await
-}
-
-fn answered(
-    membership: &Membership,
-    answer: Answer,
-    now: crate::clock::Timestamp,
-) -> Result<Membership> {
-    match membership.state {
-        MembershipState::Pending if !membership.is_open(now) => Err(Error::InvitationExpired),
-        MembershipState::Pending => Ok(match answer {
-            Answer::Accept => Membership {
-                state: MembershipState::Accepted,
-                joined_at: Some(now),
-                ..membership.clone()
-            },
-            Answer::Reject => Membership { state: MembershipState::Rejected, ..membership.clone() },
-        }),
-        MembershipState::Withdrawn => Err(Error::NotFound(Thing::Invitation)),
-        MembershipState::Accepted | MembershipState::Rejected | MembershipState::Left => {
-            Err(Error::Conflict(Conflict::InvitationAnswered))
-        }
-    }
 }

@@ -5,8 +5,8 @@ use serde_json::json;
 use tracing::instrument;
 
 use super::{Membership, MembershipId, MembershipState, PoolId, PoolRole, require, role_in};
-use crate::clock::{Clock, Random};
-use crate::error::{Conflict, Error, Forbidden, Result, Thing};
+use crate::clock::{Clock, Random, Timestamp};
+use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::{Event, Subject};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
@@ -44,29 +44,12 @@ pub async fn invite(
     atomically(store, async |tx: &dyn Tx| {
         tx.pool_for_update(request.pool_id).await?.ok_or(Error::NotFound(Thing::Pool))?;
         let members = tx.members(request.pool_id).await?;
-        let own = members.iter().map(|(m, _)| m).find(|m| m.user_id == actor);
-        let role = role_in(own)?;
-        require(role, PoolRole::Admin)?;
-        if request.role > role || request.role == PoolRole::Owner {
-            return Err(Error::Forbidden(Forbidden::PoolOwnerRequired));
-        }
-        let counts = |m: &Membership| m.state == MembershipState::Accepted || m.is_open(now);
-        if members.iter().filter(|(m, _)| counts(m)).count() >= MAX_MEMBERS {
-            let message = format!("the pool has {MAX_MEMBERS} members and invitations already");
-            return Err(Error::invalid("/username", message));
-        }
+        let members: Vec<Membership> = members.into_iter().map(|(member, _)| member).collect();
+        may_invite(&members, &request, now)?;
         let invitee =
             tx.user_named(&request.username).await?.ok_or(Error::NotFound(Thing::User))?;
-        match members.iter().map(|(m, _)| m).find(|m| m.user_id == invitee.id) {
-            Some(m) if m.state == MembershipState::Accepted => {
-                return Err(Error::Conflict(Conflict::AlreadyMember));
-            }
-            Some(m) if m.is_open(now) => return Err(Error::Conflict(Conflict::AlreadyInvited)),
-            Some(expired) => {
-                let withdrawn = MembershipState::Withdrawn;
-                tx.save_membership(&Membership { state: withdrawn, ..expired.clone() }).await?;
-            }
-            None => {}
+        if let Some(former) = members.into_iter().find(|m| m.user_id == invitee.id) {
+            tx.save_membership(&replaced(former, now)?).await?;
         }
         let membership = Membership {
             id: MembershipId::generate(now, random),
@@ -91,4 +74,29 @@ pub async fn invite(
         Ok(membership)
     })
     .await
+}
+
+fn may_invite(members: &[Membership], request: &Invite, now: Timestamp) -> Result<()> {
+    let role = role_in(members.iter().find(|m| m.user_id == request.caller.user_id))?;
+    require(role, PoolRole::Admin)?;
+    if request.role == PoolRole::Owner {
+        return Err(Error::Conflict(Conflict::OwnerRoleFixed));
+    }
+    require(role, request.role)?;
+    if members.iter().filter(|m| m.is_present(now)).count() >= MAX_MEMBERS {
+        let message = format!("the pool has {MAX_MEMBERS} members and invitations already");
+        return Err(Error::invalid("/username", message));
+    }
+    Ok(())
+}
+
+/// A former invitation that makes room for a new one because it ran out unanswered.
+fn replaced(former: Membership, now: Timestamp) -> Result<Membership> {
+    if former.state == MembershipState::Accepted {
+        Err(Error::Conflict(Conflict::AlreadyMember))
+    } else if former.is_open(now) {
+        Err(Error::Conflict(Conflict::AlreadyInvited))
+    } else {
+        Ok(former.removed())
+    }
 }

@@ -2,36 +2,41 @@
 
 use serde_json::json;
 use tracing::instrument;
-use uuid::Uuid;
 
-use super::{Membership, MembershipState, PoolId, PoolRole, require, role_in};
-use crate::clock::Clock;
-use crate::error::{Conflict, Error, Forbidden, Result, Thing};
+use super::{MemberKey, Membership, MembershipState, PoolId, PoolRole, require, role_in};
+use crate::clock::{Clock, Timestamp};
+use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::{Event, Subject};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
 
-/// Gives a member another role; only the owner may. `member` is the user's id or the membership's.
-#[instrument(name = "pool.change_role", skip_all, fields(%pool_id))]
-pub async fn change_role(
-    store: &dyn Store,
-    clock: &dyn Clock,
-    caller: &Caller,
-    (pool_id, member): (PoolId, Uuid),
-    role: PoolRole,
-) -> Result<()> {
-    caller.may(Permission::PoolsWrite)?;
+/// A wish to give a member another role.
+#[derive(Clone, Debug)]
+pub struct ChangeRole {
+    /// Who asks: only the owner may.
+    pub caller: Caller,
+    /// In which pool.
+    pub pool_id: PoolId,
+    /// Whom.
+    pub member: MemberKey,
+    /// The new role; never owner.
+    pub role: PoolRole,
+}
+
+/// Gives a member another role.
+#[instrument(name = "pool.change_role", skip_all, fields(pool_id = %request.pool_id))]
+pub async fn change_role(store: &dyn Store, clock: &dyn Clock, request: ChangeRole) -> Result<()> {
+    request.caller.may(Permission::PoolsWrite)?;
+    let ChangeRole { caller, pool_id, member, role } = request;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let (own, found) = locked(tx, caller, pool_id, member).await?;
+        let (own, found) = locked(tx, &caller, pool_id, (member, now)).await?;
         require(own, PoolRole::Owner)?;
+        let found = found.filter(|m| m.state == MembershipState::Accepted);
         let found = found.ok_or(Error::NotFound(Thing::Member))?;
-        if found.role == PoolRole::Owner {
+        if found.role == PoolRole::Owner || role == PoolRole::Owner {
             return Err(Error::Conflict(Conflict::OwnerRoleFixed));
-        }
-        if role == PoolRole::Owner {
-            return Err(Error::Forbidden(Forbidden::PoolOwnerRequired));
         }
         let user_id = found.user_id;
         tx.save_membership(&Membership { role, ..found }).await?;
@@ -54,12 +59,13 @@ pub async fn remove(
     store: &dyn Store,
     clock: &dyn Clock,
     caller: &Caller,
-    (pool_id, member): (PoolId, Uuid),
+    pool_id: PoolId,
+    member: MemberKey,
 ) -> Result<()> {
     caller.may(Permission::PoolsWrite)?;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let (own, found) = locked(tx, caller, pool_id, member).await?;
+        let (own, found) = locked(tx, caller, pool_id, (member, now)).await?;
         let oneself = found.as_ref().is_some_and(|m| m.user_id == caller.user_id);
         if !oneself {
             require(own, PoolRole::Admin)?;
@@ -70,13 +76,9 @@ pub async fn remove(
             PoolRole::Admin if !oneself => require(own, PoolRole::Owner)?,
             PoolRole::Admin | PoolRole::User => {}
         }
-        let state = match found.state {
-            MembershipState::Pending => MembershipState::Withdrawn,
-            _ => MembershipState::Left,
-        };
         tx.unassign_rentals(pool_id, found.user_id).await?;
         let user_id = found.user_id;
-        tx.save_membership(&Membership { state, ..found }).await?;
+        tx.save_membership(&found.removed()).await?;
         tx.record(vec![Event {
             kind: "pool.member_removed",
             subject: Subject::Pool(pool_id),
@@ -89,17 +91,17 @@ pub async fn remove(
     .await
 }
 
-/// Locks the pool; the caller's role in it, and the present membership named.
+/// Locks the pool; the caller's role in it, and the member or open invitation named.
 async fn locked(
     tx: &dyn Tx,
     caller: &Caller,
     pool_id: PoolId,
-    member: Uuid,
+    (member, now): (MemberKey, Timestamp),
 ) -> Result<(PoolRole, Option<Membership>)> {
     tx.pool_for_update(pool_id).await?.ok_or(Error::NotFound(Thing::Pool))?;
     let members = tx.members(pool_id).await?;
     let own = members.iter().map(|(m, _)| m).find(|m| m.user_id == caller.user_id);
     let role = role_in(own)?;
-    let named = |m: &&Membership| m.user_id.uuid() == member || m.id.uuid() == member;
-    Ok((role, members.iter().map(|(m, _)| m).find(named).cloned()))
+    let mut members = members.into_iter().map(|(m, _)| m);
+    Ok((role, members.find(|m| member.names(m) && m.is_present(now))))
 }

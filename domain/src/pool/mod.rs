@@ -17,17 +17,18 @@ pub use delete::delete;
 pub(crate) use invitation::MAX_SHOWN;
 pub use invitation::{Answer, answer, pending};
 pub use invite::{Invite, invite};
-pub use members::{change_role, remove};
+pub use members::{ChangeRole, change_role, remove};
 pub use port::{PoolQueries, Pools};
 pub use show::{list, show};
 pub use update::{UpdatePool, update};
 pub use words::{PoolDescription, PoolName, PoolSettings};
 
 use crate::clock::{Random, Timestamp};
-use crate::entity_id;
-use crate::error::{Error, Forbidden, Result, Thing};
+use crate::error::{Conflict, Error, Forbidden, Result, Thing};
 use crate::host::HostId;
+use crate::id::entity_id;
 use crate::rental::RentalStatus;
+use crate::store::Tx;
 use crate::user::{PublicUser, UserId};
 
 entity_id!(
@@ -132,6 +133,41 @@ impl Membership {
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.state == MembershipState::Pending && self.expires_at.is_none_or(|end| now < end)
     }
+
+    /// Whether it still counts: a member, or an invitation that can be answered.
+    pub fn is_present(&self, now: Timestamp) -> bool {
+        self.state == MembershipState::Accepted || self.is_open(now)
+    }
+
+    /// The invited user says yes or no; only once, and only in time.
+    pub fn answered(self, answer: Answer, now: Timestamp) -> Result<Self> {
+        match self.state {
+            MembershipState::Pending if !self.is_open(now) => Err(Error::InvitationExpired),
+            MembershipState::Pending => Ok(match answer {
+                Answer::Accept => {
+                    Self { state: MembershipState::Accepted, joined_at: Some(now), ..self }
+                }
+                Answer::Reject => Self { state: MembershipState::Rejected, ..self },
+            }),
+            MembershipState::Withdrawn => Err(Error::NotFound(Thing::Invitation)),
+            MembershipState::Accepted | MembershipState::Rejected | MembershipState::Left => {
+                Err(Error::Conflict(Conflict::InvitationAnswered))
+            }
+        }
+    }
+
+    /// The member leaves, or the invitation is taken back.
+    #[must_use]
+    pub fn removed(self) -> Self {
+        let state = match self.state {
+            MembershipState::Accepted => MembershipState::Left,
+            MembershipState::Pending => MembershipState::Withdrawn,
+            MembershipState::Rejected | MembershipState::Withdrawn | MembershipState::Left => {
+                self.state
+            }
+        };
+        Self { state, ..self }
+    }
 }
 
 /// A pool as one of its members sees it in a list.
@@ -196,6 +232,21 @@ pub struct Invitation {
 pub(crate) fn role_in(membership: Option<&Membership>) -> Result<PoolRole> {
     let member = membership.filter(|m| m.state == MembershipState::Accepted);
     member.map(|m| m.role).ok_or(Error::NotFound(Thing::Pool))
+}
+
+/// The user's role in a pool, which the transaction has locked.
+pub(crate) async fn role_of(tx: &dyn Tx, pool_id: PoolId, user_id: UserId) -> Result<PoolRole> {
+    role_in(tx.membership_of(pool_id, user_id).await?.as_ref())
+}
+
+/// Names a member by the user's id or by the membership's; no two things share an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberKey(pub UserId, pub MembershipId);
+
+impl MemberKey {
+    fn names(self, member: &Membership) -> bool {
+        member.user_id == self.0 || member.id == self.1
+    }
 }
 
 /// Refuses everybody below the role.

@@ -3,6 +3,7 @@ use async_trait::async_trait;
 use super::{Invitation, Membership, MembershipId, Pool, PoolId, PoolServer, PoolSummary};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::page::Page;
 use crate::user::{PublicUser, UserId};
 
 /// Looks at pools.
@@ -11,13 +12,12 @@ pub trait PoolQueries {
     /// The pool.
     async fn pool(&self, id: PoolId) -> Result<Option<Pool>>;
 
-    /// The pools that the user is an accepted member of, oldest first, after the one given and at
-    /// most so many. Rentals that have ended by `now` are not counted, swept or not.
+    /// The pools that the user is an accepted member of, oldest first. Rentals that have ended by `now` are not counted, swept or not.
     async fn pools_of(
         &self,
         user_id: UserId,
         now: Timestamp,
-        page: (Option<PoolId>, Option<u32>),
+        page: &Page<PoolId>,
     ) -> Result<Vec<PoolSummary>>;
 
     /// How many pools the user is an accepted member of.

@@ -17,7 +17,8 @@ pub async fn list(
 ) -> Result<Paged<PoolSummary, PoolId>> {
     caller.may(Permission::PoolsRead)?;
     let reads = store.reads();
-    let rows = reads.pools_of(caller.user_id, clock.now(), (page.after, page.fetch())).await?;
+    let fetch = Page { after: page.after, limit: page.fetch() };
+    let rows = reads.pools_of(caller.user_id, clock.now(), &fetch).await?;
     let total = match page.limit {
         Some(_) => Some(reads.pool_count(caller.user_id).await?),
         None => None,

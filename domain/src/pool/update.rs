@@ -3,7 +3,7 @@
 use serde_json::json;
 use tracing::instrument;
 
-use super::{PoolDescription, PoolId, PoolRole, PoolSettings, require, role_in};
+use super::{PoolDescription, PoolId, PoolRole, PoolSettings, require, role_of};
 use crate::clock::Clock;
 use crate::error::{Error, Result, Thing};
 use crate::event::{Event, Subject};
@@ -33,8 +33,7 @@ pub async fn update(store: &dyn Store, clock: &dyn Clock, request: UpdatePool) -
     atomically(store, async |tx: &dyn Tx| {
         let pool = tx.pool_for_update(request.pool_id).await?;
         let mut pool = pool.ok_or(Error::NotFound(Thing::Pool))?;
-        let membership = tx.membership_of(pool.id, actor).await?;
-        require(role_in(membership.as_ref())?, PoolRole::Owner)?;
+        require(role_of(tx, pool.id, actor).await?, PoolRole::Owner)?;
         if let Some(description) = &request.description {
             pool.description.clone_from(description);
         }

@@ -1,10 +1,8 @@
 //! The texts of a pool. Each is checked once, here.
 
-use std::fmt;
-
 use serde_json::{Map, Value};
 
-use crate::user::text;
+use crate::text::{line, text};
 
 text!(
     /// A pool's name: 1 to 100 characters, no control characters.
@@ -19,11 +17,8 @@ text!(
 impl PoolName {
     /// Checks a name; surrounding blanks are cut.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let text = text.trim();
-        if text.is_empty() || text.chars().count() > 100 || text.contains(char::is_control) {
-            return Err("a pool's name is 1 to 100 characters without control characters");
-        }
-        Ok(Self(text.to_owned()))
+        let name = line(text, 100).map(|text| Self(text.to_owned()));
+        name.ok_or("a pool's name is 1 to 100 characters without control characters")
     }
 }
 
@@ -37,7 +32,7 @@ impl PoolDescription {
     }
 }
 
-/// A JSON object that the pool's programs keep with it, at most 16 KiB.
+/// A JSON object that the pool's programs keep with it, at most 16 KiB and 32 levels deep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolSettings(Map<String, Value>);
 
@@ -52,6 +47,9 @@ impl PoolSettings {
         let settings = Value::Object(settings);
         if settings.to_string().len() > 16 * 1024 {
             return Err("a pool's settings are at most 16 KiB of JSON");
+        }
+        if depth(&settings) > MAX_DEPTH {
+            return Err("a pool's settings are at most 32 levels deep");
         }
         match settings {
             Value::Object(settings) if !settings.iter().any(entry_holds_nul) => Ok(Self(settings)),
@@ -68,6 +66,18 @@ impl PoolSettings {
     pub const fn as_map(&self) -> &Map<String, Value> {
         &self.0
     }
+}
+
+/// What every JSON parser can still read when it stands in an answer of ours.
+const MAX_DEPTH: usize = 32;
+
+fn depth(value: &Value) -> usize {
+    let below = match value {
+        Value::Array(items) => items.iter().map(depth).max(),
+        Value::Object(map) => map.values().map(depth).max(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return 0,
+    };
+    below.unwrap_or(0).saturating_add(1)
 }
 
 /// Whether a text or a key anywhere in the value has the character that PostgreSQL cannot keep.

@@ -43,7 +43,7 @@ impl Rental {
 }
 
 /// Does on a host what a rental's access asks for. Every call may come twice, and must then find its
-/// work done; each returns within the job's lease or fails.
+/// work done; each returns well within the job's lease ([`crate::job::LEASE`]) or fails.
 #[async_trait]
 pub trait Driver: Send + Sync {
     /// Prepares the host for the renter and lets them in, or lets them in again.

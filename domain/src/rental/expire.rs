@@ -1,11 +1,11 @@
 //! Writes down what time has done to rentals.
 
 use serde_json::json;
-use tracing::instrument;
+use tracing::{error, instrument};
 
 use super::{Phase, Rental, RentalId};
 use crate::clock::{Clock, Random, Timestamp};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, Subject};
 use crate::job::{Job, JobKind};
 use crate::store::{Store, Tx, atomically};
@@ -23,8 +23,14 @@ pub async fn expire_due(store: &dyn Store, clock: &dyn Clock, random: &dyn Rando
         let due = store.reads().due_rentals(now, BATCH).await?;
         let before = moved;
         for id in &due {
-            if move_on(store, random, *id, now).await? {
-                moved += 1;
+            match move_on(store, random, *id, now).await {
+                Ok(true) => moved += 1,
+                Ok(false) => {}
+                // A row that cannot be read must not keep all the others from moving.
+                Err(error @ Error::Internal(_)) => {
+                    error!(rental_id = %id, cause = error.for_the_log(), "a rental did not move on");
+                }
+                Err(error) => return Err(error),
             }
         }
         // None were due, or others move the same ones at this moment.
@@ -59,14 +65,14 @@ async fn move_on(
             tx.save_occupancy(&host.release_from(id)).await?;
         }
         tx.schedule(&Job::new(JobKind::AlignAccess { rental_id: id }, now, random)).await?;
-        tx.record(events(&stored, &rental)).await?;
+        tx.record(events(&stored, &rental, now)).await?;
         Ok(true)
     })
     .await
 }
 
 /// One event for each phase passed, also for those that nobody saw because the process was down.
-fn events(before: &Rental, after: &Rental) -> Vec<Event> {
+fn events(before: &Rental, after: &Rental, now: Timestamp) -> Vec<Event> {
     let event = |kind, at| Event {
         kind,
         subject: Subject::Rental(after.id),
@@ -75,6 +81,9 @@ fn events(before: &Rental, after: &Rental) -> Vec<Event> {
         at,
     };
     let mut events = Vec::new();
+    if before.phase == Phase::Hold && after.phase == Phase::Active {
+        events.push(event("rental.resumed", now));
+    }
     if before.phase == Phase::Active && before.hold_days > 0 {
         events.push(event("rental.held", before.ends_at));
     }

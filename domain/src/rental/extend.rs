@@ -88,15 +88,11 @@ async fn prolong(
     if !host.is_listed {
         return Err(Error::Conflict(Conflict::ServerUnavailable));
     }
-    let tier = host.pricing.tier(request.days)?;
-    let terms = Terms { days: request.days, price: tier.price, hold_days: tier.hold_days };
+    let terms = Terms::offered(&host, request.days, request.max_charge)?;
     let period_start = rental.ends_at;
     let overdue = clock::whole_days(period_start, now);
     let rental =
         rental.extended(terms, now)?.ok_or_else(|| host.pricing.invalid_duration(overdue))?;
-    if let Some(max) = request.max_charge.filter(|max| tier.price > *max) {
-        return Err(Error::Conflict(Conflict::ChargeExceedsMax { charge: tier.price, max }));
-    }
     let draft = charge(&host, rental.id, period_start, terms);
     let (_, posting) = post(tx, random, wallet, now, draft).await?;
     tx.save_rental(&rental).await?;
@@ -109,7 +105,7 @@ async fn prolong(
         at: now,
     };
     tx.record(vec![extended, charged(&posting)]).await?;
-    Ok(Extended { rental, charge: Charge { id: posting.id, amount: tier.price, at: now } })
+    Ok(Extended { rental, charge: Charge { id: posting.id, amount: terms.price, at: now } })
 }
 
 /// Locks the rental's pool, host and the rental itself, and checks that the caller may extend it.
@@ -121,8 +117,8 @@ async fn locked(tx: &dyn Tx, request: &ExtendRental) -> Result<(Host, Rental)> {
         && let Some(pool_id) = seen.rental.pool_id
     {
         tx.pool_for_update(pool_id).await?.ok_or_else(missing)?;
-        let membership = tx.membership_of(pool_id, user_id).await?;
-        let role = role_in(membership.as_ref()).map_err(|_| missing())?;
+        let role = tx.membership_of(pool_id, user_id).await?;
+        let role = role_in(role.as_ref()).map_err(|_| missing())?;
         require(role, PoolRole::Admin)?;
     }
     let host = tx.host_for_update(seen.rental.host_id).await?.ok_or_else(missing)?;

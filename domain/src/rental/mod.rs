@@ -21,9 +21,9 @@ pub use rent::{RentServer, Rented, rent};
 pub use show::{RentalKey, RentalWithHost, list, show};
 
 use crate::clock::{self, Timestamp};
-use crate::entity_id;
 use crate::error::{Conflict, Error, Result};
-use crate::host::HostId;
+use crate::host::{Host, HostId, Tier};
+use crate::id::entity_id;
 use crate::money::Money;
 use crate::pool::PoolId;
 use crate::user::UserId;
@@ -33,6 +33,9 @@ entity_id!(
     /// Identifies a rental.
     RentalId
 );
+
+/// Nobody rents further ahead than twenty years; far beyond, instants cannot be written any more.
+const MAX_DAYS_AHEAD: u32 = 7_300;
 
 /// The contract about one host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +75,17 @@ pub struct Terms {
     pub price: Money,
     /// How long the host is kept after an end without an extension.
     pub hold_days: u32,
+}
+
+impl Terms {
+    /// What a host costs for so many days now; refused above the most that the payer would pay.
+    pub fn offered(host: &Host, days: u32, max_charge: Option<Money>) -> Result<Self> {
+        let Tier { price, hold_days } = host.pricing.tier(days)?;
+        if let Some(max) = max_charge.filter(|max| price > *max) {
+            return Err(Error::Conflict(Conflict::ChargeExceedsMax { charge: price, max }));
+        }
+        Ok(Self { days, price, hold_days })
+    }
 }
 
 /// Where a rental stands.
@@ -134,15 +148,6 @@ impl Rental {
         Self { phase, ..self }
     }
 
-    /// The next instant at which time changes the phase.
-    pub fn next_change(&self) -> Option<Timestamp> {
-        match self.phase {
-            Phase::Active => Some(self.ends_at),
-            Phase::Hold => Some(self.held_until()),
-            Phase::Ended { .. } => None,
-        }
-    }
-
     /// Lengthens a live rental by whole days from its end. The charge buys time from the old end,
     /// so days that would all lie in the past are refused by `None`.
     pub fn extended(self, terms: Terms, now: Timestamp) -> Result<Option<Self>> {
@@ -154,7 +159,11 @@ impl Rental {
         if ends_at <= now {
             return Ok(None);
         }
-        let overflow = || Error::invalid("/additional_days", "the rental's amount would not fit");
+        if ends_at > now + clock::days(MAX_DAYS_AHEAD) {
+            let message = format!("the rental would end more than {MAX_DAYS_AHEAD} days from now");
+            return Err(Error::invalid("/days", message));
+        }
+        let overflow = || Error::invalid("/days", "the rental's amount would not fit");
         Ok(Some(Self {
             phase: Phase::Active,
             ends_at,
@@ -172,6 +181,11 @@ impl Rental {
             Phase::Ended { reason: EndReason::Expired, .. } => RentalStatus::Expired,
             Phase::Ended { reason: EndReason::Terminated, .. } => RentalStatus::Terminated,
         }
+    }
+
+    /// Whether the renter can use the host: access is granted and should be.
+    pub fn is_ready(&self) -> bool {
+        self.access == Access::Granted && self.wanted_access() == Access::Granted
     }
 
     /// Whether the host is still the renter's.

@@ -37,8 +37,8 @@ pub trait RentalQueries {
     /// How many rentals the user may see.
     async fn rental_count(&self, user_id: UserId) -> Result<u64>;
 
-    /// Live rentals whose phase time has changed since it was stored, the longest overdue first:
-    /// up to `limit` whose term has ended, and as many whose hold has.
+    /// Live rentals whose phase at `now` is not the stored one: up to `limit` whose term has ended,
+    /// whose hold has, and that a clock running ahead has put on hold too early.
     async fn due_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>>;
 
     /// Rentals whose access is not what their stored phase asks for and that no job, waiting, running

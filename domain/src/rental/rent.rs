@@ -6,13 +6,13 @@ use tracing::instrument;
 
 use super::{Access, Phase, Rental, RentalId, Terms};
 use crate::clock::{self, Clock, Random, Timestamp};
-use crate::error::{Conflict, Error, Result, Thing};
+use crate::error::{Error, Result, Thing};
 use crate::event::{Event, Subject};
 use crate::host::{Host, HostId};
 use crate::idempotency::{Attempt, IdempotencyKey, once};
 use crate::job::{Job, JobKind};
 use crate::money::Money;
-use crate::pool::{PoolId, PoolRole, require, role_in};
+use crate::pool::{PoolId, PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
@@ -78,17 +78,12 @@ async fn allocate(
     let wallet = tx.wallet_for_update(renter_id).await?.ok_or(Error::NotFound(Thing::User))?;
     if let Some(pool_id) = request.pool_id {
         tx.pool_for_update(pool_id).await?.ok_or(Error::NotFound(Thing::Pool))?;
-        let membership = tx.membership_of(pool_id, renter_id).await?;
-        require(role_in(membership.as_ref())?, PoolRole::Admin)?;
+        require(role_of(tx, pool_id, renter_id).await?, PoolRole::Admin)?;
     }
     let host = tx.host_for_update(request.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
     let id = RentalId::generate(now, random);
     let host = host.rent_to(id)?;
-    let tier = host.pricing.tier(request.days)?;
-    if let Some(max) = request.max_charge.filter(|max| tier.price > *max) {
-        return Err(Error::Conflict(Conflict::ChargeExceedsMax { charge: tier.price, max }));
-    }
-    let terms = Terms { days: request.days, price: tier.price, hold_days: tier.hold_days };
+    let terms = Terms::offered(&host, request.days, request.max_charge)?;
     let draft = charge(&host, id, now, terms);
     let (_, posting) = post(tx, random, wallet, now, draft).await?;
     let rental = Rental {

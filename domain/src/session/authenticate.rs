@@ -13,5 +13,11 @@ pub async fn authenticate(store: &dyn Store, clock: &dyn Clock, id: SessionId) -
     let found = store.reads().session_with_user(id).await?;
     let open = found.filter(|(session, _)| session.is_open(clock.now()));
     let (_, user) = open.ok_or(Error::Unauthenticated(Unauthenticated::Credentials))?;
-    Ok(Caller { user_id: user.id, role: user.role, permissions: Permissions::everything() })
+    Ok(Caller {
+        user_id: user.id,
+        role: user.role,
+        permissions: Permissions::everything(),
+        ip_allow_list: Vec::new(),
+        expires_at: None,
+    })
 }

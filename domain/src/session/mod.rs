@@ -19,7 +19,7 @@ pub use port::{SessionQueries, Sessions};
 pub use refresh::refresh;
 
 use crate::clock::{Random, Timestamp};
-use crate::entity_id;
+use crate::id::{entity_id, hex};
 use crate::user::{User, UserId};
 
 entity_id!(
@@ -93,5 +93,5 @@ pub struct SignedIn {
 fn new_refresh_secret(random: &dyn Random) -> String {
     let mut bytes = [0; 32];
     random.fill(&mut bytes);
-    bytes.iter().fold(String::from("berth_rt_"), |text, byte| text + &format!("{byte:02x}"))
+    format!("berth_rt_{}", hex(&bytes))
 }

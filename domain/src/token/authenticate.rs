@@ -42,7 +42,12 @@ pub async fn authenticate(
             warn!(token_id = %token.id, cause, "the last use of a token was not noted");
         }
     }
-    let caller =
-        Caller { user_id: user.id, role: user.role, permissions: token.permissions.clone() };
+    let caller = Caller {
+        user_id: user.id,
+        role: user.role,
+        permissions: token.permissions.clone(),
+        ip_allow_list: token.ip_allow_list.clone(),
+        expires_at: token.expires_at,
+    };
     Ok((caller, token))
 }

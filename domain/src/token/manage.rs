@@ -55,7 +55,6 @@ pub async fn create(
     request: CreateToken,
 ) -> Result<(ApiToken, ApiTokenSecret)> {
     request.caller.may(Permission::TokensWrite)?;
-    not_more_than_held(&request.caller, &request.permissions)?;
     let now = clock.now();
     ends_later(request.expires_at, now)?;
     let secret = ApiTokenSecret::generate(random);
@@ -72,6 +71,7 @@ pub async fn create(
         last_used_at: None,
         last_used_ip: None,
     };
+    not_more_than_held(&request.caller, &token)?;
     atomically(store, async |tx: &dyn Tx| {
         tx.user_for_update(token.user_id).await?.ok_or(Error::NotFound(Thing::User))?;
         if tx.api_tokens_of(token.user_id).await?.len() >= MAX_TOKENS {
@@ -94,17 +94,13 @@ pub async fn change(
 ) -> Result<ApiToken> {
     request.caller.may(Permission::TokensWrite)?;
     let now = clock.now();
-    if let Some(permissions) = &request.permissions {
-        not_more_than_held(&request.caller, permissions)?;
-    }
     ends_later(request.expires_at.flatten(), now)?;
     let user_id = request.caller.user_id;
     atomically(store, async |tx: &dyn Tx| {
         tx.user_for_update(user_id).await?.ok_or(Error::NotFound(Thing::User))?;
         let found = tx.api_token_of(user_id, request.id).await?;
         let token = found.ok_or(Error::NotFound(Thing::Token))?;
-        // A token must not lengthen the life, or widen the reach, of one that can do more.
-        not_more_than_held(&request.caller, &token.permissions)?;
+        not_more_than_held(&request.caller, &token)?;
         let token = ApiToken {
             alias: request.alias.clone().unwrap_or(token.alias),
             permissions: request.permissions.clone().unwrap_or(token.permissions),
@@ -113,6 +109,7 @@ pub async fn change(
             updated_at: now,
             ..token
         };
+        not_more_than_held(&request.caller, &token)?;
         tx.save_api_token(&token).await?;
         tx.record(vec![event("token.changed", &token, now)]).await?;
         Ok(token)
@@ -153,12 +150,9 @@ pub async fn show(store: &dyn Store, caller: &Caller, id: ApiTokenId) -> Result<
     found.ok_or(Error::NotFound(Thing::Token))
 }
 
-fn not_more_than_held(caller: &Caller, permissions: &Permissions) -> Result<()> {
-    if caller.permissions.cover(permissions) {
-        Ok(())
-    } else {
-        Err(Error::Forbidden(Forbidden::Escalation))
-    }
+/// Programs make, change and touch only tokens that can do no more than they themselves.
+fn not_more_than_held(caller: &Caller, token: &ApiToken) -> Result<()> {
+    if token.is_within(caller) { Ok(()) } else { Err(Error::Forbidden(Forbidden::Escalation)) }
 }
 
 fn ends_later(expires_at: Option<Timestamp>, now: Timestamp) -> Result<()> {

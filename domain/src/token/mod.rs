@@ -15,8 +15,8 @@ pub use port::{ApiTokenQueries, ApiTokens};
 pub use secret::ApiTokenSecret;
 
 use crate::clock::Timestamp;
-use crate::entity_id;
-use crate::user::UserId;
+use crate::id::entity_id;
+use crate::user::{Caller, UserId};
 
 entity_id!(
     /// Identifies an API token.
@@ -48,4 +48,18 @@ pub struct ApiToken {
     pub last_used_at: Option<Timestamp>,
     /// From which address it was last used.
     pub last_used_ip: Option<std::net::IpAddr>,
+}
+
+impl ApiToken {
+    /// Whether it allows nothing that the caller's own credentials do not: no more permissions, from
+    /// nowhere else, and no longer.
+    pub fn is_within(&self, caller: &Caller) -> bool {
+        let places = &caller.ip_allow_list;
+        let inside = |network: &IpNet| places.iter().any(|place| place.contains(network));
+        let ends_before = |end| self.expires_at.is_some_and(|own| own <= end);
+        caller.permissions.cover(&self.permissions)
+            && (places.is_empty()
+                || (!self.ip_allow_list.is_empty() && self.ip_allow_list.iter().all(inside)))
+            && caller.expires_at.is_none_or(ends_before)
+    }
 }

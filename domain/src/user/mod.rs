@@ -7,19 +7,19 @@ mod port;
 mod profile;
 mod sign_up;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use change::{ChangeUser, change};
 pub use credentials::{Password, PasswordHash, Passwords};
-pub(crate) use names::text;
 pub use names::{Alias, Email, Username};
 pub use port::{UserQueries, Users};
 pub use profile::{Profile, all, profile};
 pub use sign_up::{SignUp, create_operator, sign_up};
 
 use crate::clock::Timestamp;
-use crate::entity_id;
 use crate::error::{Error, Forbidden, Result};
+use crate::id::entity_id;
 use crate::token::{Permission, Permissions};
 
 entity_id!(
@@ -76,6 +76,10 @@ pub struct Caller {
     pub role: Role,
     /// What an API token allows; a log-in allows everything.
     pub permissions: Permissions,
+    /// Where an API token may be used from; none listed means anywhere.
+    pub ip_allow_list: Vec<IpNet>,
+    /// When an API token stops working.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Caller {

@@ -1,40 +1,6 @@
 //! The texts that name a user. Each is checked once, here.
 
-use std::fmt;
-
-/// Declares a checked text with its reader.
-macro_rules! text {
-    ($(#[$meta:meta])* $name:ident) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
-
-        impl $name {
-            /// The text that was stored after it had been checked.
-            pub const fn from_stored(text: String) -> Self {
-                Self(text)
-            }
-
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-
-            /// The spelling that must be unique: without regard to case.
-            pub fn key(&self) -> String {
-                self.0.to_lowercase()
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
-pub(crate) use text;
+use crate::text::{line, text};
 
 text!(
     /// A name to sign in with: 3 to 50 ASCII letters, digits, `_` and `-`; unique without case.
@@ -89,11 +55,8 @@ impl Email {
 impl Alias {
     /// Checks a name to be shown; surrounding blanks are cut.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let text = text.trim();
-        if text.is_empty() || text.chars().count() > 100 || text.contains(char::is_control) {
-            return Err("an alias is 1 to 100 characters without control characters");
-        }
-        Ok(Self(text.to_owned()))
+        let name = line(text, 100).map(|text| Self(text.to_owned()));
+        name.ok_or("an alias is 1 to 100 characters without control characters")
     }
 }
 

@@ -32,9 +32,10 @@ pub trait Users {
     /// The user and password hash, locked until the transaction ends.
     async fn user_for_update(&self, id: UserId) -> Result<Option<(User, PasswordHash)>>;
 
-    /// Stores alias, role and times of a locked user, and the password if one is given.
+    /// Stores alias and times of a locked user, and the password if one is given.
     async fn save_user(&self, user: &User, password: Option<&PasswordHash>) -> Result<()>;
 
-    /// Whether the names are free; a hint for a good answer, the unique keys decide.
+    /// Whether the username, and whether the address, belongs to somebody. A hint for a good answer:
+    /// the unique keys decide.
     async fn names_taken(&self, username: &Username, email: &Email) -> Result<(bool, bool)>;
 }

@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Account, Draft, PostingId, PostingKind, post};
+use super::{Account, Draft, Posting, PostingId, PostingKind, post};
 use crate::clock::{Clock, Random, Timestamp};
-use crate::error::{Error, Result, Thing};
+use crate::error::{Error, Result, Thing, Violation};
 use crate::event::{Event, Subject};
 use crate::idempotency::{Attempt, IdempotencyKey, once};
 use crate::money::Money;
 use crate::store::{Store, Tx, atomically};
+use crate::text::line;
 use crate::token::Permission;
 use crate::user::{Operator, UserId};
 
@@ -58,7 +59,7 @@ pub async fn deposit(
     if request.amount <= Money::ZERO {
         return Err(Error::invalid("/amount", "a deposit must be above 0"));
     }
-    book(store, clock, random, request, PostingKind::Deposit).await
+    book(store, clock, random, request, Booking::Deposit).await
 }
 
 /// Corrects a balance, in either direction but never below zero.
@@ -69,7 +70,38 @@ pub async fn adjust(
     random: &dyn Random,
     request: Book,
 ) -> Result<Booked> {
-    book(store, clock, random, request, PostingKind::Adjustment).await
+    book(store, clock, random, request, Booking::Adjustment).await
+}
+
+/// What an operator books.
+#[derive(Clone, Copy)]
+enum Booking {
+    Deposit,
+    Adjustment,
+}
+
+impl Booking {
+    const fn operation(self) -> &'static str {
+        match self {
+            Self::Deposit => "wallet.deposit",
+            Self::Adjustment => "wallet.adjust",
+        }
+    }
+
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Deposit => "wallet.deposited",
+            Self::Adjustment => "wallet.adjusted",
+        }
+    }
+
+    fn draft(self, amount: Money, reason: String, author: Option<UserId>) -> Draft {
+        let (kind, against) = match self {
+            Self::Deposit => (PostingKind::Deposit, Account::CashClearing),
+            Self::Adjustment => (PostingKind::Adjustment, Account::WriteOff),
+        };
+        Draft { kind, amount, against, reason, author, period: None, metadata: json!({}) }
+    }
 }
 
 async fn book(
@@ -77,7 +109,7 @@ async fn book(
     clock: &dyn Clock,
     random: &dyn Random,
     request: Book,
-    kind: PostingKind,
+    booking: Booking,
 ) -> Result<Booked> {
     let author = request.operator.may(Permission::AdminWrite)?;
     let reason = checked(&request)?;
@@ -87,72 +119,48 @@ async fn book(
         let attempt = Attempt {
             key: request.idempotency_key.as_ref(),
             user_id: author.unwrap_or(user.id),
-            operation: if kind == PostingKind::Deposit {
-                "wallet.deposit"
-            } else {
-                "wallet.adjust"
-            },
+            operation: booking.operation(),
             at,
         };
         let asked = (user.id, request.amount, &reason);
         once(tx, attempt, &asked, async || {
             let wallet =
                 tx.wallet_for_update(user.id).await?.ok_or(Error::NotFound(Thing::User))?;
-            let against = match kind {
-                PostingKind::Deposit => Account::CashClearing,
-                PostingKind::Charge | PostingKind::Refund | PostingKind::Adjustment => {
-                    Account::WriteOff
-                }
-            };
-            let draft = Draft {
-                kind,
-                amount: request.amount,
-                against,
-                reason: reason.clone(),
-                author,
-                period: None,
-                metadata: json!({}),
-            };
+            let draft = booking.draft(request.amount, reason.clone(), author);
             let (wallet, posting) = post(tx, random, wallet, at, draft).await?;
-            tx.record(vec![event(user.id, author, &posting)]).await?;
-            Ok(Booked {
-                id: posting.id,
-                user_id: user.id,
-                amount: posting.amount,
-                balance: wallet.balance,
-                at,
-            })
+            tx.record(vec![event(booking, author, &posting)]).await?;
+            let (user_id, amount, balance) = (user.id, posting.amount, wallet.balance);
+            Ok(Booked { id: posting.id, user_id, amount, balance, at })
         })
         .await
     })
     .await
 }
 
+/// The trimmed reason, or every fault of the request.
 fn checked(request: &Book) -> Result<String> {
-    let reason = request.reason.trim();
     let mut violations = Vec::new();
     let mut fault = |path: &str, message: String| {
-        violations.push(crate::error::Violation { path: path.to_owned(), message });
+        violations.push(Violation { path: path.to_owned(), message });
     };
     let amount = request.amount;
     if amount == Money::ZERO || amount.magnitude() > MAX_BOOKING || !amount.is_whole_cents() {
         fault("/amount", format!("must be whole cents, not 0, at most {MAX_BOOKING}"));
     }
-    if reason.is_empty() || reason.chars().count() > 500 || reason.contains(char::is_control) {
-        fault("/reason", "must be 1 to 500 characters".to_owned());
+    let reason = line(&request.reason, 500);
+    if reason.is_none() {
+        fault(
+            "/reason",
+            "must be 1 to 500 characters, none of them a control character".to_owned(),
+        );
     }
-    if violations.is_empty() { Ok(reason.to_owned()) } else { Err(Error::Invalid(violations)) }
+    reason.filter(|_| violations.is_empty()).map(str::to_owned).ok_or(Error::Invalid(violations))
 }
 
-fn event(user_id: UserId, actor: Option<UserId>, posting: &super::Posting) -> Event {
+fn event(booking: Booking, actor: Option<UserId>, posting: &Posting) -> Event {
     Event {
-        kind: match posting.kind {
-            PostingKind::Deposit => "wallet.deposited",
-            PostingKind::Charge | PostingKind::Refund | PostingKind::Adjustment => {
-                "wallet.adjusted"
-            }
-        },
-        subject: Subject::Wallet(user_id),
+        kind: booking.event(),
+        subject: Subject::Wallet(posting.user_id),
         actor,
         data: json!({
             "posting_id": posting.id,

@@ -1,7 +1,8 @@
 //! The ledger's one write path.
 //!
 //! A posting moves money between accounts; its entries sum to zero. Each posting on a wallet carries
-//! the hash of the one before it, so that a changed, missing or inserted row shows.
+//! the hash of the one before it, so that a changed, missing or inserted row shows. The last row of a
+//! chain is guarded by the wallet, which names it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -160,11 +161,16 @@ impl Posting {
         field(self.id.uuid().as_bytes());
         field(self.user_id.uuid().as_bytes());
         field(self.kind.as_str().as_bytes());
+        field(&self.amount.e8().to_be_bytes());
         field(self.reason.as_bytes());
         field(self.author.map(|id| id.to_string()).unwrap_or_default().as_bytes());
         let period = self.period.map(|(id, at)| format!("{id} {}", at.timestamp_micros()));
         field(period.unwrap_or_default().as_bytes());
         field(&self.at.timestamp_micros().to_be_bytes());
+        // PostgreSQL does not keep the order of keys.
+        let mut metadata = self.metadata.clone();
+        metadata.sort_all_objects();
+        field(metadata.to_string().as_bytes());
         for entry in entries {
             field(entry.account.kind().as_bytes());
             field(entry.account.owner().map(|id| id.to_string()).unwrap_or_default().as_bytes());

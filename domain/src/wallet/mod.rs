@@ -12,7 +12,7 @@ pub use ledger::{Account, ChainHead, Draft, Entry, Posting, PostingKind, post};
 pub use port::{TransactionFilter, TransactionSort, WalletQueries, Wallets};
 pub use show::{TransactionPage, balance, transaction, transactions};
 
-use crate::entity_id;
+use crate::id::entity_id;
 use crate::money::Money;
 use crate::user::UserId;
 

@@ -1,20 +1,21 @@
 //! Looks at pools.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use domain::clock::Timestamp;
-use domain::host::{HostId, Specs};
+use domain::host::Specs;
+use domain::page::Page;
 use domain::pool::{
     Invitation, Membership, MembershipId, Pool, PoolId, PoolQueries, PoolServer, PoolSummary,
 };
-use domain::rental::Access;
 use domain::user::{PublicUser, UserId};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, RelationDef,
 };
+use uuid::Uuid;
 
 use super::{membership, pool as to_domain};
 use crate::entity::{host, pool, pool_member, rental, user};
@@ -64,55 +65,31 @@ impl PoolQueries for Handle {
         &self,
         user_id: UserId,
         now: Timestamp,
-        (after, limit): (Option<PoolId>, Option<u32>),
+        page: &Page<PoolId>,
     ) -> Result<Vec<PoolSummary>> {
-        let members = count_of(
-            Query::select()
-                .from_as(pool_member::Entity, "m")
-                .and_where(Expr::cust("m.pool_id = pool_members.pool_id"))
-                .and_where(Expr::cust("m.state = 'accepted'")),
-        );
-        let servers = count_of(
-            Query::select()
-                .from_as(rental::Entity, "r")
-                .and_where(Expr::cust("r.pool_id = pool_members.pool_id"))
-                .and_where(Expr::cust("r.status IN ('active', 'hold')"))
-                // The sweep that ends it may still be to come.
-                .and_where(Expr::col(("r", rental::Column::HeldUntil)).gt(now)),
-        );
         let mut find = pool_member::Entity::find()
             .join(JoinType::InnerJoin, to_pool())
             .select_also(pool::Entity)
             .filter(pool_member::Column::UserId.eq(user_id.uuid()))
             .filter(pool_member::Column::State.eq("accepted"))
             .order_by_asc(pool_member::Column::PoolId);
-        if let Some(after) = after {
+        if let Some(after) = page.after {
             find = find.filter(pool_member::Column::PoolId.gt(after.uuid()));
         }
-        let rows = find.limit(limit.map(u64::from)).all(&self.connection).await.map_err(failed)?;
-        // The counts in a second statement for all pools at once.
-        let ids: Vec<_> = rows.iter().map(|(member, _)| member.pool_id).collect();
-        let counts: Vec<(uuid::Uuid, i64, i64)> = pool_member::Entity::find()
-            .select_only()
-            .column(pool_member::Column::PoolId)
-            .expr_as(members, "member_count")
-            .expr_as(servers, "server_count")
-            .filter(pool_member::Column::PoolId.is_in(ids))
-            .filter(pool_member::Column::Role.eq("owner"))
-            .into_tuple()
-            .all(&self.connection)
-            .await
-            .map_err(failed)?;
+        let find = find.limit(page.limit.map(u64::from));
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        let ids = rows.iter().map(|(member, _)| member.pool_id).collect();
+        let counts = self.counts_of(ids, now).await?;
         rows.into_iter()
             .map(|(member, row)| {
-                let counted = counts.iter().find(|(id, ..)| *id == member.pool_id);
-                let (_, member_count, server_count) =
-                    counted.copied().ok_or_else(|| corrupt("a pool without an owner"))?;
+                let counted = counts.get(&member.pool_id).copied();
+                let (member_count, server_count) =
+                    counted.ok_or_else(|| corrupt("a pool without an owner"))?;
                 Ok(PoolSummary {
                     pool: to_domain(row.ok_or_else(|| corrupt("a membership without its pool"))?)?,
                     role: from_word(&member.role)?,
-                    member_count: member_count.unsigned_abs(),
-                    server_count: server_count.unsigned_abs(),
+                    member_count,
+                    server_count,
                 })
             })
             .collect()
@@ -170,11 +147,10 @@ impl PoolQueries for Handle {
             let specs: Specs =
                 from_json(host.ok_or_else(|| corrupt("a rental without its host"))?.specs)?;
             servers.push(PoolServer {
-                id: HostId::from_uuid(rental.host_id.uuid()),
+                id: rental.host_id,
                 name: specs.name,
                 rental_status: rental.status(),
-                is_ready: rental.access == Access::Granted
-                    && rental.wanted_access() == Access::Granted,
+                is_ready: rental.is_ready(),
             });
         }
         Ok(servers)
@@ -219,5 +195,40 @@ impl PoolQueries for Handle {
                 })
             })
             .collect()
+    }
+}
+
+impl Handle {
+    /// How many members, and how many live rentals, each of the pools has.
+    async fn counts_of(&self, ids: Vec<Uuid>, now: Timestamp) -> Result<HashMap<Uuid, (u64, u64)>> {
+        let members = count_of(
+            Query::select()
+                .from_as(pool_member::Entity, "m")
+                .and_where(Expr::cust("m.pool_id = pool_members.pool_id"))
+                .and_where(Expr::cust("m.state = 'accepted'")),
+        );
+        let servers = count_of(
+            Query::select()
+                .from_as(rental::Entity, "r")
+                .and_where(Expr::cust("r.pool_id = pool_members.pool_id"))
+                .and_where(Expr::cust("r.status IN ('active', 'hold')"))
+                // The sweep that ends it may still be to come.
+                .and_where(Expr::col(("r", rental::Column::HeldUntil)).gt(now)),
+        );
+        let counts: Vec<(Uuid, i64, i64)> = pool_member::Entity::find()
+            .select_only()
+            .column(pool_member::Column::PoolId)
+            .expr_as(members, "member_count")
+            .expr_as(servers, "server_count")
+            .filter(pool_member::Column::PoolId.is_in(ids))
+            .filter(pool_member::Column::Role.eq("owner"))
+            .into_tuple()
+            .all(&self.connection)
+            .await
+            .map_err(failed)?;
+        let counts = counts.into_iter();
+        let counts = counts
+            .map(|(id, members, servers)| (id, (members.unsigned_abs(), servers.unsigned_abs())));
+        Ok(counts.collect())
     }
 }

@@ -72,16 +72,16 @@ on_both_databases! {
             ("/specs", "/specs", json!("a server")),
             ("/specs/category", "/specs", json!("fun")),
             ("/specs/cpu/cores", "/specs", json!(-1)),
-            ("/specs/cpu/cores", "/cpu/cores", json!(0)),
-            ("/specs/name", "/name", json!(" ")),
-            ("/specs/name", "/name", json!("nul\0")),
-            ("/specs/gpu", "/gpu", json!("nul\0")),
-            ("/specs/gpu", "/gpu", json!("x".repeat(201))),
-            ("/specs/disks/0/interface", "/disks", json!("nul\0")),
-            ("/specs/disks/0/interface", "/disks", json!("x".repeat(101))),
-            ("/specs/disks/0/count", "/disks", json!(0)),
-            ("/specs/location/country", "/location/country", json!("de")),
-            ("/specs/network/traffic_tb", "/network/traffic_tb", json!(0)),
+            ("/specs/cpu/cores", "/specs/cpu/cores", json!(0)),
+            ("/specs/name", "/specs/name", json!(" ")),
+            ("/specs/name", "/specs/name", json!("nul\0")),
+            ("/specs/gpu", "/specs/gpu", json!("nul\0")),
+            ("/specs/gpu", "/specs/gpu", json!("x".repeat(201))),
+            ("/specs/disks/0/interface", "/specs/disks", json!("nul\0")),
+            ("/specs/disks/0/interface", "/specs/disks", json!("x".repeat(101))),
+            ("/specs/disks/0/count", "/specs/disks", json!(0)),
+            ("/specs/location/country", "/specs/location/country", json!("de")),
+            ("/specs/network/traffic_tb", "/specs/network/traffic_tb", json!(0)),
             ("/prices/7", "/prices", json!({ "price": 70 })),
             ("/prices/7", "/prices", json!({ "price": "0" })),
             ("/prices/7", "/prices", json!({ "price": "70.001" })),
@@ -97,7 +97,7 @@ on_both_databases! {
             let answer = operator.post("/admin/servers", body).await;
             answer.refused(400, "VALIDATION_ERROR");
             let path = answer.body["data"][0]["path"].as_str().unwrap();
-            assert!(path.ends_with(named), "{at} = {value}: {}", answer.body);
+            assert_eq!(path, named, "{at} = {value}: {}", answer.body);
         }
         assert_eq!(offered(app).await.len(), 0);
     }
@@ -123,7 +123,7 @@ on_both_databases! {
         let operator = app.operator("olga").await;
         let path = format!("/admin/servers/{}", app.server("node").await);
         let before = operator.get(&path).await.data(200);
-        let same = operator.patch(&path, json!({ "external_id": "ignored", "colour": 1 })).await;
+        let same = operator.patch(&path, json!({ "colour": 1 })).await;
         assert_eq!(same.data(200), before);
         let mut specs = before["specs"].clone();
         specs["ram_gb"] = json!(512);

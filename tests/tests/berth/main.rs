@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod attacks;
 mod authorization;
 mod databases;
 mod end_to_end;

@@ -133,7 +133,7 @@ on_both_databases! {
             let body = json!({ "username": "nobody", "amount": "1.00", "reason": "x" });
             operator.post(path, body).await.refused(404, "USER_NOT_FOUND");
             let body = json!({ "username": "x".repeat(5_000), "amount": "1.00", "reason": "x" });
-            operator.post(path, body).await.refused(404, "USER_NOT_FOUND");
+            operator.post(path, body).await.refused(400, "VALIDATION_ERROR");
             jane.post(path, booking("1.00")).await.refused(403, "OPERATOR_REQUIRED");
             app.stranger().post(path, booking("1.00")).await.refused(401, "UNAUTHORIZED");
         }

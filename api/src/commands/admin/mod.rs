@@ -6,6 +6,7 @@ use std::io::Read;
 
 use clap::{Args, Subcommand};
 use domain::clock::Random;
+use domain::id::hex;
 use domain::idempotency::IdempotencyKey;
 use domain::job::{self, JobId};
 use domain::money::Money;
@@ -107,7 +108,7 @@ async fn create_operator(
     } else {
         let mut bytes = [0; 16];
         SystemRandom.fill(&mut bytes);
-        let text = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let text = hex(&bytes);
         (Password::parse(&text)?, Some(text))
     };
     let request = SignUp {
