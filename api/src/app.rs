@@ -12,6 +12,7 @@ use domain::user::Passwords;
 use ipnet::IpNet;
 
 use crate::auth::{AccessTokens, Limits};
+use crate::http::Kept;
 
 /// The parts of a running Berth; `commands::setup` and the tests put them together.
 pub struct App {
@@ -29,6 +30,8 @@ pub struct App {
     pub access_tokens: AccessTokens,
     /// Limits on guessing.
     pub limits: Limits,
+    /// The complete list of offers, as it is sent.
+    pub offers: Kept,
     /// What an operator can configure.
     pub settings: Settings,
 }

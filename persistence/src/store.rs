@@ -1,17 +1,34 @@
 //! The unit of work over SeaORM.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use domain::Error;
 use domain::store::{Reads, Store, Tx};
-use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 
 use crate::connection::{Connection, bounded};
 use crate::failure::{Result, failed};
+use crate::host::Totals;
 use crate::writer::Writer;
 
 /// Implements every port of the domain over one connection; each noun's module holds its part.
 pub struct Handle {
     pub(crate) connection: Connection,
+    pub(crate) totals: Arc<Totals>,
+    /// Whether this transaction writes what offers are made of.
+    changes_offers: AtomicBool,
+}
+
+impl Handle {
+    fn new(connection: Connection, totals: Arc<Totals>) -> Self {
+        Self { connection, totals, changes_offers: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn changes_offers(&self) {
+        self.changes_offers.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A database: SQLite with one writer and several readers, or PostgreSQL.
@@ -24,8 +41,20 @@ pub struct Database {
 
 impl Database {
     pub(crate) fn new(readers: DatabaseConnection, writer: Option<Writer>) -> Self {
-        let reads = Handle { connection: Connection::Pool(readers.clone()) };
+        let reads = Handle::new(Connection::Pool(readers.clone()), Arc::default());
         Self { readers, writer, reads }
+    }
+
+    /// Lets the database look at how its rows are distributed, if it does not see to that by itself:
+    /// SQLite otherwise plans as if all indexes were alike.
+    pub async fn optimize(&self) -> Result<()> {
+        let Some(writer) = &self.writer else {
+            return Ok(());
+        };
+        let turn = writer.turn().await?;
+        let optimize = bounded(turn.connection().execute_unprepared("PRAGMA optimize = 0x10002"));
+        optimize.await.map_err(failed)?;
+        turn.commit().await
     }
 
     /// Closes all connections; statements that run are finished first.
@@ -41,10 +70,22 @@ impl Database {
 
 impl Reads for Handle {}
 
+/// Notes a change of offers when it is dropped.
+struct Changed(Arc<Totals>);
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        self.0.changed();
+    }
+}
+
 #[async_trait]
 impl Tx for Handle {
     async fn commit(self: Box<Self>) -> Result<()> {
-        match self.connection {
+        let Self { connection, totals, changes_offers } = *self;
+        // Dropped in any case, since a commit that failed or was not waited for may have happened.
+        let _changed = changes_offers.into_inner().then(|| Changed(totals));
+        match connection {
             Connection::Postgres(transaction) => {
                 bounded(transaction.commit()).await.map_err(failed)
             }
@@ -62,7 +103,7 @@ impl Store for Database {
             Some(writer) => Connection::Sqlite(writer.turn().await?),
             None => Connection::Postgres(bounded(self.readers.begin()).await.map_err(failed)?),
         };
-        Ok(Box::new(Handle { connection }))
+        Ok(Box::new(Handle::new(connection, self.reads.totals.clone())))
     }
 
     fn reads(&self) -> &dyn Reads {

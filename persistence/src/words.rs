@@ -24,6 +24,11 @@ pub(crate) fn from_json<T: DeserializeOwned>(json: Value) -> Result<T> {
     serde_json::from_value(json).map_err(|error| corrupt(&error.to_string()))
 }
 
+/// The value of a stored JSON document that was selected as text.
+pub(crate) fn from_text<T: DeserializeOwned>(json: &str) -> Result<T> {
+    serde_json::from_str(json).map_err(|error| corrupt(&error.to_string()))
+}
+
 /// A value as a JSON document to be stored.
 pub(crate) fn to_json(value: impl Serialize) -> Result<Value> {
     serde_json::to_value(value).map_err(domain::Error::internal)

@@ -9,7 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use api::app::{App, Settings};
 use api::auth::{AccessTokens, Argon2Passwords, Limits, LimitsConfig};
-use api::http::{Listening, serve};
+use api::http::{Kept, Listening, serve};
 use api::system::SystemRandom;
 use chrono::Duration;
 use domain::clock::Clock;
@@ -84,6 +84,7 @@ impl TestApp {
             random: Arc::new(SystemRandom),
             passwords: Arc::new(Argon2Passwords::default()),
             driver: as_driver,
+            offers: Kept::default(),
             access_tokens: AccessTokens::new(
                 &SecretSlice::from(vec![7; 32]),
                 Duration::minutes(15),

@@ -43,6 +43,7 @@ pub async fn run(config: &Config, what: &Import) -> Outcome {
     }
     let database = setup::database(config).await?;
     let imported = host::import(&database, &SystemClock, &SystemRandom, drafts, *dry_run).await?;
+    database.optimize().await?;
     let count = |wanted| imported.changes.iter().filter(|(_, change)| *change == wanted).count();
     let (added, updated) = (count(Change::Add), count(Change::Update));
     if *dry_run {

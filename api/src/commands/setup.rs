@@ -15,6 +15,7 @@ use super::Outcome;
 use crate::app::App;
 use crate::auth::{AccessTokens, Argon2Passwords, Limits};
 use crate::config::{Config, signing_key};
+use crate::http::Kept;
 use crate::system::{SystemClock, SystemRandom};
 
 /// The longest that preparing or wiping a host may take.
@@ -35,6 +36,7 @@ pub async fn database(config: &Config) -> Result<Database, Box<dyn std::error::E
     let url = &config.database_url;
     let database = persistence::connect(url, config.max_connections).await?;
     database.migrate(url).await?;
+    database.optimize().await?;
     Ok(database)
 }
 
@@ -62,6 +64,7 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
         random,
         passwords: Arc::new(Argon2Passwords::default()),
         driver: Arc::new(WithDeadline::new(Simulated::default(), DRIVER_DEADLINE)),
+        offers: Kept::default(),
         access_tokens: AccessTokens::new(&key, config.access_lifetime),
         settings: config.settings.clone(),
     }))

@@ -4,6 +4,7 @@
 mod address;
 mod body;
 mod drain;
+mod kept;
 mod log;
 mod query;
 mod server;
@@ -11,6 +12,7 @@ mod server;
 pub use address::client_address;
 pub use body::{BodyFault, read_json};
 pub use drain::Stopper;
+pub use kept::{Encoded, Kept};
 pub use log::{RequestFacts, request_log};
 pub use query::{Query, whole_number};
 pub use server::{Listening, serve};

@@ -1,22 +1,27 @@
 //! The marketplace: browse, facets, one offer.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, get};
+use actix_web::{HttpRequest, HttpResponse, Responder, get};
 use domain::error::Thing;
 use domain::host::{
-    self, Browse, Category, CpuScore, DiskType, Facet, Facets, Filters, HostId, RamType, ScoreType,
-    Sort, SortKey,
+    self, Browse, Category, CpuScore, DiskType, Facet, Facets, Filters, Host, HostId, RamType,
+    ScoreType, Sort, SortKey,
 };
 use domain::money::Money;
+use domain::page::Page;
+use domain::user::Caller;
 use domain::{Error, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::envelope::{Answer, Paging, Success};
+use super::error::Failure;
 use super::extract::{MaybeSigned, page};
 use super::server_view::OfferView;
 use crate::app::App;
-use crate::http::{Query, whole_number};
+use crate::http::{Encoded, Query, whole_number};
 
 /// What generated clients can hold in 32 bits.
 const MAX_FILTER: u32 = 2_147_483_647;
@@ -93,24 +98,45 @@ fn sort(text: &str) -> Result<Sort, &'static str> {
         ("sort" = Option<String>, Query, pattern = "^-?(price_per_day|cpu_score|ram|storage|bandwidth|newest)$", description = "price_per_day, cpu_score, ram, storage, bandwidth or newest; - turns it round"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Turns on paging"),
         ("cursor" = Option<String>, Query, description = "From the `Link` header")),
-    responses((status = 200, body = Success<Vec<OfferView>>)),
+    responses((status = 200, body = Success<Vec<OfferView>>),
+              (status = 304, description = "The complete list is the one whose `ETag` came in `If-None-Match`")),
     extensions(("x-errors" = json!(["VALIDATION_ERROR"]))))]
 #[get("/servers/available")]
 pub async fn browse_servers(
     app: Data<App>,
     signed: MaybeSigned,
     request: HttpRequest,
-) -> Answer<Vec<OfferView>> {
+) -> Result<HttpResponse, Failure> {
+    if request.query_string().is_empty() {
+        return Ok(complete_list(&app, signed.caller()).await?.respond(&request));
+    }
     let mut query = Query::parse(request.query_string());
     let filters = filters(&mut query);
     let sort = query.value("sort", sort).unwrap_or_default();
     let page = page(&mut query, |text| Some(text.to_owned()));
     query.finish()?;
-    let request = Browse { filters, sort, page };
-    let offers = host::browse(app.store.as_ref(), signed.caller(), &request).await?;
+    let wanted = Browse { filters, sort, page };
+    let offers = host::browse(app.store.as_ref(), signed.caller(), &wanted).await?;
     let paging = offers.total.map(|total| Paging { next: offers.next, total });
-    let views = offers.rows.into_iter().map(Into::into).collect();
-    Ok(Success::ok("Available servers retrieved successfully", views).paged(paging))
+    Ok(listed(offers.rows).paged(paging).respond_to(&request))
+}
+
+/// Every offer, which nearly all clients begin with.
+async fn complete_list(app: &App, caller: Option<&Caller>) -> Result<Arc<Encoded>, Failure> {
+    let store = app.store.as_ref();
+    let generation = host::generation(store, caller)?;
+    let make = async || {
+        let page = Page { after: None, limit: None };
+        let every = Browse { filters: Filters::default(), sort: Sort::default(), page };
+        let offers = host::browse(store, caller, &every).await?;
+        serde_json::to_vec(&listed(offers.rows)).map_err(Error::internal)
+    };
+    Ok(app.offers.get_or_make(generation, host::CHANGES_SEEN_WITHIN, make).await?)
+}
+
+fn listed(hosts: Vec<Host>) -> Success<Vec<OfferView>> {
+    let views = hosts.into_iter().map(Into::into).collect();
+    Success::ok("Available servers retrieved successfully", views)
 }
 
 #[derive(Serialize, ToSchema)]

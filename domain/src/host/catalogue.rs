@@ -8,8 +8,12 @@ use crate::store::Store;
 use crate::token::Permission;
 use crate::user::Caller;
 
+/// How much later, at most, totals and the complete list show what another process has changed. What
+/// this process has changed they show at once.
+pub const CHANGES_SEEN_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// What an offer must be. Every filter given must pass.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filters {
     /// Country code, without regard to case.
     pub country: Option<String>,
@@ -46,7 +50,7 @@ pub struct Filters {
 }
 
 /// A score to reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CpuScore {
     /// At least this.
     pub least: u32,
@@ -138,6 +142,13 @@ pub async fn browse(
     let page = Paged::cut(rows, request.page.limit, total, |(_, key)| key.clone());
     let rows = page.rows.into_iter().map(|(host, _)| host).collect();
     Ok(Paged { rows, next: page.next, total: page.total })
+}
+
+/// A number that rises with every change of offers by this process, for whoever keeps an answer of
+/// [`browse`]; those of other processes are seen by asking anew after [`CHANGES_SEEN_WITHIN`].
+pub fn generation(store: &dyn Store, caller: Option<&Caller>) -> Result<u64> {
+    allowed(caller)?;
+    Ok(store.reads().generation())
 }
 
 /// What the offers that pass are like.

@@ -9,7 +9,8 @@ mod specs;
 use serde::{Deserialize, Serialize};
 
 pub use catalogue::{
-    Browse, CpuScore, Facet, Facets, Filters, Sort, SortKey, browse, facets, offer,
+    Browse, CHANGES_SEEN_WITHIN, CpuScore, Facet, Facets, Filters, Sort, SortKey, browse, facets,
+    generation, offer,
 };
 pub use listing::{Change, EditHost, HostDraft, Imported, all, edit, enlist, import, retire, show};
 pub use port::{Catalogue, HostQueries, Hosts};

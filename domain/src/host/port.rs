@@ -27,6 +27,9 @@ pub trait Catalogue {
     /// Offers that pass all filters, in order. The page's key is opaque to everybody else.
     async fn browse(&self, browse: &Browse) -> Result<Vec<(Host, String)>>;
 
+    /// A number that rises with every change of offers by this process.
+    fn generation(&self) -> u64;
+
     /// How many offers pass all filters.
     async fn offer_count(&self, filters: &Filters) -> Result<u64>;
 

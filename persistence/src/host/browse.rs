@@ -2,17 +2,23 @@
 
 use async_trait::async_trait;
 use domain::Error;
-use domain::host::{Browse, Catalogue, DiskType, Facet, Facets, Filters, Host, HostId, SortKey};
+use domain::clock::Timestamp;
+use domain::host::{
+    Browse, Catalogue, DiskType, Facet, Facets, Filters, Host, HostId, Occupancy, Sort, SortKey,
+};
 use sea_orm::sea_query::{Expr, ExprTrait, Order};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
+use uuid::Uuid;
 
+use super::disk_bit;
 use super::filter::condition;
-use super::{disk_bit, host};
-use crate::entity::host::{Column, Entity, Model};
+use crate::entity::host::{Column, Entity};
 use crate::failure::{Result, failed};
 use crate::store::Handle;
+use crate::words::from_text;
 
 /// The column of an order; [`SortKey::Newest`] is the id itself, which begins with its time.
 const fn column(key: SortKey) -> Option<Column> {
@@ -27,15 +33,60 @@ const fn column(key: SortKey) -> Option<Column> {
     }
 }
 
-fn value(key: SortKey, row: &Model) -> i64 {
-    match key {
-        SortKey::Listing => row.listing_rank,
-        SortKey::PricePerDay => row.price_per_day_e8.unwrap_or(0),
-        SortKey::CpuScore => row.cpu_score,
-        SortKey::Ram => row.ram_gb,
-        SortKey::Storage => row.storage_gb,
-        SortKey::Bandwidth => row.bandwidth_mbps,
-        SortKey::Newest => 0,
+/// An offer's row: what every offer has alike is left out, and documents are not parsed twice.
+#[derive(FromQueryResult)]
+struct Offer {
+    id: Uuid,
+    external_id: Option<String>,
+    specs: String,
+    pricing: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    place: i64,
+}
+
+/// The columns of an [`Offer`], with its place in the order.
+fn select(key: SortKey) -> Select<Entity> {
+    let text = |column: Column| column.into_expr().cast_as("text");
+    let place = column(key).map_or(Expr::value(0_i64), ColumnTrait::into_expr);
+    Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::ExternalId, Column::CreatedAt, Column::UpdatedAt])
+        .expr_as(text(Column::Specs), "specs")
+        .expr_as(text(Column::Pricing), "pricing")
+        .expr_as(place, "place")
+}
+
+fn offer(row: Offer) -> Result<Host> {
+    Ok(Host {
+        id: HostId::from_uuid(row.id),
+        external_id: row.external_id,
+        specs: from_text(&row.specs)?,
+        pricing: from_text(&row.pricing)?,
+        is_listed: true,
+        occupancy: Occupancy::Free,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// The order that a cursor belongs to.
+const fn letter(sort: Sort) -> &'static str {
+    match (sort.key, sort.descending) {
+        (SortKey::Listing, false) => "l",
+        (SortKey::Listing, true) => "L",
+        (SortKey::PricePerDay, false) => "p",
+        (SortKey::PricePerDay, true) => "P",
+        (SortKey::CpuScore, false) => "c",
+        (SortKey::CpuScore, true) => "C",
+        (SortKey::Ram, false) => "r",
+        (SortKey::Ram, true) => "R",
+        (SortKey::Storage, false) => "s",
+        (SortKey::Storage, true) => "S",
+        (SortKey::Bandwidth, false) => "b",
+        (SortKey::Bandwidth, true) => "B",
+        (SortKey::Newest, false) => "n",
+        (SortKey::Newest, true) => "N",
     }
 }
 
@@ -45,7 +96,8 @@ fn behind(browse: &Browse, descending: bool) -> Result<Option<Condition>> {
         return Ok(None);
     };
     let fault = || Error::invalid("cursor", "is not one that this list has given");
-    let (last, id) = after.split_once('.').ok_or_else(fault)?;
+    let place = after.strip_prefix(letter(browse.sort)).and_then(|rest| rest.strip_prefix('.'));
+    let (last, id) = place.and_then(|place| place.split_once('.')).ok_or_else(fault)?;
     let last: i64 = last.parse().map_err(|_| fault())?;
     let id = HostId::parse(id).ok_or_else(fault)?.uuid();
     let later = |column: Column, value: sea_orm::Value| {
@@ -67,7 +119,7 @@ impl Catalogue for Handle {
         // The newest come first unless the order is turned round.
         let descending = browse.sort.descending != (key == SortKey::Newest);
         let order = if descending { Order::Desc } else { Order::Asc };
-        let mut find = Entity::find().filter(condition(&browse.filters));
+        let mut find = select(key).filter(condition(&browse.filters));
         if let Some(behind) = behind(browse, descending)? {
             find = find.filter(behind);
         }
@@ -75,17 +127,30 @@ impl Catalogue for Handle {
             find = find.order_by(column, order.clone());
         }
         let find = find.order_by(Column::Id, order).limit(browse.page.limit.map(u64::from));
-        let rows = find.all(&self.connection).await.map_err(failed)?;
+        let rows = find.into_model::<Offer>().all(&self.connection).await.map_err(failed)?;
         rows.into_iter()
             .map(|row| {
-                let cursor = format!("{}.{}", value(key, &row), HostId::from_uuid(row.id));
-                Ok((host(row)?, cursor))
+                let place = row.place;
+                let host = offer(row)?;
+                let cursor = format!("{}.{place}.{}", letter(browse.sort), host.id);
+                Ok((host, cursor))
             })
             .collect()
     }
 
+    fn generation(&self) -> u64 {
+        self.totals.generation()
+    }
+
     async fn offer_count(&self, filters: &Filters) -> Result<u64> {
-        Entity::find().filter(condition(filters)).count(&self.connection).await.map_err(failed)
+        if let Some(total) = self.totals.get(filters) {
+            return Ok(total);
+        }
+        let generation = self.totals.generation();
+        let count = Entity::find().filter(condition(filters)).count(&self.connection);
+        let total = count.await.map_err(failed)?;
+        self.totals.keep(filters, total, generation);
+        Ok(total)
     }
 
     async fn facets(&self, filters: &Filters) -> Result<Facets> {

@@ -2,6 +2,7 @@
 
 mod browse;
 mod filter;
+mod totals;
 
 use async_trait::async_trait;
 use domain::host::{DiskType, Host, HostId, HostQueries, Hosts, Occupancy, Specs};
@@ -13,6 +14,8 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, NotSet, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
 };
+
+pub(crate) use totals::Totals;
 
 use crate::entity::host::{ActiveModel, Column, Entity, Model};
 use crate::failure::{Result, failed};
@@ -142,6 +145,7 @@ impl Hosts for Handle {
     }
 
     async fn add_hosts(&self, hosts: &[Host]) -> Result<()> {
+        self.changes_offers();
         for part in hosts.chunks(ROWS_AT_ONCE) {
             let rows = part.iter().map(|host| {
                 let occupancy = occupied(host);
@@ -167,10 +171,12 @@ impl Hosts for Handle {
     }
 
     async fn save_host(&self, host: &Host) -> Result<()> {
+        self.changes_offers();
         described(host)?.update(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn save_occupancy(&self, host: &Host) -> Result<()> {
+        self.changes_offers();
         let row = ActiveModel { id: NotSet, ..occupied(host) };
         let update = Entity::update_many().set(row).filter(Column::Id.eq(host.id.uuid()));
         update.exec(&self.connection).await.map_err(failed).map(|_| ())
