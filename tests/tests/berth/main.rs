@@ -19,6 +19,7 @@ mod filters;
 mod house;
 mod invitation_races;
 mod invitations;
+mod kept;
 mod life;
 mod limits;
 mod listing;
