@@ -37,7 +37,8 @@ pub fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     found.into_iter().map(|(_, item)| &item[&method]).find(|operation| !operation.is_null())
 }
 
-/// Fails the test unless the document knows this status of this operation, and the code of a refusal.
+/// Fails the test unless the document knows this status of this operation, and the code of a
+/// refusal.
 #[track_caller]
 pub fn hold(method: &Method, path: &str, answer: &Answer) {
     assert!(answer.headers.contains_key("x-request-id"), "{method} {path}: no X-Request-Id");

@@ -97,7 +97,8 @@ impl Client {
         }
     }
 
-    /// Any request; `path` is below `/api/v1` unless it begins with `/!`, which stands for the root.
+    /// Any request; `path` is below `/api/v1` unless it begins with `/!`, which stands for the
+    /// root.
     pub async fn send(
         &self,
         method: Method,

@@ -1,10 +1,10 @@
 //! Every example of the seed, as an answer of ours.
 //!
-//! Each situation is built as the example has it: its names, dates, days and prices. The answer must
-//! then equal the example key by key, in type and value, ids apart; where it may not, the path is
-//! named with the reason. The whole answer is a snapshot besides, with ids replaced by `id-1`, `id-2`
-//! … in the order in which they appear, so that it also says which are the same. The examples are
-//! copies from the seed and say from which operation.
+//! Each situation is built as the example has it: its names, dates, days and prices. The answer
+//! must then equal the example key by key, in type and value, ids apart; where it may not, the path
+//! is named with the reason. The whole answer is a snapshot besides, with ids replaced by `id-1`,
+//! `id-2` … in the order in which they appear, so that it also says which are the same. The
+//! examples are copies from the seed and say from which operation.
 
 use std::path::Path;
 
@@ -114,8 +114,8 @@ async fn person(app: &TestApp, username: &str, alias: &str) -> Client {
     client
 }
 
-/// The seed's team at 2025-01-21T22:00: made on the 15th, joined by four on the 16th, changed on the
-/// 20th, when `john_doe` was invited. Answers its owner, who has 1000.00, and the pool.
+/// The seed's team at 2025-01-21T22:00: made on the 15th, joined by four on the 16th, changed on
+/// the 20th, when `john_doe` was invited. Answers its owner, who has 1000.00, and the pool.
 async fn team(app: &TestApp) -> (Client, String) {
     // Of one millisecond, ids and so lists have no order.
     app.clock.advance(-(Duration::days(6) + Duration::hours(12) + Duration::seconds(1)));
@@ -167,13 +167,22 @@ on_both_databases! {
         // The list begins with the default pool; the example's is the second.
         hold("list_pools", &list, &["data"]);
         let mut faults = Vec::new();
-        compare("data", &list.body["data"][1], &example("list_pools").response["data"][0], &[], &mut faults);
+        compare(
+            "data",
+            &list.body["data"][1],
+            &example("list_pools").response["data"][0],
+            &[],
+            &mut faults,
+        );
         assert!(faults.is_empty(), "{faults:#?}");
 
         let detail = lead.get(&format!("/pools/{pool}")).await;
         // The example has one member and one server; the owner is a member too, and one is invited.
         let invited = &detail.body["data"]["members"][5];
-        assert_eq!((&invited["is_authorized"], &invited["joined_at"]), (&json!(false), &Value::Null));
+        assert_eq!(
+            (&invited["is_authorized"], &invited["joined_at"]),
+            (&json!(false), &Value::Null)
+        );
         let mut accepted = detail.clone();
         accepted.body["data"]["members"].as_array_mut().unwrap().truncate(2);
         accepted.body["data"]["members"].as_array_mut().unwrap().remove(0);
@@ -246,7 +255,8 @@ on_both_databases! {
         hold("show_rental", &shown, &[]);
         assert_eq!(shown.body["data"]["transaction"]["id"], rented["transaction"]["id"]);
         hold("show_server", &lead.get(&format!("/servers/{id}")).await, &[]);
-        let extended = lead.post(&format!("/rentals/{id}/extend"), example("extend_rental").request).await;
+        let extended =
+            lead.post(&format!("/rentals/{id}/extend"), example("extend_rental").request).await;
         hold("extend_rental", &extended, &[]);
     }
 

@@ -1,4 +1,5 @@
-//! The rules of the house that a compiler does not hold: who depends on whom, and how long a file is.
+//! The rules of the house that a compiler does not hold: who depends on whom, and how long a file
+//! is.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -10,7 +10,10 @@ async fn description(app: &TestApp, operator: &Client) -> Value {
     operator.delete(&format!("/admin/servers/{id}")).await.data(200);
     json!({
         "external_id": "rack-7", "specs": seen["specs"],
-        "prices": { "7": { "price": "70.00", "hold_days": 2 }, "30": { "price": "240", "hold_days": 3 } }
+        "prices": {
+            "7": { "price": "70.00", "hold_days": 2 },
+            "30": { "price": "240", "hold_days": 3 }
+        }
     })
 }
 
@@ -107,7 +110,8 @@ on_both_databases! {
         let (server, jane) = (app.server("node").await, app.renter("jane", "300.00").await);
         let rental = jane.rent(&server, 7).await.data(201)["rental"]["id"].clone();
         let path = format!("/admin/servers/{server}");
-        let prices = json!({ "prices": { "7": { "price": "90.00" }, "14": { "price": "150.50" } } });
+        let prices =
+            json!({ "prices": { "7": { "price": "90.00" }, "14": { "price": "150.50" } } });
         let changed = operator.patch(&path, prices).await.data(200);
         assert_eq!(changed["pricing"]["prices"], json!({ "7": "90.00", "14": "150.50" }));
         assert_eq!(changed["occupancy"], "rented");

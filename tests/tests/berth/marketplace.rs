@@ -124,8 +124,10 @@ on_both_databases! {
                 "ram": { "capacity_gb": 256, "type": "ECC DDR5", "speed_mhz": 4_800 },
                 "disks": {
                     "config": [
-                        { "count": 2, "capacity_gb": 1_000, "type": "NVMe", "interface": "PCIe 4.0" },
-                        { "count": 6, "capacity_gb": 15_000, "type": "NVMe", "interface": "PCIe 4.0" }
+                        { "count": 2, "capacity_gb": 1_000, "type": "NVMe",
+                          "interface": "PCIe 4.0" },
+                        { "count": 6, "capacity_gb": 15_000, "type": "NVMe",
+                          "interface": "PCIe 4.0" }
                     ],
                     "total_gb": 92_000, "summary": "2x1TB NVMe + 6x15TB NVMe"
                 },
@@ -225,7 +227,8 @@ on_both_databases! {
         list_four(app).await;
         list_four(app).await;
         app.list_servers(vec![gamma()]).await;
-        for query in ["", "country=de", "disk_types=SSD,NVMe", "q=epyc&min_ram_gb=64", "country=XX"] {
+        for query in ["", "country=de", "disk_types=SSD,NVMe", "q=epyc&min_ram_gb=64", "country=XX"]
+        {
             let facets = app.stranger().get(&format!("/servers/facets?{query}")).await.data(200);
             assert_eq!(facets, facets_of(&offers(app, query).await), "{query}");
         }

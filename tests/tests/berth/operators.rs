@@ -53,9 +53,13 @@ on_both_databases! {
         refusal.refused(400, "INSUFFICIENT_BALANCE");
         assert_eq!((jane.balance_cents().await, transactions(&jane).await), (1_250, before));
         // The refusal left no record: the same key may be used again.
-        let data = operator.post_once("/admin/adjustments", "key", booking("-12.50")).await.data(201);
+        let data =
+            operator.post_once("/admin/adjustments", "key", booking("-12.50")).await.data(201);
         assert_eq!((&data["amount"], &data["balance"]), (&json!(-12.5), &json!("0.00")));
-        operator.post("/admin/adjustments", booking("-0.01")).await.refused(400, "INSUFFICIENT_BALANCE");
+        operator
+            .post("/admin/adjustments", booking("-0.01"))
+            .await
+            .refused(400, "INSUFFICIENT_BALANCE");
         assert_eq!((jane.balance_cents().await, transactions(&jane).await), (0, before + 1));
     }
 
@@ -81,7 +85,9 @@ on_both_databases! {
         let mut requests = JoinSet::new();
         for _ in 0..16 {
             let operator = operator.clone();
-            requests.spawn(async move { operator.post("/admin/adjustments", booking("-3.00")).await.status });
+            requests.spawn(async move {
+                operator.post("/admin/adjustments", booking("-3.00")).await.status
+            });
         }
         let statuses = requests.join_all().await;
         assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 3);
@@ -95,8 +101,10 @@ on_both_databases! {
             operator.post("/admin/deposits", booking(amount)).await.data(201);
         }
         assert_eq!(jane.balance_cents().await, 100_002_001);
-        let texts = ["", " ", "0", "0.00", "-0", "-1", "1.001", "1e3", "1000000.01", "NaN", "inf", "1,000",
-                     "+1", "0x10", "５", "1.0.0", "$5", "99999999999999999999999999"];
+        let texts = [
+            "", " ", "0", "0.00", "-0", "-1", "1.001", "1e3", "1000000.01", "NaN", "inf", "1,000",
+            "+1", "0x10", "５", "1.0.0", "$5", "99999999999999999999999999",
+        ];
         let values = [json!(5), json!(null), json!(true), json!(["5"]), json!({})];
         for amount in texts.into_iter().map(Value::from).chain(values) {
             let body = json!({ "username": "jane", "amount": amount, "reason": "x" });
@@ -186,7 +194,10 @@ on_both_databases! {
         let jane = app.log_in("jane").await;
         mine.get(&path).await.refused(401, "UNAUTHORIZED");
         let rental_id = RentalId::parse(rental.as_str().unwrap()).unwrap();
-        assert_eq!((jane.get(&path).await.data(200)["status"].as_str(), app.driver.access(rental_id)), (Some("active"), None));
+        assert_eq!(
+            (jane.get(&path).await.data(200)["status"].as_str(), app.driver.access(rental_id)),
+            (Some("active"), None)
+        );
         let dead = olga.get("/admin/jobs/dead").await.data(200);
         let id = dead[0]["id"].as_str().unwrap();
         assert_eq!(dead, json!([{

@@ -149,7 +149,9 @@ on_both_databases! {
     async fn nothing_comes_twice_while_servers_come_and_go(app: &TestApp) {
         list_twenty(app).await;
         let jane = app.renter("jane", "9999.00").await;
-        for (round, sort) in ["", "ram", "-price_per_day", "newest", "-bandwidth"].iter().enumerate() {
+        for (round, sort) in
+            ["", "ram", "-price_per_day", "newest", "-bandwidth"].iter().enumerate()
+        {
             let before = ids(&complete(&jane, sort).await);
             let mut path = Some(format!("/servers/available?limit=3&sort={sort}"));
             let (mut walked, mut rented) = (Vec::new(), Vec::new());
@@ -158,9 +160,10 @@ on_both_databases! {
                 walked.extend(rows(&answer));
                 path = next(&answer);
                 if rented.len() < 4 {
-                    // The page's last server, which the cursor names, and one that is still to come.
+                    // The page's last server, which the cursor names, and one still to come.
                     let seen: HashSet<_> = walked.iter().map(id).collect();
-                    let coming = before.iter().rev().find(|id| !seen.contains(*id) && !rented.contains(*id));
+                    let coming =
+                        before.iter().rev().find(|id| !seen.contains(*id) && !rented.contains(*id));
                     let gone = [id(walked.last().unwrap()), coming.unwrap().clone()];
                     for server in gone {
                         jane.rent(&server, 7).await.data(201);
@@ -189,7 +192,9 @@ on_both_databases! {
             answer.refused(400, "VALIDATION_ERROR");
             assert_eq!(answer.body["data"][0]["path"], "limit");
         }
-        for (limit, count, more) in [(1, 1, true), (19, 19, true), (20, 20, false), (500, 20, false)] {
+        for (limit, count, more) in
+            [(1, 1, true), (19, 19, true), (20, 20, false), (500, 20, false)]
+        {
             let answer = stranger.get(&format!("/servers/available?limit={limit}")).await;
             assert_eq!((rows(&answer).len(), next(&answer).is_some()), (count, more));
             assert_eq!(answer.headers["x-total-count"], "20");
@@ -200,8 +205,19 @@ on_both_databases! {
         list_twenty(app).await;
         let stranger = app.stranger();
         let long = "9".repeat(300);
-        for cursor in ["x", ".", "1.", "1.xyz", "1.5", "x.507f1f77bcf86cd799439014", "%00", "%C3%A9",
-                       "99999999999999999999.507f1f77bcf86cd799439014", "1.507F1F77BCF86CD799439014", &long] {
+        for cursor in [
+            "x",
+            ".",
+            "1.",
+            "1.xyz",
+            "1.5",
+            "x.507f1f77bcf86cd799439014",
+            "%00",
+            "%C3%A9",
+            "99999999999999999999.507f1f77bcf86cd799439014",
+            "1.507F1F77BCF86CD799439014",
+            &long,
+        ] {
             let answer = stranger.get(&format!("/servers/available?limit=3&cursor={cursor}")).await;
             answer.refused(400, "VALIDATION_ERROR");
             assert_eq!(answer.body["data"][0]["path"], "cursor", "{cursor}");

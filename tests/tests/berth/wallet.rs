@@ -13,16 +13,21 @@ on_both_databases! {
 
         let page = jane.get("/wallet/transactions").await.data(200);
         let rows = page["transactions"].as_array().unwrap();
-        let kinds: Vec<_> = rows.iter().map(|row| row["transaction_type"].as_str().unwrap()).collect();
+        let kinds: Vec<_> =
+            rows.iter().map(|row| row["transaction_type"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["payment", "payment", "credit"], "newest first");
         let amounts: Vec<_> = rows.iter().map(|row| row["amount"].as_i64().unwrap()).collect();
         assert_eq!(amounts, [240, 70, 500]);
         assert_eq!(jane.balance_cents().await, (500 - 70 - 240) * 100);
-        assert_eq!(page["pagination"], json!({ "total": 3, "page": 1, "limit": 20, "totalPages": 1 }));
+        assert_eq!(
+            page["pagination"],
+            json!({ "total": 3, "page": 1, "limit": 20, "totalPages": 1 })
+        );
         assert_eq!(rows[1]["id"], rented["transaction"]["id"]);
         assert_eq!(rows[1]["metadata"]["rental_id"], rented["rental"]["id"]);
         assert_eq!(rows[1]["status"], "completed");
-        let one = jane.get(&format!("/wallet/transactions/{}", rows[1]["id"].as_str().unwrap())).await;
+        let one =
+            jane.get(&format!("/wallet/transactions/{}", rows[1]["id"].as_str().unwrap())).await;
         assert_eq!(&one.data(200), &rows[1]);
         let balances = jane.get("/wallet/balances").await.data(200);
         assert_eq!(balances, json!({ "general_balance": "190.00", "currency": "USD" }));
@@ -33,7 +38,8 @@ on_both_databases! {
         let jane = app.renter("jane", "100.00").await;
         let john = app.user("john").await;
         let page = jane.get("/wallet/transactions").await.data(200);
-        let path = format!("/wallet/transactions/{}", page["transactions"][0]["id"].as_str().unwrap());
+        let path =
+            format!("/wallet/transactions/{}", page["transactions"][0]["id"].as_str().unwrap());
         jane.get(&path).await.data(200);
         john.get(&path).await.refused(404, "TRANSACTION_NOT_FOUND");
         john.get("/wallet/transactions/x").await.refused(404, "TRANSACTION_NOT_FOUND");
@@ -52,7 +58,8 @@ on_both_databases! {
         let amounts = async |query: &str| {
             let page = jane.get(&format!("/wallet/transactions?{query}")).await.data(200);
             let rows = page["transactions"].as_array().unwrap().clone();
-            let amounts: Vec<f64> = rows.iter().map(|row| row["amount"].as_f64().unwrap()).collect();
+            let amounts: Vec<f64> =
+                rows.iter().map(|row| row["amount"].as_f64().unwrap()).collect();
             (amounts, page["pagination"]["total"].as_u64().unwrap())
         };
         assert_eq!(amounts("sort_by=amount&sort_order=asc").await.0, [1.25, 2.0, 3.5, 500.0]);
