@@ -1,4 +1,5 @@
-//! What every answer is held against, and the contract's example server.
+//! What every answer is held against, the OpenAPI document; and the server of the published API's
+//! examples.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -57,7 +58,7 @@ pub fn hold(method: &Method, path: &str, answer: &Answer) {
     }
 }
 
-/// A server like the contract's example.
+/// A server like the one of the published API's examples.
 pub fn example_server(name: &str) -> HostDraft {
     let tier = |cents, hold_days| Tier { price: Money::from_cents(cents).unwrap(), hold_days };
     let disk = |count, capacity_gb| Disk {

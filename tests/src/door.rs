@@ -244,8 +244,8 @@ impl TestApp {
         ids
     }
 
-    /// Lists one server like the contract's example: 7 days cost 70.00 with 2 days of hold, 30 days
-    /// 240.00 with 3.
+    /// Lists one server like that of the published API's examples: 7 days cost 70.00 with 2 days of
+    /// hold, 30 days 240.00 with 3.
     pub async fn server(&self, name: &str) -> String {
         self.list_servers(vec![crate::contract::example_server(name)]).await.remove(0)
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::{Client, TestApp, on_both_databases};
 
-/// The contract's example server, as an operator describes it.
+/// The server of the published API's examples, as an operator describes it.
 async fn description(app: &TestApp, operator: &Client) -> Value {
     let id = app.server("template").await;
     let seen = operator.get(&format!("/admin/servers/{id}")).await.data(200);

@@ -104,7 +104,7 @@ pub async fn expect(app: &TestApp, cases: &[(&str, &str)]) {
 }
 
 on_both_databases! {
-    async fn an_offer_shows_all_that_the_contract_lists(app: &TestApp) {
+    async fn an_offer_shows_all_that_the_published_api_lists(app: &TestApp) {
         let id = app.server("node-us-nyc-1").await;
         let offer = json!({
             "id": id, "name": "node-us-nyc-1", "country": "US", "region": "us-east",

@@ -77,7 +77,7 @@ async fn complete(client: &Client, sort: &str) -> Vec<Value> {
     rows(&answer)
 }
 
-/// A row's place by the contract's words, in ascending order.
+/// A row's place by the OpenAPI document's words, in ascending order.
 fn place(sort: &str, row: &Value) -> (u64, u64) {
     let specs = &row["specs"];
     let number = |value: &Value| value.as_u64().unwrap_or(0);
@@ -96,7 +96,7 @@ fn place(sort: &str, row: &Value) -> (u64, u64) {
     }
 }
 
-/// Sorted by the contract's words: by the order's value, equal ones by id.
+/// Sorted by the OpenAPI document's words: by the order's value, equal ones by id.
 fn in_order(sort: &str, mut rows: Vec<Value>) -> Vec<String> {
     rows.sort_by_key(|row| (place(sort, row), id(row)));
     // Ids begin with their time, and the newest come first unless the order is turned round.
