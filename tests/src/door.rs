@@ -58,6 +58,27 @@ impl Answer {
             self.body
         );
     }
+
+    /// The paths that a `VALIDATION_ERROR` names, in its order; anything else fails the test.
+    #[track_caller]
+    pub fn faults(&self) -> Vec<&str> {
+        self.refused(400, "VALIDATION_ERROR");
+        let faults = self.body["data"].as_array().unwrap();
+        faults.iter().map(|fault| fault["path"].as_str().unwrap()).collect()
+    }
+}
+
+/// Sends all at once; answers what came back, in the order of the requests.
+pub async fn at_once<F>(requests: impl IntoIterator<Item = F>) -> Vec<Answer>
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let tasks: Vec<_> = requests.into_iter().map(tokio::spawn).collect();
+    let mut answers = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        answers.push(task.await.unwrap());
+    }
+    answers
 }
 
 impl Client {

@@ -24,7 +24,7 @@ pub mod invariants;
 pub use app::{Options, TestApp};
 pub use clock::SteppedClock;
 pub use database::{Kind, TestDatabase};
-pub use door::{Answer, Client, PASSWORD};
+pub use door::{Answer, Client, PASSWORD, at_once};
 
 /// Runs one body on both databases: `on_both_databases! { async fn a_fact(app: &TestApp) { … } }`
 /// becomes the tests `a_fact::sqlite` and `a_fact::postgres`. `with EXPRESSION;` before the bodies

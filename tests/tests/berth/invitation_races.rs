@@ -3,22 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use tests::{Answer, TestApp, on_both_databases};
+use tests::{Answer, TestApp, at_once, on_both_databases};
 
 use crate::pools::{invite, new_pool, row};
-
-/// Sends all at once; answers what came back, in the order of the requests.
-async fn at_once<F>(requests: impl IntoIterator<Item = F>) -> Vec<Answer>
-where
-    F: Future<Output = Answer> + Send + 'static,
-{
-    let tasks: Vec<_> = requests.into_iter().map(tokio::spawn).collect();
-    let mut answers = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        answers.push(task.await.unwrap());
-    }
-    answers
-}
 
 /// How often each outcome came.
 fn tally(answers: &[Answer]) -> BTreeMap<(u16, String), usize> {

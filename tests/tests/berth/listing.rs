@@ -44,8 +44,7 @@ on_both_databases! {
         let body = description(app, &operator).await;
         operator.post("/admin/servers", body.clone()).await.data(201);
         let again = operator.post("/admin/servers", body).await;
-        again.refused(400, "VALIDATION_ERROR");
-        assert_eq!(again.body["data"][0]["path"], "/external_id");
+        assert_eq!(again.faults(), ["/external_id"]);
         assert_eq!(offered(app).await.len(), 1);
     }
 
@@ -54,8 +53,7 @@ on_both_databases! {
         let mut body = description(app, &operator).await;
         body["is_listed"] = json!(false);
         let answer = operator.post("/admin/servers", body.clone()).await;
-        answer.refused(400, "VALIDATION_ERROR");
-        assert_eq!(answer.body["data"][0]["path"], "/is_listed");
+        assert_eq!(answer.faults(), ["/is_listed"]);
         let prices = std::mem::take(&mut body["prices"]);
         (body["is_listed"], body["prices"]) = (json!(true), json!({}));
         let server = operator.post("/admin/servers", body).await.data(201);
@@ -98,9 +96,7 @@ on_both_databases! {
             let mut body = good.clone();
             *body.pointer_mut(at).unwrap() = value.clone();
             let answer = operator.post("/admin/servers", body).await;
-            answer.refused(400, "VALIDATION_ERROR");
-            let path = answer.body["data"][0]["path"].as_str().unwrap();
-            assert_eq!(path, named, "{at} = {value}: {}", answer.body);
+            assert_eq!(answer.faults(), [named], "{at} = {value}");
         }
         assert_eq!(offered(app).await.len(), 0);
     }

@@ -161,20 +161,16 @@ on_both_databases! {
                     continue;
                 }
                 let answer = stranger.get(&format!("{path}?{query}")).await;
-                answer.refused(400, "VALIDATION_ERROR");
-                assert_eq!(answer.body["data"][0]["path"], name, "{query}");
-                assert_eq!(answer.body["data"].as_array().unwrap().len(), 1, "{query}");
+                assert_eq!(answer.faults(), [name], "{query}");
             }
         }
         let several = "category=fun&min_ram_gb=x&disk_types=tape,HDD,drum&sort=x&limit=0";
         let answer = stranger.get(&format!("/servers/available?{several}")).await;
-        answer.refused(400, "VALIDATION_ERROR");
-        let faults = answer.body["data"].as_array().unwrap();
-        let paths: Vec<_> = faults.iter().map(|fault| fault["path"].as_str().unwrap()).collect();
-        assert_eq!(paths, ["min_ram_gb", "disk_types", "disk_types", "category", "sort", "limit"]);
+        let named = ["min_ram_gb", "disk_types", "disk_types", "category", "sort", "limit"];
+        assert_eq!(answer.faults(), named);
         let many = vec!["7"; 51].join(",");
         let answer = stranger.get(&format!("/servers/available?available_durations={many}")).await;
-        answer.refused(400, "VALIDATION_ERROR");
+        assert_eq!(answer.faults(), ["available_durations"]);
     }
 
     async fn each_order_turns_round(app: &TestApp) {

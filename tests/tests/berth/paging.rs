@@ -189,8 +189,7 @@ on_both_databases! {
         let stranger = app.stranger();
         for limit in ["0", "501", "-1", "three", "1.5", "4294967296"] {
             let answer = stranger.get(&format!("/servers/available?limit={limit}")).await;
-            answer.refused(400, "VALIDATION_ERROR");
-            assert_eq!(answer.body["data"][0]["path"], "limit");
+            assert_eq!(answer.faults(), ["limit"]);
         }
         for (limit, count, more) in
             [(1, 1, true), (19, 19, true), (20, 20, false), (500, 20, false)]
@@ -219,8 +218,7 @@ on_both_databases! {
             &long,
         ] {
             let answer = stranger.get(&format!("/servers/available?limit=3&cursor={cursor}")).await;
-            answer.refused(400, "VALIDATION_ERROR");
-            assert_eq!(answer.body["data"][0]["path"], "cursor", "{cursor}");
+            assert_eq!(answer.faults(), ["cursor"], "{cursor}");
         }
         let end = format!("{}.ffffffffffffffffffffffff", i64::MAX);
         let answer = stranger.get(&format!("/servers/available?limit=3&cursor={end}")).await;

@@ -3,22 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tests::{Answer, Client, TestApp, on_both_databases};
+use tests::{Answer, Client, TestApp, at_once, on_both_databases};
 
 const MANY: usize = 64;
-
-/// Sends all at once; answers in no order.
-async fn at_once<F>(requests: impl IntoIterator<Item = F>) -> Vec<Answer>
-where
-    F: Future<Output = Answer> + Send + 'static,
-{
-    let tasks: Vec<_> = requests.into_iter().map(tokio::spawn).collect();
-    let mut answers = Vec::new();
-    for task in tasks {
-        answers.push(task.await.unwrap());
-    }
-    answers
-}
 
 fn rent(client: &Client, server: &str) -> impl Future<Output = Answer> + Send + 'static {
     let (client, server) = (client.clone(), server.to_owned());

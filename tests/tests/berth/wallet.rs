@@ -1,5 +1,7 @@
 //! Balances and transactions.
 
+use domain::user::UserId;
+use domain::wallet::{Account, ChainHead, Entry, PostingKind, TransactionFilter, TransactionSort};
 use serde_json::json;
 use tests::{TestApp, on_both_databases};
 
@@ -49,10 +51,9 @@ on_both_databases! {
 
     async fn transactions_are_filtered_sorted_and_paged(app: &TestApp) {
         let jane = app.renter("jane", "500.00").await;
-        for (day, amount) in [(1, "3.50"), (2, "1.25"), (3, "2.00")] {
+        for amount in ["3.50", "1.25", "2.00"] {
             app.days_pass(1);
             app.deposit("jane", amount).await;
-            assert!(day > 0);
         }
         let jane = app.log_in(&jane.username).await;
         let amounts = async |query: &str| {
@@ -76,9 +77,7 @@ on_both_databases! {
         ];
         for fault in faults {
             let answer = jane.get(&format!("/wallet/transactions?{fault}")).await;
-            answer.refused(400, "VALIDATION_ERROR");
-            let named = answer.body["data"][0]["path"].as_str().unwrap().to_owned();
-            assert_eq!(Some(named.as_str()), fault.split('=').next());
+            assert_eq!(answer.faults(), [fault.split('=').next().unwrap()]);
         }
     }
 
@@ -86,25 +85,25 @@ on_both_databases! {
         let jane = app.renter("jane", "500.00").await;
         let server = app.server("node-1").await;
         jane.rent(&server, 7).await.data(201);
-        let user_id = domain::user::UserId::parse(&jane.id).unwrap();
-        let filter = domain::wallet::TransactionFilter::default();
-        let sort = domain::wallet::TransactionSort::CreatedAt { descending: false };
+        let user_id = UserId::parse(&jane.id).unwrap();
+        let filter = TransactionFilter::default();
+        let sort = TransactionSort::CreatedAt { descending: false };
         let reads = app.app.store.reads();
         let (postings, total) = reads.postings_of(user_id, &filter, sort, (0, 100)).await.unwrap();
         assert_eq!(total, 2);
-        let mut before = domain::wallet::ChainHead::genesis(user_id).hash;
+        let mut before = ChainHead::genesis(user_id).hash;
         for posting in postings {
             assert_eq!(posting.previous_hash, before);
             let against = match posting.kind {
-                domain::wallet::PostingKind::Charge => domain::wallet::Account::Revenue,
-                _ => domain::wallet::Account::CashClearing,
+                PostingKind::Charge => Account::Revenue,
+                _ => Account::CashClearing,
             };
             let entries = [
-                domain::wallet::Entry {
-                    account: domain::wallet::Account::Wallet(user_id),
+                Entry {
+                    account: Account::Wallet(user_id),
                     amount: posting.amount,
                 },
-                domain::wallet::Entry { account: against, amount: posting.amount.negated() },
+                Entry { account: against, amount: posting.amount.negated() },
             ];
             assert_eq!(posting.digest(&entries), posting.hash);
             before = posting.hash;
