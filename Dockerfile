@@ -1,5 +1,5 @@
-# The server in a small image. Both stages stand on build arguments, so that the image can be made
-# where no image registry is in reach; .ci/containers does so.
+# The server in a small image. Both stages stand on build arguments, so that whoever builds it may
+# put it on images of their own; .ci/containers does so.
 ARG BUILD_IMAGE=rust:1.95-bookworm
 ARG BASE_IMAGE=debian:bookworm-slim
 

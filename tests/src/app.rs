@@ -24,8 +24,8 @@ use crate::database::{Kind, TestDatabase};
 use crate::door::Client;
 use crate::invariants;
 
-/// A running Berth on a database of its own, with a clock that stands still. Jobs and sweeps run when
-/// a test says so.
+/// A running Berth on a database of its own, with a clock that stands still. Jobs and sweeps run
+/// when a test says so.
 pub struct TestApp {
     /// The parts.
     pub app: Data<App>,

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use chrono::Duration;
 use domain::clock::{Clock, Timestamp};
 
-/// Begins at 2025-01-21T22:00:00Z, the moment of the contract's examples.
+/// Begins at 2025-01-21T22:00:00Z, the moment of the published API's examples.
 pub struct SteppedClock(Mutex<Timestamp>);
 
 impl Default for SteppedClock {

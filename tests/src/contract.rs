@@ -1,4 +1,5 @@
-//! What every answer is held against, and the contract's example server.
+//! What every answer is held against, the OpenAPI document; and the server of the published API's
+//! examples.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -37,7 +38,8 @@ pub fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     found.into_iter().map(|(_, item)| &item[&method]).find(|operation| !operation.is_null())
 }
 
-/// Fails the test unless the document knows this status of this operation, and the code of a refusal.
+/// Fails the test unless the document knows this status of this operation, and the code of a
+/// refusal.
 #[track_caller]
 pub fn hold(method: &Method, path: &str, answer: &Answer) {
     assert!(answer.headers.contains_key("x-request-id"), "{method} {path}: no X-Request-Id");
@@ -56,7 +58,7 @@ pub fn hold(method: &Method, path: &str, answer: &Answer) {
     }
 }
 
-/// A server like the contract's example.
+/// A server like the one of the published API's examples.
 pub fn example_server(name: &str) -> HostDraft {
     let tier = |cents, hold_days| Tier { price: Money::from_cents(cents).unwrap(), hold_days };
     let disk = |count, capacity_gb| Disk {

@@ -58,6 +58,27 @@ impl Answer {
             self.body
         );
     }
+
+    /// The paths that a `VALIDATION_ERROR` names, in its order; anything else fails the test.
+    #[track_caller]
+    pub fn faults(&self) -> Vec<&str> {
+        self.refused(400, "VALIDATION_ERROR");
+        let faults = self.body["data"].as_array().unwrap();
+        faults.iter().map(|fault| fault["path"].as_str().unwrap()).collect()
+    }
+}
+
+/// Sends all at once; answers what came back, in the order of the requests.
+pub async fn at_once<F>(requests: impl IntoIterator<Item = F>) -> Vec<Answer>
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let tasks: Vec<_> = requests.into_iter().map(tokio::spawn).collect();
+    let mut answers = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        answers.push(task.await.unwrap());
+    }
+    answers
 }
 
 impl Client {
@@ -97,7 +118,8 @@ impl Client {
         }
     }
 
-    /// Any request; `path` is below `/api/v1` unless it begins with `/!`, which stands for the root.
+    /// Any request; `path` is below `/api/v1` unless it begins with `/!`, which stands for the
+    /// root.
     pub async fn send(
         &self,
         method: Method,
@@ -243,8 +265,8 @@ impl TestApp {
         ids
     }
 
-    /// Lists one server like the contract's example: 7 days cost 70.00 with 2 days of hold, 30 days
-    /// 240.00 with 3.
+    /// Lists one server like that of the published API's examples: 7 days cost 70.00 with 2 days of
+    /// hold, 30 days 240.00 with 3.
     pub async fn server(&self, name: &str) -> String {
         self.list_servers(vec![crate::contract::example_server(name)]).await.remove(0)
     }

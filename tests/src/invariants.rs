@@ -21,7 +21,8 @@ const BROKEN: &[(&str, &str)] = &[
     ),
     (
         "a posting's amount is its wallet entry",
-        "SELECT p.id FROM postings p JOIN entries e ON e.posting_id = p.id AND e.account = 'wallet' \
+        "SELECT p.id FROM postings p JOIN entries e \
+         ON e.posting_id = p.id AND e.account = 'wallet' \
          WHERE e.amount_e8 <> p.amount_e8 OR e.owner_id <> p.user_id",
     ),
     ("no balance is negative", "SELECT user_id FROM wallets WHERE balance_e8 < 0"),
@@ -43,7 +44,8 @@ const BROKEN: &[(&str, &str)] = &[
     (
         "a live rental has its host, and the host says so",
         "SELECT r.id FROM rentals r JOIN hosts h ON h.id = r.host_id \
-         WHERE r.status IN ('active', 'hold') AND (h.rental_id IS NULL OR h.rental_id <> r.id OR h.is_cleaning)",
+         WHERE r.status IN ('active', 'hold') \
+         AND (h.rental_id IS NULL OR h.rental_id <> r.id OR h.is_cleaning)",
     ),
     (
         "a rented host has a live rental",
@@ -73,8 +75,8 @@ const BROKEN: &[(&str, &str)] = &[
     (
         "every pool has its owner as an accepted member",
         "SELECT p.id FROM pools p LEFT JOIN pool_members m \
-         ON m.pool_id = p.id AND m.user_id = p.owner_id AND m.role = 'owner' AND m.state = 'accepted' \
-         WHERE m.id IS NULL",
+         ON m.pool_id = p.id AND m.user_id = p.owner_id AND m.role = 'owner' \
+         AND m.state = 'accepted' WHERE m.id IS NULL",
     ),
     (
         "every rental that is not as it should be has a job",

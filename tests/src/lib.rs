@@ -24,14 +24,17 @@ pub mod invariants;
 pub use app::{Options, TestApp};
 pub use clock::SteppedClock;
 pub use database::{Kind, TestDatabase};
-pub use door::{Answer, Client, PASSWORD};
+pub use door::{Answer, Client, PASSWORD, at_once};
 
 /// Runs one body on both databases: `on_both_databases! { async fn a_fact(app: &TestApp) { … } }`
-/// becomes the tests `a_fact::sqlite` and `a_fact::postgres`. `with EXPRESSION;` before the bodies gives
-/// them other [`Options`].
+/// becomes the tests `a_fact::sqlite` and `a_fact::postgres`. `with EXPRESSION;` before the bodies
+/// gives them other [`Options`].
 #[macro_export]
 macro_rules! on_both_databases {
-    (with $options:expr; $($(#[$meta:meta])* async fn $name:ident($app:ident: &TestApp) $body:block)*) => {$(
+    (
+        with $options:expr;
+        $($(#[$meta:meta])* async fn $name:ident($app:ident: &TestApp $(,)?) $body:block)*
+    ) => {$(
         $(#[$meta])*
         mod $name {
             #[allow(unused_imports, reason = "not every body uses all that its file imports")]

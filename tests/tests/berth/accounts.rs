@@ -2,15 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Answer, PASSWORD, TestApp, on_both_databases};
-
-/// The paths that a `VALIDATION_ERROR` names.
-#[track_caller]
-fn faults(answer: &Answer) -> Vec<&str> {
-    answer.refused(400, "VALIDATION_ERROR");
-    let faults = answer.body["data"].as_array().unwrap();
-    faults.iter().map(|fault| fault["path"].as_str().unwrap()).collect()
-}
+use tests::{PASSWORD, TestApp, at_once, on_both_databases};
 
 fn wish(username: &str) -> Value {
     let email = format!("{username}@example.org");
@@ -48,14 +40,14 @@ on_both_databases! {
         let body =
             json!({ "username": "a b", "email": "nowhere", "password": "short", "alias": "" });
         let answer = stranger.post("/auth/signup", body).await;
-        assert_eq!(faults(&answer), ["/username", "/email", "/password", "/alias"]);
+        assert_eq!(answer.faults(), ["/username", "/email", "/password", "/alias"]);
         let answer = stranger.post("/auth/signup", json!({})).await;
-        assert_eq!(faults(&answer), ["/username", "/email", "/password"]);
+        assert_eq!(answer.faults(), ["/username", "/email", "/password"]);
         let answer = stranger.send(Method::POST, "/auth/signup", &[], None).await;
-        assert_eq!(faults(&answer), ["/username", "/email", "/password"]);
+        assert_eq!(answer.faults(), ["/username", "/email", "/password"]);
         let body = json!({ "username": 7, "email": ["a@b.de"], "password": null, "alias": {} });
         let answer = stranger.post("/auth/signup", body).await;
-        assert_eq!(faults(&answer), ["/username", "/email", "/password", "/alias"]);
+        assert_eq!(answer.faults(), ["/username", "/email", "/password", "/alias"]);
     }
 
     async fn a_body_that_is_no_object_is_refused(app: &TestApp) {
@@ -111,19 +103,19 @@ on_both_databases! {
             for key in ["username", "email", "password"] {
                 let answer =
                     stranger.post("/auth/signup", with(wish("jane"), key, json!(text))).await;
-                assert_eq!(faults(&answer), [format!("/{key}")], "{text:.20}");
+                assert_eq!(answer.faults(), [format!("/{key}")], "{text:.20}");
             }
         }
         for alias in ["", " ", "a\u{0}b", "tab\there", &long] {
             let answer =
                 stranger.post("/auth/signup", with(wish("jane"), "alias", json!(alias))).await;
-            assert_eq!(faults(&answer), ["/alias"], "{alias:.20}");
+            assert_eq!(answer.faults(), ["/alias"], "{alias:.20}");
         }
         let local = format!("{}@example.org", "a".repeat(65));
         for email in ["@b.de", "a@b", "a@b..de", "a@-b.de", "a@b@c.de", "a b@c.de", &local] {
             let answer =
                 stranger.post("/auth/signup", with(wish("jane"), "email", json!(email))).await;
-            assert_eq!(faults(&answer), ["/email"], "{email}");
+            assert_eq!(answer.faults(), ["/email"], "{email}");
         }
         // Every refusal changed nothing, and text beyond ASCII is welcome where it makes sense.
         let body = json!({
@@ -145,7 +137,7 @@ on_both_databases! {
         for password in common {
             let body = with(wish("jane_developer"), "password", json!(password));
             let answer = app.stranger().post("/auth/signup", body).await;
-            assert_eq!(faults(&answer), ["/password"], "{password}");
+            assert_eq!(answer.faults(), ["/password"], "{password}");
         }
     }
 
@@ -160,8 +152,7 @@ on_both_databases! {
     }
 
     async fn of_64_who_want_one_name_at_once_one_gets_it(app: &TestApp) {
-        let mut tries = tokio::task::JoinSet::new();
-        for number in 0..64 {
+        let answers = at_once((0..64).map(|number| {
             let stranger = app.stranger();
             // Half of them differ in the address, and the case does not matter.
             let name = if number % 2 == 0 { "jane" } else { "Jane" };
@@ -171,7 +162,7 @@ on_both_databases! {
                 format!("{number}@example.org")
             };
             let body = with(wish(name), "email", json!(email));
-            tries.spawn(async move {
+            async move {
                 loop {
                     let answer = stranger.post("/auth/signup", body.clone()).await;
                     // Hashing is limited to a few at once; the others are told to come again.
@@ -180,9 +171,9 @@ on_both_databases! {
                     }
                     assert!(answer.headers.contains_key("retry-after"));
                 }
-            });
-        }
-        let answers = tries.join_all().await;
+            }
+        }))
+        .await;
         let with_status = |status| answers.iter().filter(|answer| answer.status == status).count();
         assert_eq!((with_status(201), with_status(409)), (1, 63));
         let operator = app.operator("boss").await;
@@ -210,7 +201,7 @@ on_both_databases! {
         assert_eq!(jane.patch(&path, json!({})).await.data(200)["alias"], "J");
         assert_eq!(jane.patch(&path, json!({ "alias": "J" })).await.data(200)["alias"], "J");
         for alias in [json!(7), json!(""), json!("a\u{0}"), json!("x".repeat(101))] {
-            assert_eq!(faults(&jane.patch(&path, json!({ "alias": alias })).await), ["/alias"]);
+            assert_eq!(jane.patch(&path, json!({ "alias": alias })).await.faults(), ["/alias"]);
         }
         assert_eq!(
             jane.patch(&path, json!({ "alias": null })).await.data(200)["alias"],
@@ -245,16 +236,16 @@ on_both_databases! {
         let path = format!("/users/{}", jane.id);
         let new = "another long one";
         let answer = jane.patch(&path, json!({ "password": new, "alias": "J" })).await;
-        assert_eq!(faults(&answer), ["/current_password"]);
+        assert_eq!(answer.faults(), ["/current_password"]);
         let body = json!({ "password": new, "current_password": "not the present one" });
-        assert_eq!(faults(&jane.patch(&path, body).await), ["/current_password"]);
+        assert_eq!(jane.patch(&path, body).await.faults(), ["/current_password"]);
         let body = json!({ "password": "password1234", "current_password": 7 });
-        assert_eq!(faults(&jane.patch(&path, body).await), ["/password", "/current_password"]);
+        assert_eq!(jane.patch(&path, body).await.faults(), ["/password", "/current_password"]);
         let body = json!({ "password": new, "current_password": "x".repeat(1_025) });
-        assert_eq!(faults(&jane.patch(&path, body).await), ["/current_password"]);
+        assert_eq!(jane.patch(&path, body).await.faults(), ["/current_password"]);
         // The account's own name is as weak here as at the sign-up.
         let body = json!({ "password": "Jane@example.org", "current_password": PASSWORD });
-        assert_eq!(faults(&jane.patch(&path, body).await), ["/password"]);
+        assert_eq!(jane.patch(&path, body).await.faults(), ["/password"]);
         app.log_in("jane").await;
         assert_eq!(jane.get("/users/me").await.data(200)["alias"], Value::Null);
     }

@@ -61,7 +61,9 @@ on_both_databases! {
         let jane = app.user("jane").await;
         let token = jane.authorization.clone().unwrap().replace("Bearer ", "");
         let (header, rest) = token.split_once('.').unwrap();
-        for forged in [format!("{header}A.{rest}"), format!("{}.{rest}", &header[1..]), "x".repeat(20_000)] {
+        for forged in
+            [format!("{header}A.{rest}"), format!("{}.{rest}", &header[1..]), "x".repeat(20_000)]
+        {
             app.stranger().with_token(&forged).get("/users/me").await.refused(401, "UNAUTHORIZED");
         }
         jane.get("/users/me").await.data(200);
@@ -79,7 +81,8 @@ on_both_databases! {
         let jane = app.user("jane").await;
         let all = json!({ "*": true });
         let end = "2025-01-21T23:00:00.000Z";
-        let own = jane.post("/auth/tokens", wish(&all, Some(end), &["127.0.0.0/8"])).await.data(201);
+        let own =
+            jane.post("/auth/tokens", wish(&all, Some(end), &["127.0.0.0/8"])).await.data(201);
         let program = app.stranger().with_token(own["token"].as_str().unwrap());
         let itself = format!("/auth/tokens/{}", own["id"].as_str().unwrap());
         for (end, places) in [
@@ -153,7 +156,9 @@ on_both_databases! {
         let rental = jane.rent(&server, 3_650).await.data(201)["rental"]["id"].clone();
         let extend = format!("/rentals/{}/extend", rental.as_str().unwrap());
         jane.post(&extend, json!({ "additional_days": 3_650 })).await.data(200);
-        jane.post(&extend, json!({ "additional_days": 3_650 })).await.refused(400, "VALIDATION_ERROR");
+        jane.post(&extend, json!({ "additional_days": 3_650 }))
+            .await
+            .refused(400, "VALIDATION_ERROR");
         assert_eq!(jane.balance_cents().await, 6_998);
     }
 
@@ -168,7 +173,8 @@ on_both_databases! {
             job::run_next(workshop).await.unwrap();
             app.clock.advance(Duration::minutes(6));
         }
-        let (operator, jane) = (app.log_in(&operator.username).await, app.log_in(&jane.username).await);
+        let (operator, jane) =
+            (app.log_in(&operator.username).await, app.log_in(&jane.username).await);
         let extend = format!("/rentals/{}/extend", rental.as_str().unwrap());
         jane.post(&extend, json!({ "additional_days": 7 })).await.data(200);
         let dead = operator_list(&operator).await;
@@ -250,8 +256,8 @@ impl Passwords for Overtaken {
     }
 }
 
-// Seen with every later write failing ("cannot start a transaction within a transaction") when BEGIN
-// ran in the caller's own future.
+// Seen with every later write failing ("cannot start a transaction within a transaction") when
+// BEGIN ran in the caller's own future.
 #[tokio::test]
 async fn a_writer_who_goes_away_while_another_process_writes_blocks_nobody() {
     let database = TestDatabase::create(Kind::Sqlite).await;

@@ -28,8 +28,8 @@ async fn empty(kind: Kind) -> TestDatabase {
     database
 }
 
-/// A connection of the tests' own, with the triggers of `persistence::schema`'s; on SQLite the file is
-/// created if it is not there yet.
+/// A connection of the tests' own, with the triggers of `persistence::schema`'s; on SQLite the file
+/// is created if it is not there yet.
 async fn look(database: &TestDatabase) -> DatabaseConnection {
     let mut options = sea_orm::ConnectOptions::new(&database.url);
     options.max_connections(1).sqlx_logging(false);
@@ -47,7 +47,8 @@ async fn count(connection: &DatabaseConnection, sql: &str) -> i64 {
 async fn tables(connection: &DatabaseConnection) -> i64 {
     let sql = match connection.get_database_backend() {
         sea_orm::DbBackend::Postgres => {
-            "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'seaql_migrations'"
+            "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' \
+             AND tablename <> 'seaql_migrations'"
         }
         _ => {
             "SELECT count(*) FROM sqlite_master WHERE type = 'table' \
@@ -272,8 +273,9 @@ on_both_databases! {
         let insert = |status: &str, ended_at: &str| {
             let id = new_id(&app.database);
             format!(
-                "INSERT INTO rentals SELECT {id}, host_id, renter_id, pool_id, '{status}', started_at, \
-                 ends_at, hold_days, held_until, {ended_at}, amount_e8, terms, charge_id, access FROM rentals"
+                "INSERT INTO rentals SELECT {id}, host_id, renter_id, pool_id, '{status}', \
+                 started_at, ends_at, hold_days, held_until, {ended_at}, amount_e8, terms, \
+                 charge_id, access FROM rentals"
             )
         };
         let ended = insert("expired", "ends_at");
@@ -292,9 +294,9 @@ on_both_databases! {
         let insert = |kind: &str| {
             let id = new_id(&app.database);
             format!(
-                "INSERT INTO postings SELECT {id}, user_id, '{kind}', amount_e8, reason, author_id, \
-                 rental_id, period_start, metadata, created_at, sequence + 100, previous_hash, hash \
-                 FROM postings WHERE kind = 'charge'"
+                "INSERT INTO postings SELECT {id}, user_id, '{kind}', amount_e8, reason, \
+                 author_id, rental_id, period_start, metadata, created_at, sequence + 100, \
+                 previous_hash, hash FROM postings WHERE kind = 'charge'"
             )
         };
         let key = ["one_posting_per_period_and_kind", "postings.period_start"];
@@ -311,8 +313,8 @@ on_both_databases! {
         let insert = |is_default: &str| {
             let id = new_id(&app.database);
             format!(
-                "INSERT INTO pools SELECT {id}, owner_id, name, description, {is_default}, settings, \
-                 created_at, updated_at FROM pools"
+                "INSERT INTO pools SELECT {id}, owner_id, name, description, {is_default}, \
+                 settings, created_at, updated_at FROM pools"
             )
         };
         let bad = insert("is_default");
@@ -326,10 +328,12 @@ on_both_databases! {
         let path = format!("/servers/{server}/rent");
         jane.post_once(&path, "key", serde_json::json!({ "rental_days": 7 })).await.data(201);
         let connection = look(&app.database).await;
-        let insert = |key: &str| format!(
-            "INSERT INTO idempotency_records SELECT user_id, {key}, fingerprint, outcome, created_at \
-             FROM idempotency_records"
-        );
+        let insert = |key: &str| {
+            format!(
+                "INSERT INTO idempotency_records SELECT user_id, {key}, fingerprint, outcome, \
+                 created_at FROM idempotency_records"
+            )
+        };
         let bad = insert("idempotency_key");
         let key = ["idempotency_records_pkey", "idempotency_records.user_id"];
         refuses(&connection, &bad, &key, Some(&insert("'another'"))).await;

@@ -1,10 +1,10 @@
-//! Every example of the seed, as an answer of ours.
+//! Every example of the published API, as an answer of ours.
 //!
-//! Each situation is built as the example has it: its names, dates, days and prices. The answer must
-//! then equal the example key by key, in type and value, ids apart; where it may not, the path is
-//! named with the reason. The whole answer is a snapshot besides, with ids replaced by `id-1`, `id-2`
-//! … in the order in which they appear, so that it also says which are the same. The examples are
-//! copies from the seed and say from which operation.
+//! Each situation is built as the example has it: its names, dates, days and prices. The answer
+//! must then equal the example key by key, in type and value, ids apart; where it may not, the path
+//! is named with the reason. The whole answer is a snapshot besides, with ids replaced by `id-1`,
+//! `id-2` … in the order in which they appear, so that it also says which are the same. The
+//! examples are copies of the published ones and say of which operation.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use tests::{Answer, Client, TestApp, on_both_databases};
 
 use crate::pools::{invite, join, new_pool};
 
-/// Keys that we answer beyond the seed.
+/// Keys that we answer beyond the examples.
 const BEYOND: &[&str] = &["data.expires_at"];
 
 /// Absent where nobody has written one.
@@ -44,40 +44,40 @@ fn hold(name: &str, answer: &Answer, others: &[&str]) {
 }
 
 /// The faults of `ours`. List indexes are not part of a path.
-fn compare(path: &str, ours: &Value, seed: &Value, others: &[&str], faults: &mut Vec<String>) {
+fn compare(path: &str, ours: &Value, expected: &Value, others: &[&str], faults: &mut Vec<String>) {
     let free = others.iter().any(|other| path.starts_with(other));
     let mut fault = |what: &str| faults.push(format!("{path}: {what}"));
-    match (ours, seed) {
-        // An empty object of the seed stands for any.
-        (Value::Object(_), Value::Object(seed)) if seed.is_empty() && free => {}
-        (Value::Object(ours), Value::Object(seed)) => {
-            let shared: Vec<_> = ours.keys().filter(|key| seed.contains_key(*key)).collect();
-            if shared != seed.keys().collect::<Vec<_>>() {
+    match (ours, expected) {
+        // An empty object of an example stands for any.
+        (Value::Object(_), Value::Object(expected)) if expected.is_empty() && free => {}
+        (Value::Object(ours), Value::Object(expected)) => {
+            let shared: Vec<_> = ours.keys().filter(|key| expected.contains_key(*key)).collect();
+            if shared != expected.keys().collect::<Vec<_>>() {
                 fault("keys are missing or in another order");
             }
             let at = |key: &str| format!("{path}{}{key}", if path.is_empty() { "" } else { "." });
             for (key, ours) in ours {
-                match seed.get(key) {
-                    Some(seed) => compare(&at(key), ours, seed, others, faults),
+                match expected.get(key) {
+                    Some(expected) => compare(&at(key), ours, expected, others, faults),
                     None if BEYOND.contains(&at(key).as_str()) => {}
-                    None => faults.push(format!("{}: is not in the seed", at(key))),
+                    None => faults.push(format!("{}: is not in the example", at(key))),
                 }
             }
         }
-        (Value::Array(ours), Value::Array(seed)) => {
-            if ours.is_empty() || (!free && ours.len() != seed.len()) {
+        (Value::Array(ours), Value::Array(expected)) => {
+            if ours.is_empty() || (!free && ours.len() != expected.len()) {
                 fault("has another length");
             }
             for (index, ours) in ours.iter().enumerate() {
-                compare(path, ours, seed.get(index).unwrap_or(&seed[0]), others, faults);
+                compare(path, ours, expected.get(index).unwrap_or(&expected[0]), others, faults);
             }
         }
         (Value::Null, _) if free && NULLABLE.contains(&path) => {}
-        _ if std::mem::discriminant(ours) != std::mem::discriminant(seed) => {
+        _ if std::mem::discriminant(ours) != std::mem::discriminant(expected) => {
             fault("has another type");
         }
-        _ if !(free || ours == seed || is_id(ours) && is_id(seed)) => {
-            fault(&format!("{ours} is not {seed}"));
+        _ if !(free || ours == expected || is_id(ours) && is_id(expected)) => {
+            fault(&format!("{ours} is not {expected}"));
         }
         _ => {}
     }
@@ -114,8 +114,8 @@ async fn person(app: &TestApp, username: &str, alias: &str) -> Client {
     client
 }
 
-/// The seed's team at 2025-01-21T22:00: made on the 15th, joined by four on the 16th, changed on the
-/// 20th, when `john_doe` was invited. Answers its owner, who has 1000.00, and the pool.
+/// The examples' team at 2025-01-21T22:00: made on the 15th, joined by four on the 16th, changed on
+/// the 20th, when `john_doe` was invited. Answers its owner, who has 1000.00, and the pool.
 async fn team(app: &TestApp) -> (Client, String) {
     // Of one millisecond, ids and so lists have no order.
     app.clock.advance(-(Duration::days(6) + Duration::hours(12) + Duration::seconds(1)));
@@ -167,13 +167,22 @@ on_both_databases! {
         // The list begins with the default pool; the example's is the second.
         hold("list_pools", &list, &["data"]);
         let mut faults = Vec::new();
-        compare("data", &list.body["data"][1], &example("list_pools").response["data"][0], &[], &mut faults);
+        compare(
+            "data",
+            &list.body["data"][1],
+            &example("list_pools").response["data"][0],
+            &[],
+            &mut faults,
+        );
         assert!(faults.is_empty(), "{faults:#?}");
 
         let detail = lead.get(&format!("/pools/{pool}")).await;
         // The example has one member and one server; the owner is a member too, and one is invited.
         let invited = &detail.body["data"]["members"][5];
-        assert_eq!((&invited["is_authorized"], &invited["joined_at"]), (&json!(false), &Value::Null));
+        assert_eq!(
+            (&invited["is_authorized"], &invited["joined_at"]),
+            (&json!(false), &Value::Null)
+        );
         let mut accepted = detail.clone();
         accepted.body["data"]["members"].as_array_mut().unwrap().truncate(2);
         accepted.body["data"]["members"].as_array_mut().unwrap().remove(0);
@@ -246,7 +255,8 @@ on_both_databases! {
         hold("show_rental", &shown, &[]);
         assert_eq!(shown.body["data"]["transaction"]["id"], rented["transaction"]["id"]);
         hold("show_server", &lead.get(&format!("/servers/{id}")).await, &[]);
-        let extended = lead.post(&format!("/rentals/{id}/extend"), example("extend_rental").request).await;
+        let extended =
+            lead.post(&format!("/rentals/{id}/extend"), example("extend_rental").request).await;
         hold("extend_rental", &extended, &[]);
     }
 

@@ -3,6 +3,8 @@
 use serde_json::json;
 use tests::{Client, TestApp, on_both_databases};
 
+use crate::pools::{join, new_pool, rent_into};
+
 async fn rented(app: &TestApp, renter: &Client) -> (String, String) {
     let server = app.server("node-1").await;
     let data = renter.rent(&server, 7).await.data(201);
@@ -123,18 +125,11 @@ on_both_databases! {
         let admin = app.renter("admin", "100.00").await;
         let user = app.renter("user", "100.00").await;
         let outsider = app.renter("outsider", "100.00").await;
-        let pool = owner.post("/pools", json!({ "name": "Team" })).await.data(201);
-        let pool = pool["id"].as_str().unwrap().to_owned();
-        for (member, role) in [(&admin, "admin"), (&user, "user")] {
-            let body = json!({ "username": member.username, "role": role });
-            let invited = owner.post(&format!("/pools/{pool}/members"), body).await.data(201);
-            let accept = format!("/pools/{}/accept", invited["id"].as_str().unwrap());
-            member.post(&accept, json!({})).await.data(200);
-        }
-        let server = app.server("node-1").await;
-        let body = json!({ "rental_days": 7, "pool_id": pool });
-        let rented = owner.post(&format!("/servers/{server}/rent"), body).await.data(201);
-        let extend = format!("/rentals/{}/extend", rented["rental"]["id"].as_str().unwrap());
+        let pool = new_pool(&owner, "Team").await;
+        join(&owner, &pool, &admin, "admin").await;
+        join(&owner, &pool, &user, "user").await;
+        let rental = rent_into(&owner, &pool, &app.server("node-1").await).await;
+        let extend = format!("/rentals/{rental}/extend");
         user.post(&extend, seven()).await.refused(403, "POOL_ADMIN_REQUIRED");
         outsider.post(&extend, seven()).await.refused(404, "RENTAL_NOT_FOUND");
         admin.post(&extend, seven()).await.data(200);

@@ -129,7 +129,8 @@ on_both_databases! {
 
     // Seen failing without the escaping in `persistence::host::filter::contains`.
     async fn signs_of_the_query_language_are_searched_as_they_stand(app: &TestApp) {
-        let names = ["50%off", "50xoff", "a_b", "axb", r"c\d", r"c\\d", "it's", "say\"hi\"", "[a-z]*"];
+        let names =
+            ["50%off", "50xoff", "a_b", "axb", r"c\d", r"c\\d", "it's", "say\"hi\"", "[a-z]*"];
         app.list_servers(names.iter().map(|name| example_server(name)).collect()).await;
         let cases: &[(&str, &[&str])] = &[
             ("%25", &["50%off"]),

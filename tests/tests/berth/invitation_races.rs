@@ -3,22 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use tests::{Answer, TestApp, on_both_databases};
+use tests::{Answer, TestApp, at_once, on_both_databases};
 
 use crate::pools::{invite, new_pool, row};
-
-/// Sends all at once; answers what came back, in the order of the requests.
-async fn at_once<F>(requests: impl IntoIterator<Item = F>) -> Vec<Answer>
-where
-    F: Future<Output = Answer> + Send + 'static,
-{
-    let tasks: Vec<_> = requests.into_iter().map(tokio::spawn).collect();
-    let mut answers = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        answers.push(task.await.unwrap());
-    }
-    answers
-}
 
 /// How often each outcome came.
 fn tally(answers: &[Answer]) -> BTreeMap<(u16, String), usize> {
@@ -66,7 +53,10 @@ on_both_databases! {
                 async move { john.post(&path, json!({})).await }
             }))
             .await;
-            assert_eq!(tally(&answers), outcomes(&[(200, "", 1), (409, "INVITATION_ANSWERED", 63)]));
+            assert_eq!(
+                tally(&answers),
+                outcomes(&[(200, "", 1), (409, "INVITATION_ANSWERED", 63)])
+            );
             let accepted = answers.iter().position(|answer| answer.status == 200).unwrap() % 2 == 0;
             assert_eq!(row(&john, &pool).await.is_some(), accepted);
             let count = row(&jane, &pool).await.unwrap()["member_count"].clone();
@@ -80,8 +70,14 @@ on_both_databases! {
         let pool = new_pool(&jane, "p").await;
         for turn in 0..16 {
             let id = invite(&jane, &pool, "john", "user").await;
-            let accept = { let (john, path) = (john.clone(), format!("/pools/{id}/accept")); async move { john.post(&path, json!({})).await } };
-            let withdraw = { let (jane, path) = (jane.clone(), format!("/pools/{pool}/members/{id}")); async move { jane.delete(&path).await } };
+            let accept = {
+                let (john, path) = (john.clone(), format!("/pools/{id}/accept"));
+                async move { john.post(&path, json!({})).await }
+            };
+            let withdraw = {
+                let (jane, path) = (jane.clone(), format!("/pools/{pool}/members/{id}"));
+                async move { jane.delete(&path).await }
+            };
             let (accepted, withdrawn) = tokio::join!(accept, withdraw);
             // Whichever came first, the withdrawal found him: as an invitee or as a member.
             assert_eq!(withdrawn.status, 200, "turn {turn}: {}", withdrawn.body);
@@ -91,7 +87,11 @@ on_both_databases! {
             assert!(row(&john, &pool).await.is_none());
             assert_eq!(row(&jane, &pool).await.unwrap()["member_count"], 1);
             let again = john.post(&format!("/pools/{id}/accept"), json!({})).await;
-            let code = if accepted.status == 200 { (409, "INVITATION_ANSWERED") } else { (404, "INVITATION_NOT_FOUND") };
+            let code = if accepted.status == 200 {
+                (409, "INVITATION_ANSWERED")
+            } else {
+                (404, "INVITATION_NOT_FOUND")
+            };
             again.refused(code.0, code.1);
         }
     }
@@ -103,7 +103,13 @@ on_both_databases! {
         let answers = at_once((0..64).map(|number| {
             let (jane, john) = (jane.clone(), john.clone());
             let (pool, id) = (format!("/pools/{pool}"), format!("/pools/{id}/accept"));
-            async move { if number == 32 { jane.delete(&pool).await } else { john.post(&id, json!({})).await } }
+            async move {
+                if number == 32 {
+                    jane.delete(&pool).await
+                } else {
+                    john.post(&id, json!({})).await
+                }
+            }
         }))
         .await;
         assert_eq!(answers[32].status, 200, "{}", answers[32].body);
@@ -111,7 +117,11 @@ on_both_databases! {
         assert!(accepted <= 1);
         for answer in &answers {
             let code = answer.body["error"].as_str();
-            assert!(matches!(code, None | Some("INVITATION_ANSWERED" | "INVITATION_NOT_FOUND")), "{}", answer.body);
+            assert!(
+                matches!(code, None | Some("INVITATION_ANSWERED" | "INVITATION_NOT_FOUND")),
+                "{}",
+                answer.body
+            );
         }
         assert!(row(&john, &pool).await.is_none());
         jane.get(&format!("/pools/{pool}")).await.refused(404, "POOL_NOT_FOUND");

@@ -35,7 +35,10 @@ on_both_databases! {
         let open = pending(&john).await;
         assert_eq!(json!(open), me["pending_pool_invitations"]);
         assert_eq!(open.len(), 1);
-        assert_eq!((&open[0]["id"], &open[0]["pool_id"], &open[0]["role"]), (&json!(id), &json!(pool), &json!("admin")));
+        assert_eq!(
+            (&open[0]["id"], &open[0]["pool_id"], &open[0]["role"]),
+            (&json!(id), &json!(pool), &json!("admin"))
+        );
         assert_eq!(open[0]["expires_at"], "2025-02-04T22:00:01.000Z");
         assert_eq!(open[0]["invited_by"]["username"], "jane");
         app.clock.advance(chrono::Duration::minutes(1));
@@ -43,7 +46,10 @@ on_both_databases! {
         assert_eq!(row(&john, &pool).await.unwrap()["user_role"], "admin");
         assert_eq!(row(&jane, &pool).await.unwrap()["member_count"], 2);
         let members = john.get(&format!("/pools/{pool}")).await.data(200)["members"].clone();
-        assert_eq!((&members[1]["id"], &members[1]["joined_at"]), (&json!(id), &json!("2025-01-21T22:01:01.000Z")));
+        assert_eq!(
+            (&members[1]["id"], &members[1]["joined_at"]),
+            (&json!(id), &json!("2025-01-21T22:01:01.000Z"))
+        );
         assert!(pending(&john).await.is_empty());
         for answer in [accept(&john, &id).await, reject(&john, &id).await] {
             answer.refused(409, "INVITATION_ANSWERED");
@@ -98,7 +104,10 @@ on_both_databases! {
         app.clock.advance(chrono::Duration::milliseconds(1));
         let (jane, john) = (app.log_in("jane").await, app.log_in("john").await);
         assert!(pending(&john).await.is_empty());
-        assert_eq!(john.get("/users/auth/me").await.data(200)["pending_pool_invitations"], json!([]));
+        assert_eq!(
+            john.get("/users/auth/me").await.data(200)["pending_pool_invitations"],
+            json!([])
+        );
         let members = jane.get(&format!("/pools/{pool}")).await.data(200)["members"].clone();
         assert_eq!(members.as_array().unwrap().len(), 1);
         accept(&john, &id).await.refused(410, "INVITATION_EXPIRED");
@@ -125,7 +134,10 @@ on_both_databases! {
             let open = members.iter().find(|m| m["id"] == json!(id));
             assert_eq!(open.is_some(), count == 4);
             if let Some(open) = open {
-                assert_eq!((&open["is_authorized"], &open["joined_at"]), (&json!(false), &Value::Null));
+                assert_eq!(
+                    (&open["is_authorized"], &open["joined_at"]),
+                    (&json!(false), &Value::Null)
+                );
             }
             assert_eq!(row(client, &pool).await.unwrap()["member_count"], 3);
         }
@@ -133,7 +145,8 @@ on_both_databases! {
 
     async fn the_owner_and_admins_invite_into_roles_up_to_admin(app: &TestApp) {
         let jane = app.user("jane").await;
-        let (anna, ulf, john) = (app.user("anna").await, app.user("ulf").await, app.user("john").await);
+        let (anna, ulf, john) =
+            (app.user("anna").await, app.user("ulf").await, app.user("john").await);
         for name in ["kay1", "kay2", "kay3"] {
             app.user(name).await;
         }
@@ -156,7 +169,9 @@ on_both_databases! {
             try_invite(&anna, &pool, "john", role).await.refused(400, "VALIDATION_ERROR");
         }
         // An invitee is not a member yet.
-        try_invite(&app.log_in("kay1").await, &pool, "john", "user").await.refused(404, "POOL_NOT_FOUND");
+        try_invite(&app.log_in("kay1").await, &pool, "john", "user")
+            .await
+            .refused(404, "POOL_NOT_FOUND");
     }
 
     async fn who_cannot_be_invited_is_refused(app: &TestApp) {
@@ -174,15 +189,22 @@ on_both_databases! {
         }
         try_invite(&anna, &pool, "jane", "user").await.refused(409, "ALREADY_MEMBER");
         let longer = "a".repeat(101);
-        for username in [json!(longer), json!(""), json!("a b"), json!("jöhn"), json!("a\0"), json!("a@b"), json!(1), json!(null)] {
+        for username in [
+            json!(longer),
+            json!(""),
+            json!("a b"),
+            json!("jöhn"),
+            json!("a\0"),
+            json!("a@b"),
+            json!(1),
+            json!(null),
+        ] {
             let body = json!({ "username": username, "role": "user" });
             let answer = jane.post(&format!("/pools/{pool}/members"), body).await;
-            answer.refused(400, "VALIDATION_ERROR");
-            assert_eq!(answer.body["data"][0]["path"], "/username");
+            assert_eq!(answer.faults(), ["/username"]);
         }
         let nothing = jane.post(&format!("/pools/{pool}/members"), json!({})).await;
-        nothing.refused(400, "VALIDATION_ERROR");
-        assert_eq!(nothing.body["data"].as_array().unwrap().len(), 2);
+        assert_eq!(nothing.faults(), ["/username", "/role"]);
     }
 
     async fn an_invitation_is_withdrawn_by_removing_the_invitee(app: &TestApp) {
@@ -190,20 +212,28 @@ on_both_databases! {
         let anna = app.user("anna").await;
         let pool = new_pool(&jane, "p").await;
         join(&jane, &pool, &anna, "admin").await;
-        for (by, named) in [(&jane, john.id.clone()), (&anna, john.id.clone()), (&anna, String::new())] {
+        for (by, named) in
+            [(&jane, john.id.clone()), (&anna, john.id.clone()), (&anna, String::new())]
+        {
             let id = invite(&jane, &pool, "john", "user").await;
             let member = if named.is_empty() { &id } else { &named };
             by.delete(&format!("/pools/{pool}/members/{member}")).await.data(200);
-            by.delete(&format!("/pools/{pool}/members/{member}")).await.refused(404, "MEMBER_NOT_FOUND");
+            by.delete(&format!("/pools/{pool}/members/{member}"))
+                .await
+                .refused(404, "MEMBER_NOT_FOUND");
             accept(&john, &id).await.refused(404, "INVITATION_NOT_FOUND");
             reject(&john, &id).await.refused(404, "INVITATION_NOT_FOUND");
             assert!(pending(&john).await.is_empty());
         }
         // Who is only invited cannot take part, not even by leaving.
         invite(&jane, &pool, "john", "admin").await;
-        john.delete(&format!("/pools/{pool}/members/{}", john.id)).await.refused(404, "POOL_NOT_FOUND");
+        john.delete(&format!("/pools/{pool}/members/{}", john.id))
+            .await
+            .refused(404, "POOL_NOT_FOUND");
         // An admin does not withdraw the offer of admin that the owner made.
-        anna.delete(&format!("/pools/{pool}/members/{}", john.id)).await.refused(403, "POOL_OWNER_REQUIRED");
+        anna.delete(&format!("/pools/{pool}/members/{}", john.id))
+            .await
+            .refused(403, "POOL_OWNER_REQUIRED");
         assert_eq!(pending(&john).await.len(), 1);
     }
 

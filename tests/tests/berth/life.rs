@@ -79,7 +79,10 @@ on_both_databases! {
         app.days_pass(10);
         app.sweep().await;
         assert_eq!(access(app, &rental), None);
-        app.stranger().get(&format!("/servers/available/{server}")).await.refused(404, "SERVER_NOT_FOUND");
+        app.stranger()
+            .get(&format!("/servers/available/{server}"))
+            .await
+            .refused(404, "SERVER_NOT_FOUND");
         let operator = app.log_in("boss").await;
         let seen = operator.get(&format!("/admin/servers/{server}")).await.data(200);
         assert_eq!((&seen["occupancy"], &seen["is_listed"]), (&json!("free"), &json!(false)));
@@ -102,7 +105,9 @@ on_both_databases! {
         let jane = app.renter("jane", "100.00").await;
         let (_, rental) = rented(app, &jane).await;
         let connection = app.database.connect().await;
-        sea_orm::ConnectionTrait::execute_unprepared(&connection, "DELETE FROM jobs").await.unwrap();
+        sea_orm::ConnectionTrait::execute_unprepared(&connection, "DELETE FROM jobs")
+            .await
+            .unwrap();
         app.do_jobs().await;
         assert_eq!(access(app, &rental), None);
         let parts = &app.app;

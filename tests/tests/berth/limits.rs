@@ -19,12 +19,6 @@ async fn attempt(app: &TestApp, login: &str, password: &str) -> Answer {
     app.stranger().post("/users/auth/login", body).await
 }
 
-async fn sign_up(app: &TestApp, username: &str) {
-    let email = format!("{username}@example.org");
-    let body = json!({ "username": username, "email": email, "password": PASSWORD });
-    app.stranger().post("/auth/signup", body).await.data(201);
-}
-
 /// Fails unless the answer tells of these limits.
 #[track_caller]
 fn tells(answer: &Answer, policies: &str, state: &str) {
@@ -47,7 +41,7 @@ on_both_databases! {
     with few();
 
     async fn the_fourth_log_in_on_an_account_must_wait(app: &TestApp) {
-        sign_up(app, "jane").await;
+        app.stranger().sign_up("jane").await;
         for (left, seconds) in [(2, 20), (1, 40), (0, 60)] {
             let answer = attempt(app, "JANE", "a wrong password").await;
             answer.refused(401, "INVALID_CREDENTIALS");
@@ -115,7 +109,7 @@ on_both_databases! {
     }
 
     async fn refreshes_are_limited_apart_from_log_ins(app: &TestApp) {
-        sign_up(app, "jane").await;
+        app.stranger().sign_up("jane").await;
         let answer = attempt(app, "jane", PASSWORD).await;
         tells(&answer, BOTH, "\"address\";r=4;t=12, \"account\";r=2;t=20");
         let mut session = answer.data(200);
@@ -138,7 +132,7 @@ on_both_databases! {
     }
 
     async fn other_routes_are_not_limited(app: &TestApp) {
-        sign_up(app, "jane").await;
+        app.stranger().sign_up("jane").await;
         for _ in 0..20 {
             let answer = app.stranger().get("/users/me").await;
             answer.refused(401, "UNAUTHORIZED");

@@ -104,7 +104,7 @@ pub async fn expect(app: &TestApp, cases: &[(&str, &str)]) {
 }
 
 on_both_databases! {
-    async fn an_offer_shows_all_that_the_contract_lists(app: &TestApp) {
+    async fn an_offer_shows_all_that_the_published_api_lists(app: &TestApp) {
         let id = app.server("node-us-nyc-1").await;
         let offer = json!({
             "id": id, "name": "node-us-nyc-1", "country": "US", "region": "us-east",
@@ -124,8 +124,10 @@ on_both_databases! {
                 "ram": { "capacity_gb": 256, "type": "ECC DDR5", "speed_mhz": 4_800 },
                 "disks": {
                     "config": [
-                        { "count": 2, "capacity_gb": 1_000, "type": "NVMe", "interface": "PCIe 4.0" },
-                        { "count": 6, "capacity_gb": 15_000, "type": "NVMe", "interface": "PCIe 4.0" }
+                        { "count": 2, "capacity_gb": 1_000, "type": "NVMe",
+                          "interface": "PCIe 4.0" },
+                        { "count": 6, "capacity_gb": 15_000, "type": "NVMe",
+                          "interface": "PCIe 4.0" }
                     ],
                     "total_gb": 92_000, "summary": "2x1TB NVMe + 6x15TB NVMe"
                 },
@@ -159,20 +161,16 @@ on_both_databases! {
                     continue;
                 }
                 let answer = stranger.get(&format!("{path}?{query}")).await;
-                answer.refused(400, "VALIDATION_ERROR");
-                assert_eq!(answer.body["data"][0]["path"], name, "{query}");
-                assert_eq!(answer.body["data"].as_array().unwrap().len(), 1, "{query}");
+                assert_eq!(answer.faults(), [name], "{query}");
             }
         }
         let several = "category=fun&min_ram_gb=x&disk_types=tape,HDD,drum&sort=x&limit=0";
         let answer = stranger.get(&format!("/servers/available?{several}")).await;
-        answer.refused(400, "VALIDATION_ERROR");
-        let faults = answer.body["data"].as_array().unwrap();
-        let paths: Vec<_> = faults.iter().map(|fault| fault["path"].as_str().unwrap()).collect();
-        assert_eq!(paths, ["min_ram_gb", "disk_types", "disk_types", "category", "sort", "limit"]);
+        let named = ["min_ram_gb", "disk_types", "disk_types", "category", "sort", "limit"];
+        assert_eq!(answer.faults(), named);
         let many = vec!["7"; 51].join(",");
         let answer = stranger.get(&format!("/servers/available?available_durations={many}")).await;
-        answer.refused(400, "VALIDATION_ERROR");
+        assert_eq!(answer.faults(), ["available_durations"]);
     }
 
     async fn each_order_turns_round(app: &TestApp) {
@@ -225,7 +223,8 @@ on_both_databases! {
         list_four(app).await;
         list_four(app).await;
         app.list_servers(vec![gamma()]).await;
-        for query in ["", "country=de", "disk_types=SSD,NVMe", "q=epyc&min_ram_gb=64", "country=XX"] {
+        for query in ["", "country=de", "disk_types=SSD,NVMe", "q=epyc&min_ram_gb=64", "country=XX"]
+        {
             let facets = app.stranger().get(&format!("/servers/facets?{query}")).await.data(200);
             assert_eq!(facets, facets_of(&offers(app, query).await), "{query}");
         }

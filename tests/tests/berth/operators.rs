@@ -5,8 +5,7 @@ use domain::job::{self, Workshop};
 use domain::rental::{Access, RentalId};
 use outbound::simulated::{Behaviour, Simulated};
 use serde_json::{Value, json};
-use tests::{Answer, Client, TestApp, on_both_databases};
-use tokio::task::JoinSet;
+use tests::{Client, TestApp, at_once, on_both_databases};
 
 fn booking(amount: &str) -> Value {
     json!({ "username": "jane", "amount": amount, "reason": "bank transfer 4711" })
@@ -15,16 +14,6 @@ fn booking(amount: &str) -> Value {
 async fn transactions(client: &Client) -> u64 {
     let data = client.get("/wallet/transactions").await.data(200);
     data["pagination"]["total"].as_u64().unwrap()
-}
-
-/// Sends the same request many times at once.
-async fn at_once(client: &Client, path: &'static str, body: &Value, times: usize) -> Vec<Answer> {
-    let mut requests = JoinSet::new();
-    for _ in 0..times {
-        let (client, body) = (client.clone(), body.clone());
-        requests.spawn(async move { client.post_once(path, "wire-4711", body).await });
-    }
-    requests.join_all().await
 }
 
 on_both_databases! {
@@ -53,15 +42,24 @@ on_both_databases! {
         refusal.refused(400, "INSUFFICIENT_BALANCE");
         assert_eq!((jane.balance_cents().await, transactions(&jane).await), (1_250, before));
         // The refusal left no record: the same key may be used again.
-        let data = operator.post_once("/admin/adjustments", "key", booking("-12.50")).await.data(201);
+        let data =
+            operator.post_once("/admin/adjustments", "key", booking("-12.50")).await.data(201);
         assert_eq!((&data["amount"], &data["balance"]), (&json!(-12.5), &json!("0.00")));
-        operator.post("/admin/adjustments", booking("-0.01")).await.refused(400, "INSUFFICIENT_BALANCE");
+        operator
+            .post("/admin/adjustments", booking("-0.01"))
+            .await
+            .refused(400, "INSUFFICIENT_BALANCE");
         assert_eq!((jane.balance_cents().await, transactions(&jane).await), (0, before + 1));
     }
 
     async fn sixty_four_equal_keys_at_once_book_once(app: &TestApp) {
         let (operator, jane) = (app.operator("olga").await, app.user("jane").await);
-        let answers = at_once(&operator, "/admin/deposits", &booking("25.00"), 64).await;
+        let answers = at_once((0..64).map(|_| {
+            let operator = operator.clone();
+            let body = booking("25.00");
+            async move { operator.post_once("/admin/deposits", "wire-4711", body).await }
+        }))
+        .await;
         for answer in &answers {
             assert_eq!((answer.status, &answer.body), (201, &answers[0].body));
         }
@@ -78,14 +76,17 @@ on_both_databases! {
 
     async fn adjustments_at_once_never_overdraw(app: &TestApp) {
         let (operator, jane) = (app.operator("olga").await, app.renter("jane", "10.00").await);
-        let mut requests = JoinSet::new();
-        for _ in 0..16 {
+        let answers = at_once((0..16).map(|_| {
             let operator = operator.clone();
-            requests.spawn(async move { operator.post("/admin/adjustments", booking("-3.00")).await.status });
+            async move { operator.post("/admin/adjustments", booking("-3.00")).await }
+        }))
+        .await;
+        let (booked, refused): (Vec<_>, Vec<_>) =
+            answers.iter().partition(|answer| answer.status == 201);
+        assert_eq!((booked.len(), refused.len()), (3, 13));
+        for answer in refused {
+            answer.refused(400, "INSUFFICIENT_BALANCE");
         }
-        let statuses = requests.join_all().await;
-        assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 3);
-        assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 13);
         assert_eq!(jane.balance_cents().await, 100);
     }
 
@@ -95,14 +96,15 @@ on_both_databases! {
             operator.post("/admin/deposits", booking(amount)).await.data(201);
         }
         assert_eq!(jane.balance_cents().await, 100_002_001);
-        let texts = ["", " ", "0", "0.00", "-0", "-1", "1.001", "1e3", "1000000.01", "NaN", "inf", "1,000",
-                     "+1", "0x10", "５", "1.0.0", "$5", "99999999999999999999999999"];
+        let texts = [
+            "", " ", "0", "0.00", "-0", "-1", "1.001", "1e3", "1000000.01", "NaN", "inf", "1,000",
+            "+1", "0x10", "５", "1.0.0", "$5", "99999999999999999999999999",
+        ];
         let values = [json!(5), json!(null), json!(true), json!(["5"]), json!({})];
         for amount in texts.into_iter().map(Value::from).chain(values) {
             let body = json!({ "username": "jane", "amount": amount, "reason": "x" });
             let answer = operator.post("/admin/deposits", body).await;
-            answer.refused(400, "VALIDATION_ERROR");
-            assert_eq!(answer.body["data"][0]["path"], "/amount", "{amount}");
+            assert_eq!(answer.faults(), ["/amount"], "{amount}");
         }
         let zero = operator.post("/admin/adjustments", booking("0.00")).await;
         zero.refused(400, "VALIDATION_ERROR");
@@ -117,13 +119,10 @@ on_both_databases! {
         }
         for reason in ["", "   ", "two\nlines", "nul\0", &"x".repeat(501)] {
             let answer = operator.post("/admin/deposits", body(reason)).await;
-            answer.refused(400, "VALIDATION_ERROR");
-            assert_eq!(answer.body["data"][0]["path"], "/reason");
+            assert_eq!(answer.faults(), ["/reason"]);
         }
         let answer = operator.post("/admin/deposits", json!({})).await;
-        let faults = answer.body["data"].as_array().unwrap();
-        let paths: Vec<_> = faults.iter().map(|fault| fault["path"].as_str().unwrap()).collect();
-        assert_eq!(paths, ["/username", "/amount", "/reason"]);
+        assert_eq!(answer.faults(), ["/username", "/amount", "/reason"]);
         assert_eq!(jane.balance_cents().await, 300);
     }
 
@@ -133,7 +132,7 @@ on_both_databases! {
             let body = json!({ "username": "nobody", "amount": "1.00", "reason": "x" });
             operator.post(path, body).await.refused(404, "USER_NOT_FOUND");
             let body = json!({ "username": "x".repeat(5_000), "amount": "1.00", "reason": "x" });
-            operator.post(path, body).await.refused(400, "VALIDATION_ERROR");
+            assert_eq!(operator.post(path, body).await.faults(), ["/username"]);
             jane.post(path, booking("1.00")).await.refused(403, "OPERATOR_REQUIRED");
             app.stranger().post(path, booking("1.00")).await.refused(401, "UNAUTHORIZED");
         }
@@ -186,7 +185,10 @@ on_both_databases! {
         let jane = app.log_in("jane").await;
         mine.get(&path).await.refused(401, "UNAUTHORIZED");
         let rental_id = RentalId::parse(rental.as_str().unwrap()).unwrap();
-        assert_eq!((jane.get(&path).await.data(200)["status"].as_str(), app.driver.access(rental_id)), (Some("active"), None));
+        assert_eq!(
+            (jane.get(&path).await.data(200)["status"].as_str(), app.driver.access(rental_id)),
+            (Some("active"), None)
+        );
         let dead = olga.get("/admin/jobs/dead").await.data(200);
         let id = dead[0]["id"].as_str().unwrap();
         assert_eq!(dead, json!([{

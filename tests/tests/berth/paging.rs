@@ -77,7 +77,7 @@ async fn complete(client: &Client, sort: &str) -> Vec<Value> {
     rows(&answer)
 }
 
-/// A row's place by the contract's words, in ascending order.
+/// A row's place by the OpenAPI document's words, in ascending order.
 fn place(sort: &str, row: &Value) -> (u64, u64) {
     let specs = &row["specs"];
     let number = |value: &Value| value.as_u64().unwrap_or(0);
@@ -96,7 +96,7 @@ fn place(sort: &str, row: &Value) -> (u64, u64) {
     }
 }
 
-/// Sorted by the contract's words: by the order's value, equal ones by id.
+/// Sorted by the OpenAPI document's words: by the order's value, equal ones by id.
 fn in_order(sort: &str, mut rows: Vec<Value>) -> Vec<String> {
     rows.sort_by_key(|row| (place(sort, row), id(row)));
     // Ids begin with their time, and the newest come first unless the order is turned round.
@@ -149,7 +149,9 @@ on_both_databases! {
     async fn nothing_comes_twice_while_servers_come_and_go(app: &TestApp) {
         list_twenty(app).await;
         let jane = app.renter("jane", "9999.00").await;
-        for (round, sort) in ["", "ram", "-price_per_day", "newest", "-bandwidth"].iter().enumerate() {
+        for (round, sort) in
+            ["", "ram", "-price_per_day", "newest", "-bandwidth"].iter().enumerate()
+        {
             let before = ids(&complete(&jane, sort).await);
             let mut path = Some(format!("/servers/available?limit=3&sort={sort}"));
             let (mut walked, mut rented) = (Vec::new(), Vec::new());
@@ -158,9 +160,10 @@ on_both_databases! {
                 walked.extend(rows(&answer));
                 path = next(&answer);
                 if rented.len() < 4 {
-                    // The page's last server, which the cursor names, and one that is still to come.
+                    // The page's last server, which the cursor names, and one still to come.
                     let seen: HashSet<_> = walked.iter().map(id).collect();
-                    let coming = before.iter().rev().find(|id| !seen.contains(*id) && !rented.contains(*id));
+                    let coming =
+                        before.iter().rev().find(|id| !seen.contains(*id) && !rented.contains(*id));
                     let gone = [id(walked.last().unwrap()), coming.unwrap().clone()];
                     for server in gone {
                         jane.rent(&server, 7).await.data(201);
@@ -186,10 +189,11 @@ on_both_databases! {
         let stranger = app.stranger();
         for limit in ["0", "501", "-1", "three", "1.5", "4294967296"] {
             let answer = stranger.get(&format!("/servers/available?limit={limit}")).await;
-            answer.refused(400, "VALIDATION_ERROR");
-            assert_eq!(answer.body["data"][0]["path"], "limit");
+            assert_eq!(answer.faults(), ["limit"]);
         }
-        for (limit, count, more) in [(1, 1, true), (19, 19, true), (20, 20, false), (500, 20, false)] {
+        for (limit, count, more) in
+            [(1, 1, true), (19, 19, true), (20, 20, false), (500, 20, false)]
+        {
             let answer = stranger.get(&format!("/servers/available?limit={limit}")).await;
             assert_eq!((rows(&answer).len(), next(&answer).is_some()), (count, more));
             assert_eq!(answer.headers["x-total-count"], "20");
@@ -200,11 +204,21 @@ on_both_databases! {
         list_twenty(app).await;
         let stranger = app.stranger();
         let long = "9".repeat(300);
-        for cursor in ["x", ".", "1.", "1.xyz", "1.5", "x.507f1f77bcf86cd799439014", "%00", "%C3%A9",
-                       "99999999999999999999.507f1f77bcf86cd799439014", "1.507F1F77BCF86CD799439014", &long] {
+        for cursor in [
+            "x",
+            ".",
+            "1.",
+            "1.xyz",
+            "1.5",
+            "x.507f1f77bcf86cd799439014",
+            "%00",
+            "%C3%A9",
+            "99999999999999999999.507f1f77bcf86cd799439014",
+            "1.507F1F77BCF86CD799439014",
+            &long,
+        ] {
             let answer = stranger.get(&format!("/servers/available?limit=3&cursor={cursor}")).await;
-            answer.refused(400, "VALIDATION_ERROR");
-            assert_eq!(answer.body["data"][0]["path"], "cursor", "{cursor}");
+            assert_eq!(answer.faults(), ["cursor"], "{cursor}");
         }
         let end = format!("{}.ffffffffffffffffffffffff", i64::MAX);
         let answer = stranger.get(&format!("/servers/available?limit=3&cursor={end}")).await;

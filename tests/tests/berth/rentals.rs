@@ -71,14 +71,14 @@ on_both_databases! {
             (json!({ "rental_days": 7.5, "pool_id": 5 }), vec!["/rental_days", "/pool_id"]),
             (json!({ "rental_days": 7, "pool_id": "x" }), vec!["/pool_id"]),
             (json!({ "rental_days": 7, "max_charge_cents": -1 }), vec!["/max_charge_cents"]),
-            (json!({ "rental_days": 1e30, "max_charge_cents": [] }), vec!["/rental_days", "/max_charge_cents"]),
+            (
+                json!({ "rental_days": 1e30, "max_charge_cents": [] }),
+                vec!["/rental_days", "/max_charge_cents"],
+            ),
         ];
         for (body, paths) in bodies {
             let answer = jane.post(&path, body).await;
-            answer.refused(400, "VALIDATION_ERROR");
-            let faults = answer.body["data"].as_array().unwrap();
-            let named: Vec<&str> = faults.iter().map(|fault| fault["path"].as_str().unwrap()).collect();
-            assert_eq!(named, paths);
+            assert_eq!(answer.faults(), paths);
         }
         for id in [NOBODY, "x", "507F1F77BCF86CD799439014"] {
             jane.rent(id, 7).await.refused(404, "SERVER_NOT_FOUND");
@@ -162,7 +162,8 @@ on_both_databases! {
             let answer = jane.get(path.strip_prefix("/api/v1").unwrap()).await;
             assert_eq!(answer.headers["x-total-count"], "5");
             let link = answer.headers.get("link").cloned();
-            next = link.map(|link| link.trim_start_matches('<').split('>').next().unwrap().to_owned());
+            next =
+                link.map(|link| link.trim_start_matches('<').split('>').next().unwrap().to_owned());
             seen.extend(ids(&answer.data(200)));
         }
         assert_eq!(seen, rented);

@@ -75,8 +75,10 @@ async fn sign_up(app: &TestApp, headers: &str, body: &[u8]) -> Raw {
 on_both_databases! {
     async fn an_unknown_path_is_not_found_in_json(app: &TestApp) {
         let stranger = app.stranger();
-        for path in ["/nothing", "/pools/", "/!api/v2/pools", "/!wp-login.php", "/!api/v1", "/!favicon.ico",
-                     "/servers/available/", "/%2e%2e/%2e%2e/etc/passwd", "/pools/%00/members/x/y", "/%ff%fe"] {
+        for path in [
+            "/nothing", "/pools/", "/!api/v2/pools", "/!wp-login.php", "/!api/v1", "/!favicon.ico",
+            "/servers/available/", "/%2e%2e/%2e%2e/etc/passwd", "/pools/%00/members/x/y", "/%ff%fe",
+        ] {
             stranger.get(path).await.refused(404, "ROUTE_NOT_FOUND");
         }
         let answer = stranger.send(Method::POST, "/nothing", &[], Some(&json!({}))).await;
@@ -130,12 +132,16 @@ on_both_databases! {
     }
 
     async fn a_body_must_be_declared_as_json(app: &TestApp) {
-        for headers in ["", "content-type: text/plain\r\n", "content-type: application/x-www-form-urlencoded\r\n",
-                        "content-type: multipart/form-data; boundary=x\r\n", "content-type: json\r\n",
-                        "content-type: \r\n"] {
+        for headers in [
+            "", "content-type: text/plain\r\n",
+            "content-type: application/x-www-form-urlencoded\r\n",
+            "content-type: multipart/form-data; boundary=x\r\n", "content-type: json\r\n",
+            "content-type: \r\n",
+        ] {
             is_refusal(&sign_up(app, headers, b"{}").await, 415, "UNSUPPORTED_MEDIA_TYPE");
         }
-        let invalid = [SIGN_UP.as_bytes(), b"content-type: \xff\xfe\r\ncontent-length: 2\r\n\r\n{}"].concat();
+        let invalid =
+            [SIGN_UP.as_bytes(), b"content-type: \xff\xfe\r\ncontent-length: 2\r\n\r\n{}"].concat();
         is_refusal(&send(app, &invalid).await, 415, "UNSUPPORTED_MEDIA_TYPE");
         for headers in [JSON, "content-type: APPLICATION/JSON; charset=utf-8\r\n",
                         "content-type: application/merge-patch+json\r\n"] {
@@ -151,7 +157,8 @@ on_both_databases! {
         let pool = format!("/pools/{}", pool["id"].as_str().unwrap());
         let body = json!({ "username": "john", "role": "user" });
         jane.post(&format!("{pool}/members"), body).await.data(201);
-        let pending = john.send(Method::GET, "/pools/invitations/pending", &json_type, None).await.data(200);
+        let pending =
+            john.send(Method::GET, "/pools/invitations/pending", &json_type, None).await.data(200);
         let invitation = pending[0]["id"].as_str().unwrap();
         let accept = format!("/pools/{invitation}/accept");
         john.send(Method::POST, &accept, &json_type, None).await.data(200);
@@ -164,9 +171,10 @@ on_both_databases! {
     // `http::body::parse`.
     async fn what_is_no_json_object_is_malformed(app: &TestApp) {
         let bodies: [&[u8]; 14] = [
-            b"{", b"}", b"nonsense", b"{\"username\":}", b"{'username':'x'}", b"null", b"5", b"\"text\"", b"[]",
-            b"[\"jane\",\"jane@example.org\",\"correct horse battery\",null]", b"{}{}", b"\xff\xfe{}",
-            b"{\"username\":\"\xc3\x28\"}", b"{\"username\":\"a\",\"username\":\"b\"}",
+            b"{", b"}", b"nonsense", b"{\"username\":}", b"{'username':'x'}", b"null", b"5",
+            b"\"text\"", b"[]", b"[\"jane\",\"jane@example.org\",\"correct horse battery\",null]",
+            b"{}{}", b"\xff\xfe{}", b"{\"username\":\"\xc3\x28\"}",
+            b"{\"username\":\"a\",\"username\":\"b\"}",
         ];
         for body in bodies {
             let answer = sign_up(app, JSON, body).await;
@@ -211,7 +219,8 @@ on_both_databases! {
                 }
             }
         };
-        let read = tokio::select! { read = reading.read(&mut text) => read.unwrap(), () = drip => 0 };
+        let read =
+            tokio::select! { read = reading.read(&mut text) => read.unwrap(), () = drip => 0 };
         let text = String::from_utf8_lossy(&text[..read]).into_owned();
         assert!(text.starts_with("HTTP/1.1 408 "), "{text}");
         assert!(text.contains("\"error\":\"REQUEST_TIMEOUT\""), "{text}");
@@ -222,7 +231,10 @@ on_both_databases! {
 
     async fn slow_headers_are_cut_off(app: &TestApp) {
         let mut stream = connect(app).await;
-        stream.write_all(b"GET /api/v1/servers/available HTTP/1.1\r\nhost: berth\r\nx-slow: ").await.unwrap();
+        stream
+            .write_all(b"GET /api/v1/servers/available HTTP/1.1\r\nhost: berth\r\nx-slow: ")
+            .await
+            .unwrap();
         let started = Instant::now();
         let answer = answer(&mut stream).await;
         assert!([0, 408].contains(&answer.status), "{}", answer.head);
@@ -232,20 +244,31 @@ on_both_databases! {
 
     async fn headers_that_are_no_text_are_refused_or_ignored(app: &TestApp) {
         let get = |path: &str, header: &[u8]| {
-            [format!("GET /api/v1{path} HTTP/1.1\r\nhost: berth\r\n").as_bytes(), header, b"\r\n\r\n"].concat()
+            [
+                format!("GET /api/v1{path} HTTP/1.1\r\nhost: berth\r\n").as_bytes(),
+                header,
+                b"\r\n\r\n",
+            ]
+            .concat()
         };
         let raw = send(app, &get("/pools", b"authorization: Bearer \xff\xfe")).await;
         is_refusal(&raw, 401, "UNAUTHORIZED");
-        for header in [&b"x-request-id: \xff"[..], b"accept-encoding: \xff", b"accept: \xc3\x28", b"cookie: \xff",
-                       b"x-forwarded-for: \xff", b"accept-encoding: identity;q=0", b"accept-encoding: br, *;q=0",
-                       b"accept-language: \xff", b"if-none-match: \xff", b"range: bytes=5-1"] {
+        for header in [
+            &b"x-request-id: \xff"[..], b"accept-encoding: \xff", b"accept: \xc3\x28",
+            b"cookie: \xff", b"x-forwarded-for: \xff", b"accept-encoding: identity;q=0",
+            b"accept-encoding: br, *;q=0", b"accept-language: \xff", b"if-none-match: \xff",
+            b"range: bytes=5-1",
+        ] {
             let raw = send(app, &get("/servers/available", header)).await;
             assert_eq!((raw.status, &raw.body["data"]), (200, &json!([])), "{header:?}");
         }
         let jane = app.renter("jane", "100.00").await;
         let token = jane.authorization.as_ref().unwrap();
-        let head = format!("POST /api/v1/servers/{}/rent HTTP/1.1\r\nhost: berth\r\nauthorization: {token}\r\n\
-                            content-length: 17\r\n{JSON}idempotency-key: ", app.server("node").await);
+        let head = format!(
+            "POST /api/v1/servers/{}/rent HTTP/1.1\r\nhost: berth\r\nauthorization: {token}\r\n\
+             content-length: 17\r\n{JSON}idempotency-key: ",
+            app.server("node").await
+        );
         let rent = [head.as_bytes(), b"\xff\xfe\r\n\r\n{\"rental_days\":7}"].concat();
         is_refusal(&send(app, &rent).await, 400, "VALIDATION_ERROR");
         assert_eq!(jane.balance_cents().await, 10_000);
@@ -253,33 +276,47 @@ on_both_databases! {
 
     async fn garbage_in_paths_and_queries_finds_nothing(app: &TestApp) {
         let jane = app.user("jane").await;
-        let ids = ["nothing", "507f1f77bcf86cd79943901", "507f1f77bcf86cd7994390144", "507F1F77BCF86CD799439014",
-                   "507f1f77bcf86cd79943901g", "%00", "%ff%fe", "%zz", "%", "..%2f..", "'%20OR%201=1--", "-1",
-                   "99999999999999999999999999999999", "%F0%9F%92%A9", "null"];
+        let ids = [
+            "nothing", "507f1f77bcf86cd79943901", "507f1f77bcf86cd7994390144",
+            "507F1F77BCF86CD799439014", "507f1f77bcf86cd79943901g", "%00", "%ff%fe", "%zz", "%",
+            "..%2f..", "'%20OR%201=1--", "-1", "99999999999999999999999999999999", "%F0%9F%92%A9",
+            "null",
+        ];
         for id in ids.into_iter().chain(["507f1f77bcf86cd799439014"]) {
-            for (path, code) in [("/pools/", "POOL_NOT_FOUND"), ("/rentals/", "RENTAL_NOT_FOUND"),
-                                 ("/servers/", "RENTAL_NOT_FOUND"), ("/servers/available/", "SERVER_NOT_FOUND"),
-                                 ("/auth/tokens/", "TOKEN_NOT_FOUND"),
-                                 ("/wallet/transactions/", "TRANSACTION_NOT_FOUND")] {
+            for (path, code) in [
+                ("/pools/", "POOL_NOT_FOUND"),
+                ("/rentals/", "RENTAL_NOT_FOUND"),
+                ("/servers/", "RENTAL_NOT_FOUND"),
+                ("/servers/available/", "SERVER_NOT_FOUND"),
+                ("/auth/tokens/", "TOKEN_NOT_FOUND"),
+                ("/wallet/transactions/", "TRANSACTION_NOT_FOUND"),
+            ] {
                 let raw = raw_get(app, &jane, &format!("{path}{id}")).await;
                 is_refusal(&raw, 404, code);
             }
         }
-        for query in ["q=%ff", "q=%", "q=%zz", "&&==&", "q", "%ff=%ff", "q=%F0%9F%92%A9", "country=%27%3B--", "=x"] {
+        for query in [
+            "q=%ff", "q=%", "q=%zz", "&&==&", "q", "%ff=%ff", "q=%F0%9F%92%A9", "country=%27%3B--",
+            "=x",
+        ] {
             let raw = raw_get(app, &jane, &format!("/servers/available?{query}")).await;
             assert_eq!(raw.status, 200, "{query}: {}", raw.body);
         }
-        let raw = raw_get(app, &jane, &format!("/servers/available?{}", "a=b&".repeat(10_000))).await;
+        let raw =
+            raw_get(app, &jane, &format!("/servers/available?{}", "a=b&".repeat(10_000))).await;
         assert_eq!(raw.status, 200);
         still_answers(app).await;
     }
 
     async fn huge_numbers_are_refused(app: &TestApp) {
         let (server, jane) = (app.server("node").await, app.renter("jane", "100.00").await);
-        for days in ["1e400", "99999999999999999999", "-9223372036854775809", "3651", "0", "7.5", "-7", "7e300",
-                     "4294967303", "18446744073709551623"] {
+        for days in [
+            "1e400", "99999999999999999999", "-9223372036854775809", "3651", "0", "7.5", "-7",
+            "7e300", "4294967303", "18446744073709551623",
+        ] {
             let days: Value = serde_json::from_str(days).unwrap_or_else(|_| json!(days));
-            let answer = jane.post(&format!("/servers/{server}/rent"), json!({ "rental_days": days })).await;
+            let answer =
+                jane.post(&format!("/servers/{server}/rent"), json!({ "rental_days": days })).await;
             answer.refused(400, "VALIDATION_ERROR");
         }
         let body = json!({ "rental_days": 7, "max_charge_cents": i64::MAX });
@@ -295,14 +332,19 @@ on_both_databases! {
         let stranger = app.stranger();
         let longest = "x".repeat(128);
         for id in ["a", "7c96985f-484a:5fe2._", longest.as_str()] {
-            let answer = stranger.send(Method::GET, "/nothing", &[("x-request-id", id)], None).await;
+            let answer =
+                stranger.send(Method::GET, "/nothing", &[("x-request-id", id)], None).await;
             assert_eq!(answer.headers["x-request-id"], id);
         }
         let mut made = std::collections::HashSet::new();
         for id in ["", "two words", "<script>", "a,b", &"x".repeat(129)] {
-            let answer = stranger.send(Method::GET, "/nothing", &[("x-request-id", id)], None).await;
+            let answer =
+                stranger.send(Method::GET, "/nothing", &[("x-request-id", id)], None).await;
             let new = answer.headers["x-request-id"].clone();
-            assert!(new != id && new.len() == 24 && new.bytes().all(|b| b.is_ascii_hexdigit()), "{new}");
+            assert!(
+                new != id && new.len() == 24 && new.bytes().all(|b| b.is_ascii_hexdigit()),
+                "{new}"
+            );
             assert!(made.insert(new));
         }
     }
@@ -311,14 +353,22 @@ on_both_databases! {
     async fn what_is_no_http_is_cut_off(app: &TestApp) {
         let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(200_000));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x-header: y\r\n".repeat(20_000));
-        for bytes in ["\0\0\0\0\r\n\r\n", "nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
-                      "GET / HTTP/1.1\r\nno colon\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-                      "POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n", "POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
-                      "POST / HTTP/1.1\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-                      long.as_str(), many.as_str()] {
+        for bytes in [
+            "\0\0\0\0\r\n\r\n", "nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+            "GET / HTTP/1.1\r\nno colon\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            long.as_str(), many.as_str(),
+        ] {
             let raw = send(app, bytes.as_bytes()).await;
             let expected = [0, 400, 404, 408, 413, 414, 431, 505];
-            assert!(expected.contains(&raw.status), "{}: {}", &bytes[..20.min(bytes.len())], raw.head);
+            assert!(
+                expected.contains(&raw.status),
+                "{}: {}",
+                &bytes[..20.min(bytes.len())],
+                raw.head
+            );
         }
         still_answers(app).await;
     }

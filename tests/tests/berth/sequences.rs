@@ -1,5 +1,5 @@
-//! Any sequence of rents, extensions, deposits, adjustments and passing time keeps the invariants, and
-//! every wallet holds exactly what its owner was told.
+//! Any sequence of rents, extensions, deposits, adjustments and passing time keeps the invariants,
+//! and every wallet holds exactly what its owner was told.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use serde_json::{Value, json};
-use tests::{Answer, Client, TestApp, on_both_databases};
+use tests::{Client, TestApp, on_both_databases};
 
 const UNKNOWN: &str = "/auth/tokens/0123456789abcdef01234567";
 
@@ -18,14 +18,6 @@ fn bearing(app: &TestApp, token: &Value) -> Client {
 
 fn path(token: &Value) -> String {
     format!("/auth/tokens/{}", token["id"].as_str().unwrap())
-}
-
-/// The paths that a `VALIDATION_ERROR` names.
-#[track_caller]
-fn faults(answer: &Answer) -> Vec<&str> {
-    answer.refused(400, "VALIDATION_ERROR");
-    let faults = answer.body["data"].as_array().unwrap();
-    faults.iter().map(|fault| fault["path"].as_str().unwrap()).collect()
 }
 
 on_both_databases! {
@@ -114,12 +106,12 @@ on_both_databases! {
     async fn a_token_is_checked_before_it_is_made(app: &TestApp) {
         let jane = app.user("jane").await;
         let answer = jane.post("/auth/tokens", json!({})).await;
-        assert_eq!(faults(&answer), ["/alias", "/permissions"]);
+        assert_eq!(answer.faults(), ["/alias", "/permissions"]);
         let body = json!({
             "alias": 7, "expires_at": true, "ip_whitelist": "127.0.0.1", "permissions": [],
         });
         let answer = jane.post("/auth/tokens", body).await;
-        assert_eq!(faults(&answer), ["/alias", "/expires_at", "/ip_whitelist", "/permissions"]);
+        assert_eq!(answer.faults(), ["/alias", "/expires_at", "/ip_whitelist", "/permissions"]);
         for tree in [
             json!({ "rentals": { "burn": true } }),
             json!({ "rentals": 1 }),
@@ -129,7 +121,7 @@ on_both_databases! {
             json!({ "rentals": { "read": { "x": true } } }),
         ] {
             let body = json!({ "alias": "script", "permissions": tree });
-            assert_eq!(faults(&jane.post("/auth/tokens", body).await), ["/permissions"], "{tree}");
+            assert_eq!(jane.post("/auth/tokens", body).await.faults(), ["/permissions"], "{tree}");
         }
         for (key, value) in [
             ("alias", json!("")),
@@ -148,7 +140,7 @@ on_both_databases! {
             let mut body = json!({ "alias": "script", "permissions": {} });
             body[key] = value.clone();
             let answer = jane.post("/auth/tokens", body).await;
-            assert_eq!(faults(&answer), [format!("/{key}")], "{value:.40}");
+            assert_eq!(answer.faults(), [format!("/{key}")], "{value:.40}");
         }
         jane.post("/auth/tokens", json!([])).await.refused(400, "MALFORMED_JSON");
         assert_eq!(jane.get("/auth/tokens").await.data(200), json!([]));
@@ -202,7 +194,7 @@ on_both_databases! {
         // Its owner may give it more time.
         let jane = app.log_in("jane").await;
         let past = json!({ "expires_at": "2025-01-21T22:59:59.000Z" });
-        assert_eq!(faults(&jane.put(&path(&token), past).await), ["/expires_at"]);
+        assert_eq!(jane.put(&path(&token), past).await.faults(), ["/expires_at"]);
         jane.put(&path(&token), json!({ "expires_at": null })).await.data(200);
         client.get("/users/me").await.data(200);
     }
@@ -271,7 +263,7 @@ on_both_databases! {
         client.get("/pools").await.data(200);
         let answer =
             jane.put(&path(&token), json!({ "alias": 7, "permissions": { "x": 1 } })).await;
-        assert_eq!(faults(&answer), ["/alias", "/permissions"]);
+        assert_eq!(answer.faults(), ["/alias", "/permissions"]);
     }
 
     async fn a_deleted_token_stops_at_once(app: &TestApp) {
@@ -318,7 +310,7 @@ on_both_databases! {
         let (one, two) =
             tokio::join!(jane.post("/auth/tokens", body.clone()), jane.post("/auth/tokens", body));
         let (made, refused) = if one.status == 201 { (one, two) } else { (two, one) };
-        assert_eq!(faults(&refused), ["/alias"]);
+        assert_eq!(refused.faults(), ["/alias"]);
         jane.delete(&path(&made.data(201))).await.data(200);
         create(&jane, json!({})).await;
         assert_eq!(jane.get("/auth/tokens").await.data(200).as_array().unwrap().len(), 100);

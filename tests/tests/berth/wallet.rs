@@ -1,5 +1,7 @@
 //! Balances and transactions.
 
+use domain::user::UserId;
+use domain::wallet::{Account, ChainHead, Entry, PostingKind, TransactionFilter, TransactionSort};
 use serde_json::json;
 use tests::{TestApp, on_both_databases};
 
@@ -13,16 +15,21 @@ on_both_databases! {
 
         let page = jane.get("/wallet/transactions").await.data(200);
         let rows = page["transactions"].as_array().unwrap();
-        let kinds: Vec<_> = rows.iter().map(|row| row["transaction_type"].as_str().unwrap()).collect();
+        let kinds: Vec<_> =
+            rows.iter().map(|row| row["transaction_type"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["payment", "payment", "credit"], "newest first");
         let amounts: Vec<_> = rows.iter().map(|row| row["amount"].as_i64().unwrap()).collect();
         assert_eq!(amounts, [240, 70, 500]);
         assert_eq!(jane.balance_cents().await, (500 - 70 - 240) * 100);
-        assert_eq!(page["pagination"], json!({ "total": 3, "page": 1, "limit": 20, "totalPages": 1 }));
+        assert_eq!(
+            page["pagination"],
+            json!({ "total": 3, "page": 1, "limit": 20, "totalPages": 1 })
+        );
         assert_eq!(rows[1]["id"], rented["transaction"]["id"]);
         assert_eq!(rows[1]["metadata"]["rental_id"], rented["rental"]["id"]);
         assert_eq!(rows[1]["status"], "completed");
-        let one = jane.get(&format!("/wallet/transactions/{}", rows[1]["id"].as_str().unwrap())).await;
+        let one =
+            jane.get(&format!("/wallet/transactions/{}", rows[1]["id"].as_str().unwrap())).await;
         assert_eq!(&one.data(200), &rows[1]);
         let balances = jane.get("/wallet/balances").await.data(200);
         assert_eq!(balances, json!({ "general_balance": "190.00", "currency": "USD" }));
@@ -33,7 +40,8 @@ on_both_databases! {
         let jane = app.renter("jane", "100.00").await;
         let john = app.user("john").await;
         let page = jane.get("/wallet/transactions").await.data(200);
-        let path = format!("/wallet/transactions/{}", page["transactions"][0]["id"].as_str().unwrap());
+        let path =
+            format!("/wallet/transactions/{}", page["transactions"][0]["id"].as_str().unwrap());
         jane.get(&path).await.data(200);
         john.get(&path).await.refused(404, "TRANSACTION_NOT_FOUND");
         john.get("/wallet/transactions/x").await.refused(404, "TRANSACTION_NOT_FOUND");
@@ -43,16 +51,16 @@ on_both_databases! {
 
     async fn transactions_are_filtered_sorted_and_paged(app: &TestApp) {
         let jane = app.renter("jane", "500.00").await;
-        for (day, amount) in [(1, "3.50"), (2, "1.25"), (3, "2.00")] {
+        for amount in ["3.50", "1.25", "2.00"] {
             app.days_pass(1);
             app.deposit("jane", amount).await;
-            assert!(day > 0);
         }
         let jane = app.log_in(&jane.username).await;
         let amounts = async |query: &str| {
             let page = jane.get(&format!("/wallet/transactions?{query}")).await.data(200);
             let rows = page["transactions"].as_array().unwrap().clone();
-            let amounts: Vec<f64> = rows.iter().map(|row| row["amount"].as_f64().unwrap()).collect();
+            let amounts: Vec<f64> =
+                rows.iter().map(|row| row["amount"].as_f64().unwrap()).collect();
             (amounts, page["pagination"]["total"].as_u64().unwrap())
         };
         assert_eq!(amounts("sort_by=amount&sort_order=asc").await.0, [1.25, 2.0, 3.5, 500.0]);
@@ -69,9 +77,7 @@ on_both_databases! {
         ];
         for fault in faults {
             let answer = jane.get(&format!("/wallet/transactions?{fault}")).await;
-            answer.refused(400, "VALIDATION_ERROR");
-            let named = answer.body["data"][0]["path"].as_str().unwrap().to_owned();
-            assert_eq!(Some(named.as_str()), fault.split('=').next());
+            assert_eq!(answer.faults(), [fault.split('=').next().unwrap()]);
         }
     }
 
@@ -79,25 +85,25 @@ on_both_databases! {
         let jane = app.renter("jane", "500.00").await;
         let server = app.server("node-1").await;
         jane.rent(&server, 7).await.data(201);
-        let user_id = domain::user::UserId::parse(&jane.id).unwrap();
-        let filter = domain::wallet::TransactionFilter::default();
-        let sort = domain::wallet::TransactionSort::CreatedAt { descending: false };
+        let user_id = UserId::parse(&jane.id).unwrap();
+        let filter = TransactionFilter::default();
+        let sort = TransactionSort::CreatedAt { descending: false };
         let reads = app.app.store.reads();
         let (postings, total) = reads.postings_of(user_id, &filter, sort, (0, 100)).await.unwrap();
         assert_eq!(total, 2);
-        let mut before = domain::wallet::ChainHead::genesis(user_id).hash;
+        let mut before = ChainHead::genesis(user_id).hash;
         for posting in postings {
             assert_eq!(posting.previous_hash, before);
             let against = match posting.kind {
-                domain::wallet::PostingKind::Charge => domain::wallet::Account::Revenue,
-                _ => domain::wallet::Account::CashClearing,
+                PostingKind::Charge => Account::Revenue,
+                _ => Account::CashClearing,
             };
             let entries = [
-                domain::wallet::Entry {
-                    account: domain::wallet::Account::Wallet(user_id),
+                Entry {
+                    account: Account::Wallet(user_id),
                     amount: posting.amount,
                 },
-                domain::wallet::Entry { account: against, amount: posting.amount.negated() },
+                Entry { account: against, amount: posting.amount.negated() },
             ];
             assert_eq!(posting.digest(&entries), posting.hash);
             before = posting.hash;

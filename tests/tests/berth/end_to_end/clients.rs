@@ -11,8 +11,8 @@ use super::process::{Berth, list_server};
 /// No 5xx, no status and no answer that the document does not know.
 ///
 /// Off are `positive_data_acceptance`, because what a password, a pool's settings or an amount may
-/// be is more than a schema says, and `negative_data_rejection`, because by the contract unknown
-/// parameters and keys, and empty parameters, are ignored.
+/// be is more than a schema says, and `negative_data_rejection`, because the published API ignores
+/// unknown parameters and keys, and empty parameters.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
     response_schema_conformance,response_headers_conformance,missing_required_header,\
     unsupported_method,ignored_auth,use_after_free,ensure_resource_availability";

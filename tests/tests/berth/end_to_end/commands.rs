@@ -64,7 +64,8 @@ with_either_database! {
     }
 
     async fn the_console_makes_operators(berth: &mut Berth) {
-        let arguments = ["admin", "create-operator", "--username", "root", "--email", "root@example.org"];
+        let arguments =
+            ["admin", "create-operator", "--username", "root", "--email", "root@example.org"];
         let printed = berth.succeed(&arguments);
         let password = printed.lines().find_map(|line| line.strip_prefix("Password: ")).unwrap();
         assert!(berth.create_operator("operator").contains("Made the operator operator"));

@@ -27,7 +27,9 @@ struct Renter {
 }
 
 with_either_database! {
-    async fn what_was_acknowledged_before_a_kill_is_there_and_what_was_not_happens_once(berth: &mut Berth) {
+    async fn what_was_acknowledged_before_a_kill_is_there_and_what_was_not_happens_once(
+        berth: &mut Berth,
+    ) {
         berth.start(&["serve"]).await;
         let operator = berth.operator().await;
         let mut servers = Vec::new();
@@ -44,7 +46,8 @@ with_either_database! {
             let client = berth.stranger().log_in(&name).await;
             renters.push(Renter { client, told: BTreeMap::new() });
         }
-        let (attempts, acknowledged) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (attempts, acknowledged) =
+            (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         for wanted in KILLS {
             let mut running = JoinSet::new();
             for renter in renters.drain(..) {

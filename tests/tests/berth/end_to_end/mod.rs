@@ -1,5 +1,5 @@
-//! The built binary, as people run it: from the terminal, killed in the middle, through clients that
-//! we did not write.
+//! The built binary, as people run it: from the terminal, killed in the middle, through clients
+//! that we did not write.
 
 mod clients;
 mod commands;
@@ -11,7 +11,7 @@ mod session;
 
 /// Runs one body on a `berth` with either database: `a_fact::sqlite` and `a_fact::postgres`.
 macro_rules! with_either_database {
-    ($($(#[$meta:meta])* async fn $name:ident($berth:ident: &mut Berth) $body:block)*) => {$(
+    ($($(#[$meta:meta])* async fn $name:ident($berth:ident: &mut Berth $(,)?) $body:block)*) => {$(
         $(#[$meta])*
         mod $name {
             #[allow(unused_imports, reason = "not every body uses all that its file imports")]

@@ -198,7 +198,7 @@ impl Drop for Berth {
     }
 }
 
-/// Lists a server like the contract's example; answers its id.
+/// Lists a server like that of the published API's examples; answers its id.
 pub async fn list_server(operator: &Client, name: &str) -> String {
     let specs = serde_json::to_value(contract::example_server(name).specs).unwrap();
     let prices = json!({

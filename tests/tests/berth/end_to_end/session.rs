@@ -112,7 +112,8 @@ with_either_database! {
 
     async fn a_request_that_runs_when_the_server_is_stopped_is_answered(berth: &mut Berth) {
         berth.start(&["serve"]).await;
-        let body = json!({ "username": "slow", "email": "slow@example.org", "password": tests::PASSWORD });
+        let body =
+            json!({ "username": "slow", "email": "slow@example.org", "password": tests::PASSWORD });
         let body = body.to_string();
         let (begin, rest) = body.split_at(10);
         let mut connection = connect(berth);
@@ -141,7 +142,9 @@ with_either_database! {
     }
 
     // Seen failing with 503 on PostgreSQL when the threads of Actix were stopped at once.
-    async fn a_rent_that_waits_for_the_database_when_the_server_is_stopped_is_answered(berth: &mut Berth) {
+    async fn a_rent_that_waits_for_the_database_when_the_server_is_stopped_is_answered(
+        berth: &mut Berth,
+    ) {
         berth.configure("BERTH__HTTP__WORKERS", &WORKERS.to_string());
         berth.start(&["serve"]).await;
         let operator = berth.operator().await;
