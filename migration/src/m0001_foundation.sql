@@ -107,10 +107,11 @@ CREATE TABLE hosts (
 ){strict};
 -- Partial: for `rental_id IS NULL`, which most rows are, SQLite would expect one row of a whole one.
 CREATE UNIQUE INDEX one_host_per_rental ON hosts (rental_id) WHERE rental_id IS NOT NULL;
--- Totals are counted in this index alone; SQLite needs the predicate's columns in it for that.
+-- Totals are counted, and a page's ids found, in this index alone; SQLite needs the predicate's
+-- columns in it for that.
 CREATE INDEX offers_by_filters ON hosts (country, category, price_per_day_e8, cpu_cores, ram_gb,
     storage_gb, bandwidth_mbps, traffic_tb, disk_types, ram_type, cpu_score, cpu_score_type, region,
-    is_featured, is_listed, rental_id)
+    is_featured, is_listed, rental_id, listing_rank, id)
     WHERE is_listed AND rental_id IS NULL AND price_per_day_e8 IS NOT NULL;
 CREATE INDEX offers_by_listing ON hosts (listing_rank, id)
     WHERE is_listed AND rental_id IS NULL AND price_per_day_e8 IS NOT NULL;

@@ -38,6 +38,18 @@ pub fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     found.into_iter().map(|(_, item)| &item[&method]).find(|operation| !operation.is_null())
 }
 
+/// Headers that are not HTTP's business alone.
+const OURS: [&str; 8] = [
+    "x-request-id",
+    "x-total-count",
+    "link",
+    "retry-after",
+    "www-authenticate",
+    "ratelimit",
+    "ratelimit-policy",
+    "etag",
+];
+
 /// Fails the test unless the document knows this status of this operation, and the code of a
 /// refusal.
 #[track_caller]
@@ -49,6 +61,14 @@ pub fn hold(method: &Method, path: &str, answer: &Answer) {
     let documented = &operation["responses"][answer.status.to_string()];
     let (status, body) = (answer.status, &answer.body);
     assert!(!documented.is_null(), "{method} {path}: {status} is not documented: {body}");
+    for name in answer.headers.keys().filter(|name| OURS.contains(&name.as_str())) {
+        let declared = documented["headers"].as_object().unwrap().keys();
+        let mut declared = declared.map(|name| name.to_lowercase());
+        assert!(declared.any(|known| known == *name), "{method} {path}: {name} is not documented");
+    }
+    if status == 304 {
+        return;
+    }
     assert_eq!(body["statusCode"].as_u64(), Some(status.into()), "{method} {path}: {body}");
     if status >= 400 {
         let code = body["error"].as_str().unwrap_or_default();

@@ -116,10 +116,11 @@ pub async fn log_in(
     body: Body<LogInBody>,
 ) -> Answer<SignedInView> {
     let mut check = Check::default();
+    let is_named = !body.0.username.is_absent() || !body.0.email.is_absent();
     let username = check.optional("/username", body.0.username, at_most(254));
     let email = check.optional("/email", body.0.email, at_most(254));
     let login = username.or(email);
-    if login.is_none() {
+    if !is_named {
         check.fault("/username", "is required, or an email in its place");
     }
     let password = check.required("/password", body.0.password, at_most(1024));

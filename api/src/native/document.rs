@@ -16,7 +16,7 @@ use utoipa_actix_web::AppExt;
 
 use super::code::Code;
 use super::error::Problem;
-use super::{PREFIX, operations};
+use super::{PREFIX, headers, operations};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -137,6 +137,7 @@ fn complete(operation: &mut Operation, path: &str) {
     for (status, codes) in by_status {
         operation.responses.responses.insert(status.to_string(), RefOr::T(response(&codes)));
     }
+    headers::declare(operation, path);
 }
 
 /// The codes in `x-errors`, which is taken out of the document.

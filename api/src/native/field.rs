@@ -23,6 +23,13 @@ pub enum Field<T> {
     Wrong(&'static str),
 }
 
+impl<T> Field<T> {
+    /// Whether nothing was sent, or null.
+    pub const fn is_absent(&self) -> bool {
+        matches!(self, Self::Missing | Self::Null)
+    }
+}
+
 /// A type that a field can have on the wire.
 pub trait Wire: Sized {
     /// What to ask for when something else came.

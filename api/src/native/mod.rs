@@ -16,6 +16,7 @@ mod error;
 mod extract;
 mod fallback;
 mod field;
+mod headers;
 mod limited;
 mod marketplace;
 mod members;

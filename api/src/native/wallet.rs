@@ -120,7 +120,7 @@ pub async fn show_general_balance(app: Data<App>, signed: Signed) -> Answer<Bala
 
 fn kind(text: &str) -> Result<PostingKind, &'static str> {
     match text {
-        // Clients of the contract ask for rent by either word.
+        // Clients of the published API ask for rent by either word.
         "payment" | "debit" => Ok(PostingKind::Charge),
         "credit" => Ok(PostingKind::Deposit),
         "refund" => Ok(PostingKind::Refund),

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_counted_as_the_contract_says() {
+    fn a_begun_day_counts_whole_when_it_is_left_and_not_when_it_is_used() {
         let rental = rental();
         let one_day_in = instant() + days(1);
         let seen = rental.clone().at(one_day_in);

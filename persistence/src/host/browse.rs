@@ -8,8 +8,8 @@ use domain::host::{
 };
 use sea_orm::sea_query::{Expr, ExprTrait, Order};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
@@ -55,6 +55,14 @@ fn select(key: SortKey) -> Select<Entity> {
         .expr_as(text(Column::Specs), "specs")
         .expr_as(text(Column::Pricing), "pricing")
         .expr_as(place, "place")
+}
+
+fn in_order(find: Select<Entity>, key: SortKey, order: &Order) -> Select<Entity> {
+    let find = match column(key) {
+        Some(column) => find.order_by(column, order.clone()),
+        None => find,
+    };
+    find.order_by(Column::Id, order.clone())
 }
 
 fn offer(row: Offer) -> Result<Host> {
@@ -119,14 +127,14 @@ impl Catalogue for Handle {
         // The newest come first unless the order is turned round.
         let descending = browse.sort.descending != (key == SortKey::Newest);
         let order = if descending { Order::Desc } else { Order::Asc };
-        let mut find = select(key).filter(condition(&browse.filters));
+        // The ids first, from an index alone, so that no more documents are read than are shown.
+        let ids = Entity::find().select_only().column(Column::Id);
+        let mut ids = in_order(ids.filter(self.passing(&browse.filters)), key, &order);
         if let Some(behind) = behind(browse, descending)? {
-            find = find.filter(behind);
+            ids = ids.filter(behind);
         }
-        if let Some(column) = column(key) {
-            find = find.order_by(column, order.clone());
-        }
-        let find = find.order_by(Column::Id, order).limit(browse.page.limit.map(u64::from));
+        let ids = ids.limit(browse.page.limit.map(u64::from)).into_query();
+        let find = in_order(select(key).filter(Column::Id.in_subquery(ids)), key, &order);
         let rows = find.into_model::<Offer>().all(&self.connection).await.map_err(failed)?;
         rows.into_iter()
             .map(|row| {
@@ -147,14 +155,14 @@ impl Catalogue for Handle {
             return Ok(total);
         }
         let generation = self.totals.generation();
-        let count = Entity::find().filter(condition(filters)).count(&self.connection);
+        let count = Entity::find().filter(self.passing(filters)).count(&self.connection);
         let total = count.await.map_err(failed)?;
         self.totals.keep(filters, total, generation);
         Ok(total)
     }
 
     async fn facets(&self, filters: &Filters) -> Result<Facets> {
-        let all = condition(filters);
+        let all = self.passing(filters);
         let disks = self.counts(Column::DiskTypes, all.clone()).await?;
         let count = |kind: &DiskType| {
             let having = disks.iter().filter(|(bits, _): &&(i64, i64)| bits & disk_bit(*kind) != 0);
@@ -174,6 +182,10 @@ impl Catalogue for Handle {
 }
 
 impl Handle {
+    fn passing(&self, filters: &Filters) -> Condition {
+        condition(filters, self.connection.get_database_backend())
+    }
+
     async fn facet(&self, column: Column, all: Condition) -> Result<Vec<Facet>> {
         let rows = self.counts::<String>(column, all).await?;
         let facets =

@@ -3,7 +3,7 @@
 use domain::host::Filters;
 use domain::money::Money;
 use sea_orm::sea_query::{BinOper, Expr, ExprTrait, LikeExpr};
-use sea_orm::{ColumnTrait, Condition};
+use sea_orm::{ColumnTrait, Condition, DbBackend};
 
 use super::disk_bit;
 use crate::entity::host::Column;
@@ -17,20 +17,25 @@ pub(super) fn offered() -> Condition {
 }
 
 /// All filters at once.
-pub(super) fn condition(filters: &Filters) -> Condition {
+pub(super) fn condition(filters: &Filters, backend: DbBackend) -> Condition {
+    let bounded = |column: Column| bounded(column, backend);
     let mut all = offered()
         .add_option(filters.country.as_ref().map(|c| Column::Country.eq(c.to_uppercase())))
         .add_option(filters.region.as_ref().map(|r| Column::Region.eq(r.to_lowercase())))
-        .add_option(filters.max_price_per_day.map(|max| Column::PricePerDayE8.lte(Money::e8(max))))
-        .add_option(filters.min_cpu_cores.map(|least| Column::CpuCores.gte(least)))
-        .add_option(filters.min_ram_gb.map(|least| Column::RamGb.gte(least)))
-        .add_option(filters.min_total_storage_gb.map(|least| Column::StorageGb.gte(least)))
-        .add_option(filters.min_bandwidth_mbps.map(|least| Column::BandwidthMbps.gte(least)))
-        .add_option(filters.min_traffic_tb.map(|least| Column::TrafficTb.gte(least)))
+        .add_option(
+            filters.max_price_per_day.map(|max| bounded(Column::PricePerDayE8).lte(Money::e8(max))),
+        )
+        .add_option(filters.min_cpu_cores.map(|least| bounded(Column::CpuCores).gte(least)))
+        .add_option(filters.min_ram_gb.map(|least| bounded(Column::RamGb).gte(least)))
+        .add_option(filters.min_total_storage_gb.map(|least| bounded(Column::StorageGb).gte(least)))
+        .add_option(
+            filters.min_bandwidth_mbps.map(|least| bounded(Column::BandwidthMbps).gte(least)),
+        )
+        .add_option(filters.min_traffic_tb.map(|least| bounded(Column::TrafficTb).gte(least)))
         .add_option(filters.category.map(|category| Column::Category.eq(category.as_str())));
     if let Some(score) = filters.min_cpu_score {
         all = all
-            .add(Column::CpuScore.gte(score.least))
+            .add(bounded(Column::CpuScore).gte(score.least))
             .add(Column::CpuScoreType.eq(score.kind.as_str()));
     }
     if !filters.ram_types.is_empty() {
@@ -54,6 +59,16 @@ pub(super) fn condition(filters: &Filters) -> Condition {
         all = all.add(contains(Column::SearchText, &word.to_lowercase()));
     }
     all
+}
+
+/// A column for a comparison. SQLite takes the index of any bounded column for a narrow one, and then
+/// reads the rows one by one; a plus keeps it from that, so that it stays with the index that has all
+/// the columns, or with that of the order.
+fn bounded(column: Column, backend: DbBackend) -> Expr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust_with_expr("+?", column.into_expr()),
+        _ => column.into_expr(),
+    }
 }
 
 fn contains(column: Column, text: &str) -> Expr {

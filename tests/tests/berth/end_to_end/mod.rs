@@ -6,6 +6,7 @@ mod commands;
 mod crash;
 mod demo;
 mod full_disk;
+mod import;
 mod process;
 mod session;
 
