@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use domain::clock::{Clock, Random};
-use domain::job::Workshop;
+use domain::job::JobContext;
 use domain::rental::Driver;
 use domain::store::Store;
 use domain::user::Passwords;
@@ -53,8 +53,8 @@ pub struct Settings {
 
 impl App {
     /// What doing jobs needs.
-    pub fn workshop(&self) -> Workshop<'_> {
-        Workshop {
+    pub fn job_context(&self) -> JobContext<'_> {
+        JobContext {
             store: self.store.as_ref(),
             clock: self.clock.as_ref(),
             random: self.random.as_ref(),

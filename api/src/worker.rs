@@ -24,7 +24,7 @@ pub async fn run(app: Data<App>, stop: watch::Receiver<bool>) {
     info!("worker started");
     tokio::join!(
         repeat(IDLE, stop.clone(), async || {
-            while !*stop.borrow() && job::run_next(app.workshop()).await? {}
+            while !*stop.borrow() && job::run_next(app.job_context()).await? {}
             Ok(())
         }),
         repeat(EXPIRE_EVERY, stop.clone(), async || expire(&app).await),

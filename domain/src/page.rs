@@ -11,7 +11,7 @@ pub struct Page<Key> {
 
 impl<Key> Page<Key> {
     /// One more row than wanted, which tells whether there is a next page.
-    pub fn fetch(&self) -> Option<u32> {
+    pub fn limit_and_one(&self) -> Option<u32> {
         self.limit.map(|limit| limit.saturating_add(1))
     }
 }
@@ -28,7 +28,7 @@ pub struct Paged<Row, Key> {
 }
 
 impl<Row, Key> Paged<Row, Key> {
-    /// Cuts the surplus row that [`Page::fetch`] asked for.
+    /// Cuts the surplus row that [`Page::limit_and_one`] asked for.
     pub fn cut(
         mut rows: Vec<Row>,
         limit: Option<u32>,

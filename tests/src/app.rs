@@ -107,7 +107,7 @@ impl TestApp {
 
     /// Does all jobs that may run now.
     pub async fn do_jobs(&self) {
-        while job::run_next(self.app.workshop()).await.unwrap() {}
+        while job::run_next(self.app.job_context()).await.unwrap() {}
     }
 
     /// Lets the expiry sweep run, then the jobs that it scheduled.

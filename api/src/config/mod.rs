@@ -6,7 +6,7 @@
 mod keys;
 mod read;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,7 @@ use read::Reader;
 
 use crate::app::Settings;
 use crate::auth::LimitsConfig;
+use crate::http::network;
 
 /// What an operator can configure. `README.md` lists the keys.
 #[derive(Debug)]
@@ -148,12 +149,7 @@ fn currency(text: &str) -> Result<String, String> {
 }
 
 fn networks(text: &str) -> Result<Vec<IpNet>, String> {
-    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-    let parse = |item: &str| {
-        let network = item.parse::<IpNet>().or_else(|_| item.parse::<IpAddr>().map(IpNet::from));
-        network.map_err(|_| format!("`{item}` is neither an IP address nor a network"))
-    };
-    items.map(parse).collect()
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(network).collect()
 }
 
 #[cfg(test)]

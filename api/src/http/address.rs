@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use actix_web::HttpRequest;
+use ipnet::IpNet;
 
 use crate::app::App;
 
@@ -26,6 +27,12 @@ pub fn client_address(request: &HttpRequest, app: &App) -> IpAddr {
         }
     }
     nearest.to_canonical()
+}
+
+/// A network, or an address as the network of one.
+pub fn network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| format!("`{text}` is neither an IP address nor a network"))
 }
 
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.

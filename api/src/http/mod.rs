@@ -9,7 +9,7 @@ mod log;
 mod query;
 mod server;
 
-pub use address::client_address;
+pub use address::{client_address, network};
 pub use body::{BodyFault, read_json};
 pub use drain::Stopper;
 pub use kept::{Encoded, Kept};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT_ENCODING, AcceptEncoding, Encoding};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::rt::net::TcpStream;
@@ -48,6 +49,7 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
             .app_data(app.clone())
             .app_data(openapi.clone())
             .app_data(counting.clone())
+            .wrap(from_fn(head_as_get))
             .wrap(Compress::default())
             .wrap(from_fn(uncompressed_if_need_be))
             .wrap(from_fn(request_log))
@@ -66,6 +68,17 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
     .run();
     let stopper = Stopper { handle: server.handle(), listener: refusing, requests };
     Ok(Listening { server, stopper, address })
+}
+
+/// HEAD is answered as GET (RFC 9110, 9.3.2); the connection leaves the body out.
+async fn head_as_get(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+    next.call(request).await
 }
 
 /// A client that takes nothing of its answer in this time is cut off; the system sees to it where it

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Answer, Done, Success};
-use super::extract::{Body, Signed};
+use super::extract::{Authenticated, Body};
 use super::field::{Check, Field, at_most};
 use super::limited::{Limited, LimitedByAccount};
-use super::pools::InvitationView;
+use super::pools_view::InvitationView;
 use super::view::{Stamp, UserView};
 use crate::app::App;
 
@@ -167,7 +167,7 @@ pub async fn refresh(
 /// End all sessions of the account. API tokens stay.
 #[utoipa::path(tag = "accounts", responses((status = 200, body = Success<Done>)))]
 #[post("/users/auth/logout")]
-pub async fn log_out(app: Data<App>, signed: Signed) -> Answer<Done> {
+pub async fn log_out(app: Data<App>, signed: Authenticated) -> Answer<Done> {
     session::log_out(app.store.as_ref(), app.clock.as_ref(), &signed.caller).await?;
     Ok(Success::done("Logout successful"))
 }
@@ -179,7 +179,7 @@ pub struct ProfileView {
     pending_pool_invitations: Vec<InvitationView>,
 }
 
-async fn own_profile(app: Data<App>, signed: Signed) -> Answer<ProfileView> {
+async fn own_profile(app: Data<App>, signed: Authenticated) -> Answer<ProfileView> {
     let Profile { user, invitations } =
         user::profile(app.store.as_ref(), app.clock.as_ref(), &signed.caller).await?;
     let pending_pool_invitations = invitations.into_iter().map(Into::into).collect();
@@ -190,14 +190,14 @@ async fn own_profile(app: Data<App>, signed: Signed) -> Answer<ProfileView> {
 /// Look at one's own account.
 #[utoipa::path(tag = "accounts", responses((status = 200, body = Success<ProfileView>)))]
 #[get("/users/auth/me")]
-pub async fn auth_me(app: Data<App>, signed: Signed) -> Answer<ProfileView> {
+pub async fn auth_me(app: Data<App>, signed: Authenticated) -> Answer<ProfileView> {
     own_profile(app, signed).await
 }
 
 /// The same as `/users/auth/me`.
 #[utoipa::path(tag = "accounts", responses((status = 200, body = Success<ProfileView>)))]
 #[get("/users/me")]
-pub async fn me(app: Data<App>, signed: Signed) -> Answer<ProfileView> {
+pub async fn me(app: Data<App>, signed: Authenticated) -> Answer<ProfileView> {
     own_profile(app, signed).await
 }
 
@@ -218,7 +218,7 @@ pub struct ChangeUserBody {
 
 async fn change(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     limited: LimitedByAccount,
     id: Path<String>,
     body: Body<ChangeUserBody>,
@@ -255,7 +255,7 @@ async fn change(
 #[patch("/users/{id}")]
 pub async fn change_user(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     limited: LimitedByAccount,
     id: Path<String>,
     body: Body<ChangeUserBody>,
@@ -270,7 +270,7 @@ pub async fn change_user(
 #[put("/users/{id}")]
 pub async fn put_user(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     limited: LimitedByAccount,
     id: Path<String>,
     body: Body<ChangeUserBody>,

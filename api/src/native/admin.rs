@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::admin_view::{AdminServerView, ServerBody, described, priced};
 use super::envelope::{Answer, Done, Paging, Success};
-use super::extract::{Body, Once, Signed, page};
+use super::extract::{Authenticated, Body, IdempotencyHeader, page};
 use super::field::{Check, Field, as_is, at_most};
 use super::view::{Stamp, UserView, number};
 use crate::app::App;
@@ -61,7 +61,7 @@ fn booked_view(booked: &Booked, currency: &str) -> BookedView {
     }
 }
 
-fn book(body: BookBody, signed: Signed, once: Once) -> Result<Book> {
+fn book(body: BookBody, signed: Authenticated, once: IdempotencyHeader) -> Result<Book> {
     let mut check = Check::default();
     let username = check.required("/username", body.username, at_most(100));
     let amount = check.required("/amount", body.amount, |text| {
@@ -87,8 +87,8 @@ fn book(body: BookBody, signed: Signed, once: Once) -> Result<Book> {
 #[post("/admin/deposits")]
 pub async fn book_deposit(
     app: Data<App>,
-    signed: Signed,
-    once: Once,
+    signed: Authenticated,
+    once: IdempotencyHeader,
     body: Body<BookBody>,
 ) -> Answer<BookedView> {
     let request = book(body.0, signed, once)?;
@@ -106,8 +106,8 @@ pub async fn book_deposit(
 #[post("/admin/adjustments")]
 pub async fn book_adjustment(
     app: Data<App>,
-    signed: Signed,
-    once: Once,
+    signed: Authenticated,
+    once: IdempotencyHeader,
     body: Body<BookBody>,
 ) -> Answer<BookedView> {
     let request = book(body.0, signed, once)?;
@@ -126,7 +126,7 @@ pub async fn book_adjustment(
 #[get("/admin/users")]
 pub async fn list_users(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     request: HttpRequest,
 ) -> Answer<Vec<UserView>> {
     let mut query = Query::parse(request.query_string());
@@ -148,7 +148,7 @@ pub async fn list_users(
 #[get("/admin/servers")]
 pub async fn list_all_servers(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     request: HttpRequest,
 ) -> Answer<Vec<AdminServerView>> {
     let mut query = Query::parse(request.query_string());
@@ -172,7 +172,7 @@ fn host_id(id: &str) -> Result<HostId> {
 #[get("/admin/servers/{id}")]
 pub async fn show_any_server(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     id: Path<String>,
 ) -> Answer<AdminServerView> {
     let host = host::show(app.store.as_ref(), &signed.caller.into(), host_id(&id)?).await?;
@@ -186,7 +186,7 @@ pub async fn show_any_server(
 #[post("/admin/servers")]
 pub async fn enlist_server(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     body: Body<ServerBody>,
 ) -> Answer<AdminServerView> {
     let mut check = Check::default();
@@ -213,7 +213,7 @@ pub async fn enlist_server(
 #[patch("/admin/servers/{id}")]
 pub async fn edit_server(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     id: Path<String>,
     body: Body<ServerBody>,
 ) -> Answer<AdminServerView> {
@@ -236,7 +236,11 @@ pub async fn edit_server(
     responses((status = 200, body = Success<Done>)),
     extensions(("x-errors" = json!(["OPERATOR_REQUIRED", "SERVER_NOT_FOUND"]))))]
 #[delete("/admin/servers/{id}")]
-pub async fn retire_server(app: Data<App>, signed: Signed, id: Path<String>) -> Answer<Done> {
+pub async fn retire_server(
+    app: Data<App>,
+    signed: Authenticated,
+    id: Path<String>,
+) -> Answer<Done> {
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
     host::retire(store, clock, &signed.caller.into(), host_id(&id)?).await?;
     Ok(Success::done("Server retired successfully"))
@@ -270,7 +274,7 @@ impl From<Job> for JobView {
 #[utoipa::path(tag = "operators", responses((status = 200, body = Success<Vec<JobView>>)),
     extensions(("x-errors" = json!(["OPERATOR_REQUIRED"]))))]
 #[get("/admin/jobs/dead")]
-pub async fn list_dead_jobs(app: Data<App>, signed: Signed) -> Answer<Vec<JobView>> {
+pub async fn list_dead_jobs(app: Data<App>, signed: Authenticated) -> Answer<Vec<JobView>> {
     let jobs = job::dead(app.store.as_ref(), &signed.caller.into()).await?;
     Ok(Success::ok("Dead jobs retrieved successfully", jobs.into_iter().map(Into::into).collect()))
 }
@@ -280,7 +284,7 @@ pub async fn list_dead_jobs(app: Data<App>, signed: Signed) -> Answer<Vec<JobVie
     responses((status = 200, body = Success<Done>)),
     extensions(("x-errors" = json!(["OPERATOR_REQUIRED", "JOB_NOT_FOUND"]))))]
 #[post("/admin/jobs/{id}/retry")]
-pub async fn retry_job(app: Data<App>, signed: Signed, id: Path<String>) -> Answer<Done> {
+pub async fn retry_job(app: Data<App>, signed: Authenticated, id: Path<String>) -> Answer<Done> {
     let id = JobId::parse(&id).ok_or(Error::NotFound(Thing::Job))?;
     job::retry(app.store.as_ref(), app.clock.as_ref(), &signed.caller.into(), id).await?;
     Ok(Success::done("Job queued successfully"))

@@ -23,7 +23,7 @@ use crate::http::{Query, RequestFacts, client_address, read_json};
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
 
 /// Who calls.
-pub struct Signed {
+pub struct Authenticated {
     /// The user and what their credentials allow.
     pub caller: Caller,
     /// The session, if they came with an access token.
@@ -32,7 +32,7 @@ pub struct Signed {
     pub api_token: Option<ApiToken>,
 }
 
-impl FromRequest for Signed {
+impl FromRequest for Authenticated {
     type Error = Failure;
     type Future = Extracted<Self>;
 
@@ -46,16 +46,16 @@ impl FromRequest for Signed {
 }
 
 /// Who calls, where nobody needs to sign in. Credentials that come along must be valid.
-pub struct MaybeSigned(pub Option<Signed>);
+pub struct MaybeAuthenticated(pub Option<Authenticated>);
 
-impl MaybeSigned {
+impl MaybeAuthenticated {
     /// The caller, if there is one.
     pub fn caller(&self) -> Option<&Caller> {
         self.0.as_ref().map(|signed| &signed.caller)
     }
 }
 
-impl FromRequest for MaybeSigned {
+impl FromRequest for MaybeAuthenticated {
     type Error = Failure;
     type Future = Extracted<Self>;
 
@@ -65,7 +65,7 @@ impl FromRequest for MaybeSigned {
     }
 }
 
-async fn authenticate(request: &HttpRequest) -> Result<Option<Signed>, Failure> {
+async fn authenticate(request: &HttpRequest) -> Result<Option<Authenticated>, Failure> {
     let app = app(request)?;
     let Some(header) = request.headers().get("authorization") else {
         return Ok(None);
@@ -89,19 +89,19 @@ async fn by_api_token(
     app: &App,
     request: &HttpRequest,
     secret: &ApiTokenSecret,
-) -> Result<Signed, Error> {
+) -> Result<Authenticated, Error> {
     let from = client_address(request, app);
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
     let (caller, api_token) = token::authenticate(store, clock, secret, from).await?;
-    Ok(Signed { caller, session_id: None, api_token: Some(api_token) })
+    Ok(Authenticated { caller, session_id: None, api_token: Some(api_token) })
 }
 
-async fn by_access_token(app: &App, credentials: &str) -> Result<Signed, Error> {
+async fn by_access_token(app: &App, credentials: &str) -> Result<Authenticated, Error> {
     let session_id = app.access_tokens.read(credentials, app.clock.now());
     let session_id = session_id.ok_or(Error::Unauthenticated(Unauthenticated::Credentials))?;
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
     let caller = session::authenticate(store, clock, session_id).await?;
-    Ok(Signed { caller, session_id: Some(session_id), api_token: None })
+    Ok(Authenticated { caller, session_id: Some(session_id), api_token: None })
 }
 
 /// A JSON body of a wire type.
@@ -123,9 +123,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 }
 
 /// The `Idempotency-Key` header, if it was sent.
-pub struct Once(pub Option<IdempotencyKey>);
+pub struct IdempotencyHeader(pub Option<IdempotencyKey>);
 
-impl FromRequest for Once {
+impl FromRequest for IdempotencyHeader {
     type Error = Failure;
     type Future = std::future::Ready<Result<Self, Failure>>;
 

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use super::envelope::{Answer, Paging, Success};
 use super::error::Failure;
-use super::extract::{MaybeSigned, page};
+use super::extract::{MaybeAuthenticated, page};
 use super::server_view::OfferView;
 use crate::app::App;
 use crate::http::{Encoded, Query, whole_number};
@@ -104,7 +104,7 @@ fn sort(text: &str) -> Result<Sort, &'static str> {
 #[get("/servers/available")]
 pub async fn browse_servers(
     app: Data<App>,
-    signed: MaybeSigned,
+    signed: MaybeAuthenticated,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     if request.query_string().is_empty() {
@@ -186,7 +186,7 @@ impl From<Facets> for FacetsView {
 #[get("/servers/facets")]
 pub async fn server_facets(
     app: Data<App>,
-    signed: MaybeSigned,
+    signed: MaybeAuthenticated,
     request: HttpRequest,
 ) -> Answer<FacetsView> {
     let mut query = Query::parse(request.query_string());
@@ -203,7 +203,7 @@ pub async fn server_facets(
 #[get("/servers/available/{id}")]
 pub async fn show_offer(
     app: Data<App>,
-    signed: MaybeSigned,
+    signed: MaybeAuthenticated,
     id: Path<String>,
 ) -> Answer<OfferView> {
     let id = HostId::parse(&id).ok_or(Error::NotFound(Thing::Server))?;

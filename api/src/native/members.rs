@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Answer, Done, Success};
-use super::extract::{Body, Signed};
+use super::extract::{Authenticated, Body};
 use super::field::{Check, Field};
-use super::pools::{InvitationView, pool_id};
+use super::pools::pool_id;
+use super::pools_view::InvitationView;
 use super::view::Stamp;
 use crate::app::App;
 
@@ -77,14 +78,17 @@ fn member(path: &(String, String)) -> Result<(PoolId, MemberKey)> {
 /// List one's open invitations, newest first.
 #[utoipa::path(tag = "invitations", responses((status = 200, body = Success<Vec<InvitationView>>)))]
 #[get("/pools/invitations/pending")]
-pub async fn pending_invitations(app: Data<App>, signed: Signed) -> Answer<Vec<InvitationView>> {
+pub async fn pending_invitations(
+    app: Data<App>,
+    signed: Authenticated,
+) -> Answer<Vec<InvitationView>> {
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
     let invitations = pool::pending(store, clock, &signed.caller).await?;
     let views = invitations.into_iter().map(Into::into).collect();
     Ok(Success::ok("Pending invitations retrieved successfully", views))
 }
 
-async fn reply(app: &App, signed: &Signed, id: &str, reply: Reply) -> Result<()> {
+async fn reply(app: &App, signed: &Authenticated, id: &str, reply: Reply) -> Result<()> {
     let id = MembershipId::parse(id).ok_or(Error::NotFound(Thing::Invitation))?;
     pool::answer(app.store.as_ref(), app.clock.as_ref(), &signed.caller, id, reply).await
 }
@@ -94,7 +98,11 @@ async fn reply(app: &App, signed: &Signed, id: &str, reply: Reply) -> Result<()>
     responses((status = 200, body = Success<Done>)),
     extensions(("x-errors" = json!(["INVITATION_NOT_FOUND", "INVITATION_ANSWERED", "INVITATION_EXPIRED"]))))]
 #[post("/pools/{id}/accept")]
-pub async fn accept_invitation(app: Data<App>, signed: Signed, id: Path<String>) -> Answer<Done> {
+pub async fn accept_invitation(
+    app: Data<App>,
+    signed: Authenticated,
+    id: Path<String>,
+) -> Answer<Done> {
     reply(&app, &signed, &id, Reply::Accept).await?;
     Ok(Success::done("Invitation accepted successfully"))
 }
@@ -104,7 +112,11 @@ pub async fn accept_invitation(app: Data<App>, signed: Signed, id: Path<String>)
     responses((status = 200, body = Success<Done>)),
     extensions(("x-errors" = json!(["INVITATION_NOT_FOUND", "INVITATION_ANSWERED", "INVITATION_EXPIRED"]))))]
 #[post("/pools/{id}/reject")]
-pub async fn reject_invitation(app: Data<App>, signed: Signed, id: Path<String>) -> Answer<Done> {
+pub async fn reject_invitation(
+    app: Data<App>,
+    signed: Authenticated,
+    id: Path<String>,
+) -> Answer<Done> {
     reply(&app, &signed, &id, Reply::Reject).await?;
     Ok(Success::done("Invitation rejected successfully"))
 }
@@ -116,7 +128,7 @@ pub async fn reject_invitation(app: Data<App>, signed: Signed, id: Path<String>)
 #[post("/pools/{id}/members")]
 pub async fn invite_member(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     id: Path<String>,
     body: Body<InviteBody>,
 ) -> Answer<InvitedView> {
@@ -141,7 +153,7 @@ pub async fn invite_member(
 
 async fn change_role(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     path: Path<(String, String)>,
     body: Body<RoleBody>,
 ) -> Answer<Done> {
@@ -162,7 +174,7 @@ async fn change_role(
 #[patch("/pools/{id}/members/{userId}")]
 pub async fn update_member_role(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     path: Path<(String, String)>,
     body: Body<RoleBody>,
 ) -> Answer<Done> {
@@ -177,7 +189,7 @@ pub async fn update_member_role(
 #[put("/pools/{id}/members/{userId}")]
 pub async fn put_member_role(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     path: Path<(String, String)>,
     body: Body<RoleBody>,
 ) -> Answer<Done> {
@@ -195,7 +207,7 @@ pub async fn put_member_role(
 #[delete("/pools/{id}/members/{userId}")]
 pub async fn remove_member(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     path: Path<(String, String)>,
 ) -> Answer<Done> {
     let (pool_id, member) = member(&path)?;

@@ -21,6 +21,7 @@ mod limited;
 mod marketplace;
 mod members;
 mod pools;
+mod pools_view;
 mod rental_view;
 mod rentals;
 mod server_view;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::envelope::{Answer, Paging, Success};
-use super::extract::{Body, Once, Signed, page};
+use super::extract::{Authenticated, Body, IdempotencyHeader, page};
 use super::field::{Check, Field, instant, whole};
 use super::rental_view::{
     ExtendedView, RentalDetailView, RentalRowView, RentedView, ServerRentalView,
@@ -69,8 +69,8 @@ fn cents(value: i64) -> Result<Money, &'static str> {
 #[post("/servers/{id}/rent")]
 pub async fn rent_server(
     app: Data<App>,
-    signed: Signed,
-    once: Once,
+    signed: Authenticated,
+    once: IdempotencyHeader,
     id: Path<String>,
     body: Body<RentBody>,
 ) -> Answer<RentedView> {
@@ -102,8 +102,8 @@ pub async fn rent_server(
 #[post("/rentals/{id}/extend")]
 pub async fn extend_rental(
     app: Data<App>,
-    signed: Signed,
-    once: Once,
+    signed: Authenticated,
+    once: IdempotencyHeader,
     id: Path<String>,
     body: Body<ExtendBody>,
 ) -> Answer<ExtendedView> {
@@ -126,7 +126,7 @@ pub async fn extend_rental(
 
 async fn rentals(
     app: &App,
-    signed: &Signed,
+    signed: &Authenticated,
     request: &HttpRequest,
 ) -> Result<(Vec<RentalWithHost>, Option<Paging>)> {
     let mut query = Query::parse(request.query_string());
@@ -147,7 +147,7 @@ async fn rentals(
 #[get("/rentals")]
 pub async fn list_rentals(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     request: HttpRequest,
 ) -> Answer<Vec<RentalRowView>> {
     let now = app.clock.now();
@@ -165,7 +165,7 @@ pub async fn list_rentals(
 #[get("/servers")]
 pub async fn list_servers(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     request: HttpRequest,
 ) -> Answer<Vec<ServerRentalView>> {
     let now = app.clock.now();
@@ -174,7 +174,7 @@ pub async fn list_servers(
     Ok(Success::ok("Rentals retrieved successfully", views).paged(paging))
 }
 
-async fn detail(app: &App, signed: &Signed, key: RentalKey) -> Result<RentalDetailView> {
+async fn detail(app: &App, signed: &Authenticated, key: RentalKey) -> Result<RentalDetailView> {
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
     let found = rental::show(store, clock, &signed.caller, key).await?;
     Ok(RentalDetailView::new(found, &app.settings.currency, clock.now()))
@@ -187,7 +187,7 @@ async fn detail(app: &App, signed: &Signed, key: RentalKey) -> Result<RentalDeta
 #[get("/rentals/{id}")]
 pub async fn show_rental(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     id: Path<String>,
 ) -> Answer<RentalDetailView> {
     let id = RentalId::parse(&id).ok_or(Error::NotFound(Thing::Rental))?;
@@ -202,7 +202,7 @@ pub async fn show_rental(
 #[get("/servers/{id}")]
 pub async fn show_server(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     id: Path<String>,
 ) -> Answer<RentalDetailView> {
     let ids = RentalId::parse(&id).zip(HostId::parse(&id));

@@ -1,7 +1,5 @@
 //! One's own API tokens.
 
-use std::net::IpAddr;
-
 use actix_web::web::{Data, Path};
 use actix_web::{delete, get, post, put};
 use domain::clock::Timestamp;
@@ -15,10 +13,11 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::envelope::{Answer, Done, Success};
-use super::extract::{Body, Signed};
+use super::extract::{Authenticated, Body};
 use super::field::{Check, Field, instant};
 use super::view::Stamp;
 use crate::app::App;
+use crate::http::network;
 
 #[derive(Deserialize, ToSchema)]
 pub struct TokenBody {
@@ -119,11 +118,7 @@ fn networks(texts: &[String]) -> Result<Vec<IpNet>, String> {
     if texts.len() > 100 {
         return Err("has more than 100 entries".to_owned());
     }
-    let parse = |text: &String| {
-        let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        network.map_err(|_| format!("`{text}` is neither an IP address nor a network"))
-    };
-    texts.iter().map(parse).collect()
+    texts.iter().map(|text| network(text)).collect()
 }
 
 fn token_id(id: &str) -> Result<ApiTokenId> {
@@ -133,7 +128,7 @@ fn token_id(id: &str) -> Result<ApiTokenId> {
 /// List one's API tokens, newest first.
 #[utoipa::path(tag = "tokens", responses((status = 200, body = Success<Vec<TokenView>>)))]
 #[get("/auth/tokens")]
-pub async fn list_tokens(app: Data<App>, signed: Signed) -> Answer<Vec<TokenView>> {
+pub async fn list_tokens(app: Data<App>, signed: Authenticated) -> Answer<Vec<TokenView>> {
     let tokens = token::list(app.store.as_ref(), &signed.caller).await?;
     let views = tokens.into_iter().map(Into::into).collect();
     Ok(Success::ok("API tokens retrieved successfully", views))
@@ -149,7 +144,7 @@ pub async fn list_tokens(app: Data<App>, signed: Signed) -> Answer<Vec<TokenView
 #[post("/auth/tokens")]
 pub async fn create_token(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     body: Body<TokenBody>,
 ) -> Answer<NewTokenView> {
     let mut check = Check::default();
@@ -178,7 +173,7 @@ pub async fn create_token(
 /// Look at the token that this request came with.
 #[utoipa::path(tag = "tokens", responses((status = 200, body = Success<TokenView>)))]
 #[get("/auth/tokens/me")]
-pub async fn own_token(signed: Signed) -> Answer<TokenView> {
+pub async fn own_token(signed: Authenticated) -> Answer<TokenView> {
     let unknown = Error::Unauthenticated(Unauthenticated::Credentials);
     let token = signed.api_token.ok_or(unknown)?;
     Ok(Success::ok("API token retrieved successfully", token.into()))
@@ -189,7 +184,11 @@ pub async fn own_token(signed: Signed) -> Answer<TokenView> {
     responses((status = 200, body = Success<TokenView>)),
     extensions(("x-errors" = json!(["TOKEN_NOT_FOUND"]))))]
 #[get("/auth/tokens/{id}")]
-pub async fn show_token(app: Data<App>, signed: Signed, id: Path<String>) -> Answer<TokenView> {
+pub async fn show_token(
+    app: Data<App>,
+    signed: Authenticated,
+    id: Path<String>,
+) -> Answer<TokenView> {
     let token = token::show(app.store.as_ref(), &signed.caller, token_id(&id)?).await?;
     Ok(Success::ok("API token retrieved successfully", token.into()))
 }
@@ -201,7 +200,7 @@ pub async fn show_token(app: Data<App>, signed: Signed, id: Path<String>) -> Ans
 #[put("/auth/tokens/{id}")]
 pub async fn change_token(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     id: Path<String>,
     body: Body<TokenBody>,
 ) -> Answer<TokenView> {
@@ -227,7 +226,7 @@ pub async fn change_token(
     responses((status = 200, body = Success<Done>)),
     extensions(("x-errors" = json!(["TOKEN_NOT_FOUND"]))))]
 #[delete("/auth/tokens/{id}")]
-pub async fn delete_token(app: Data<App>, signed: Signed, id: Path<String>) -> Answer<Done> {
+pub async fn delete_token(app: Data<App>, signed: Authenticated, id: Path<String>) -> Answer<Done> {
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
     token::delete(store, clock, &signed.caller, token_id(&id)?).await?;
     Ok(Success::done("API token deleted successfully"))

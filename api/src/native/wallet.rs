@@ -12,7 +12,7 @@ use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
 use super::envelope::{Answer, Success};
-use super::extract::Signed;
+use super::extract::Authenticated;
 use super::field::instant;
 use super::view::{Stamp, number};
 use crate::app::App;
@@ -97,7 +97,7 @@ pub struct TransactionsView {
     pagination: PaginationView,
 }
 
-async fn own_balance(app: &App, signed: &Signed) -> Result<BalanceView> {
+async fn own_balance(app: &App, signed: &Authenticated) -> Result<BalanceView> {
     let wallet = wallet::balance(app.store.as_ref(), &signed.caller).await?;
     let cents = wallet.balance.cents_floor();
     let general_balance = format!("{}.{:02}", cents / 100, cents % 100);
@@ -107,14 +107,14 @@ async fn own_balance(app: &App, signed: &Signed) -> Result<BalanceView> {
 /// Look at one's balances.
 #[utoipa::path(tag = "wallet", responses((status = 200, body = Success<BalanceView>)))]
 #[get("/wallet/balances")]
-pub async fn balances(app: Data<App>, signed: Signed) -> Answer<BalanceView> {
+pub async fn balances(app: Data<App>, signed: Authenticated) -> Answer<BalanceView> {
     Ok(Success::ok("Balances retrieved successfully", own_balance(&app, &signed).await?))
 }
 
 /// Look at one's general balance.
 #[utoipa::path(tag = "wallet", responses((status = 200, body = Success<BalanceView>)))]
 #[get("/wallet/balances/general")]
-pub async fn show_general_balance(app: Data<App>, signed: Signed) -> Answer<BalanceView> {
+pub async fn show_general_balance(app: Data<App>, signed: Authenticated) -> Answer<BalanceView> {
     Ok(Success::ok("General balance retrieved successfully", own_balance(&app, &signed).await?))
 }
 
@@ -170,7 +170,7 @@ fn sorting(query: &mut Query) -> TransactionSort {
 #[get("/wallet/transactions")]
 pub async fn list_transactions(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     request: HttpRequest,
 ) -> Answer<TransactionsView> {
     let mut query = Query::parse(request.query_string());
@@ -208,7 +208,7 @@ pub async fn list_transactions(
 #[get("/wallet/transactions/{id}")]
 pub async fn show_transaction(
     app: Data<App>,
-    signed: Signed,
+    signed: Authenticated,
     id: Path<String>,
 ) -> Answer<TransactionView> {
     let id = PostingId::parse(&id).ok_or(Error::NotFound(Thing::Transaction))?;

@@ -131,7 +131,7 @@ pub async fn browse(
     allowed(caller)?;
     let reads = store.reads();
     let fetch = Browse {
-        page: Page { limit: request.page.fetch(), after: request.page.after.clone() },
+        page: Page { limit: request.page.limit_and_one(), after: request.page.after.clone() },
         ..request.clone()
     };
     let rows = reads.browse(&fetch).await?;

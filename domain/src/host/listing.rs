@@ -141,7 +141,7 @@ pub async fn all(
 ) -> Result<Paged<Host, HostId>> {
     operator.may(Permission::AdminRead)?;
     let reads = store.reads();
-    let fetch = Page { after: page.after, limit: page.fetch() };
+    let fetch = Page { after: page.after, limit: page.limit_and_one() };
     let rows = reads.hosts(&fetch).await?;
     let total = Some(reads.host_count().await?);
     Ok(Paged::cut(rows, page.limit, total, |host| host.id))

@@ -31,6 +31,13 @@ impl IdempotencyKey {
         Ok(Self(text.to_owned()))
     }
 
+    /// The key as the operator's console uses it for a user. A client's key has no blank, so the user
+    /// cannot have taken it.
+    #[must_use]
+    pub fn of_the_console(&self) -> Self {
+        Self(format!("console {}", self.0))
+    }
+
     /// The key as the client wrote it.
     pub fn as_str(&self) -> &str {
         &self.0

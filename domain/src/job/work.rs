@@ -17,7 +17,7 @@ pub const LEASE: Duration = Duration::minutes(3);
 
 /// What doing a job needs.
 #[derive(Clone, Copy)]
-pub struct Workshop<'a> {
+pub struct JobContext<'a> {
     /// Where jobs and everything else are.
     pub store: &'a dyn Store,
     /// The time.
@@ -30,20 +30,20 @@ pub struct Workshop<'a> {
 
 /// Does the job that has waited longest of those that may run now; answers whether there was one.
 #[instrument(name = "job.run_next", skip_all)]
-pub async fn run_next(workshop: Workshop<'_>) -> Result<bool> {
-    let now = workshop.clock.now();
+pub async fn run_next(context: JobContext<'_>) -> Result<bool> {
+    let now = context.clock.now();
     let claimed =
-        atomically(workshop.store, async |tx: &dyn Tx| tx.claim_job(now, now + LEASE).await);
+        atomically(context.store, async |tx: &dyn Tx| tx.claim_job(now, now + LEASE).await);
     let Some(job) = claimed.await? else {
         return Ok(false);
     };
-    let outcome = perform(workshop, &job).await;
-    record(workshop, &job, outcome).await?;
+    let outcome = perform(context, &job).await;
+    record(context, &job, outcome).await?;
     Ok(true)
 }
 
-async fn perform(workshop: Workshop<'_>, job: &Job) -> Result<()> {
-    let Workshop { store, clock, random, driver } = workshop;
+async fn perform(context: JobContext<'_>, job: &Job) -> Result<()> {
+    let JobContext { store, clock, random, driver } = context;
     match job.kind {
         JobKind::AlignAccess { rental_id } => {
             rental::align(store, clock, random, driver, rental_id).await
@@ -51,12 +51,12 @@ async fn perform(workshop: Workshop<'_>, job: &Job) -> Result<()> {
     }
 }
 
-async fn record(workshop: Workshop<'_>, job: &Job, outcome: Result<()>) -> Result<()> {
+async fn record(context: JobContext<'_>, job: &Job, outcome: Result<()>) -> Result<()> {
     let Err(failure) = outcome else {
-        return atomically(workshop.store, async |tx: &dyn Tx| tx.finish_job(job).await).await;
+        return atomically(context.store, async |tx: &dyn Tx| tx.finish_job(job).await).await;
     };
     let cause = failure.for_the_log();
-    let then = job.after_failure(workshop.clock.now());
+    let then = job.after_failure(context.clock.now());
     match then {
         AfterFailure::RetryAt(at) => {
             warn!(job_id = %job.id, attempt = job.attempts, %cause, %at, "job failed, will be retried");
@@ -66,7 +66,7 @@ async fn record(workshop: Workshop<'_>, job: &Job, outcome: Result<()>) -> Resul
         }
     }
     let cause: String = cause.chars().take(500).collect();
-    atomically(workshop.store, async |tx: &dyn Tx| tx.fail_job(job, &cause, then).await).await
+    atomically(context.store, async |tx: &dyn Tx| tx.fail_job(job, &cause, then).await).await
 }
 
 /// Jobs that failed too often, for operators.

@@ -17,7 +17,7 @@ pub async fn list(
 ) -> Result<Paged<PoolSummary, PoolId>> {
     caller.may(Permission::PoolsRead)?;
     let reads = store.reads();
-    let fetch = Page { after: page.after, limit: page.fetch() };
+    let fetch = Page { after: page.after, limit: page.limit_and_one() };
     let rows = reads.pools_of(caller.user_id, clock.now(), &fetch).await?;
     let total = match page.limit {
         Some(_) => Some(reads.pool_count(caller.user_id).await?),

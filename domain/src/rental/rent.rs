@@ -16,7 +16,7 @@ use crate::pool::{PoolId, PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
-use crate::wallet::{Account, Charge, Draft, Posting, PostingKind, post};
+use crate::wallet::{Account, Charge, Posting, PostingDraft, PostingKind, post};
 
 /// A wish to rent.
 #[derive(Clone, Debug)]
@@ -108,8 +108,13 @@ async fn allocate(
 }
 
 /// The posting's draft for one paid period.
-pub(super) fn charge(host: &Host, rental_id: RentalId, start: Timestamp, terms: Terms) -> Draft {
-    Draft {
+pub(super) fn charge(
+    host: &Host,
+    rental_id: RentalId,
+    start: Timestamp,
+    terms: Terms,
+) -> PostingDraft {
+    PostingDraft {
         kind: PostingKind::Charge,
         amount: terms.price.negated(),
         against: Account::Revenue,

@@ -36,7 +36,7 @@ pub async fn list(
 ) -> Result<Paged<RentalWithHost, RentalId>> {
     caller.may(Permission::RentalsRead)?;
     let reads = store.reads();
-    let fetch = Page { after: page.after, limit: page.fetch() };
+    let fetch = Page { after: page.after, limit: page.limit_and_one() };
     let rows = reads.rentals_visible_to(caller.user_id, &fetch).await?;
     let total = match page.limit {
         Some(_) => Some(reads.rental_count(caller.user_id).await?),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Account, Draft, Posting, PostingId, PostingKind, post};
+use super::{Account, Posting, PostingDraft, PostingId, PostingKind, post};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result, Thing, Violation};
 use crate::event::{Event, Subject};
@@ -95,12 +95,12 @@ impl Booking {
         }
     }
 
-    fn draft(self, amount: Money, reason: String, author: Option<UserId>) -> Draft {
+    fn draft(self, amount: Money, reason: String, author: Option<UserId>) -> PostingDraft {
         let (kind, against) = match self {
             Self::Deposit => (PostingKind::Deposit, Account::CashClearing),
             Self::Adjustment => (PostingKind::Adjustment, Account::WriteOff),
         };
-        Draft { kind, amount, against, reason, author, period: None, metadata: json!({}) }
+        PostingDraft { kind, amount, against, reason, author, period: None, metadata: json!({}) }
     }
 }
 
@@ -116,12 +116,13 @@ async fn book(
     let at = clock.now();
     atomically(store, async |tx: &dyn Tx| {
         let user = tx.user_named(&request.username).await?.ok_or(Error::NotFound(Thing::User))?;
-        let attempt = Attempt {
-            key: request.idempotency_key.as_ref(),
-            user_id: author.unwrap_or(user.id),
-            operation: booking.operation(),
-            at,
+        let key = request.idempotency_key.as_ref();
+        let of_the_console = key.map(IdempotencyKey::of_the_console);
+        let (key, user_id) = match author {
+            Some(author) => (key, author),
+            None => (of_the_console.as_ref(), user.id),
         };
+        let attempt = Attempt { key, user_id, operation: booking.operation(), at };
         let asked = (user.id, request.amount, &reason);
         once(tx, attempt, &asked, async || {
             let wallet =

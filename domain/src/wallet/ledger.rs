@@ -102,7 +102,7 @@ impl ChainHead {
 
 /// A movement of money between one wallet and one other account.
 #[derive(Clone, Debug)]
-pub struct Draft {
+pub struct PostingDraft {
     /// Why.
     pub kind: PostingKind,
     /// How much the wallet gains (above zero) or loses.
@@ -187,7 +187,7 @@ pub async fn post(
     random: &dyn Random,
     wallet: Wallet,
     at: Timestamp,
-    draft: Draft,
+    draft: PostingDraft,
 ) -> Result<(Wallet, Posting)> {
     let overflow = || Error::invalid("/amount", "the balance would not fit; use a smaller amount");
     let balance = wallet.balance.checked_add(draft.amount).ok_or_else(overflow)?;

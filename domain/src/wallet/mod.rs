@@ -8,7 +8,7 @@ mod show;
 use serde::{Deserialize, Serialize};
 
 pub use book::{Book, Booked, adjust, deposit};
-pub use ledger::{Account, ChainHead, Draft, Entry, Posting, PostingKind, post};
+pub use ledger::{Account, ChainHead, Entry, Posting, PostingDraft, PostingKind, post};
 pub use port::{TransactionFilter, TransactionSort, WalletQueries, Wallets};
 pub use show::{TransactionPage, balance, transaction, transactions};
 

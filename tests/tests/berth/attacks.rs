@@ -7,7 +7,7 @@ use std::time::Duration as StdDuration;
 use async_trait::async_trait;
 use chrono::Duration;
 use domain::Error;
-use domain::job::{self, Workshop};
+use domain::job::{self, JobContext};
 use domain::rental::{Access, RentalId};
 use domain::store::Store;
 use domain::user::{self, ChangeUser, Password, PasswordHash, Passwords, UserId};
@@ -56,8 +56,7 @@ on_both_databases! {
 
     // Seen ending the whole process, like the one before.
     async fn json_within_the_header_of_a_token_is_not_read(app: &TestApp) {
-        // base64url of {"alg":"HS256","typ":"JWT","extras":…} is not needed: any header but our own
-        // is refused before it is read.
+        // Any header but our own is refused before it is read, so it need not be the attack itself.
         let jane = app.user("jane").await;
         let token = jane.authorization.clone().unwrap().replace("Bearer ", "");
         let (header, rest) = token.split_once('.').unwrap();
@@ -169,8 +168,8 @@ on_both_databases! {
         let rental = jane.rent(&server, 7).await.data(201)["rental"]["id"].clone();
         while operator_list(&app.log_in(&operator.username).await).await.is_empty() {
             let down = Simulated::new(Behaviour { fail_call: Some(1), ..Behaviour::default() });
-            let workshop = Workshop { driver: &down, ..app.app.workshop() };
-            job::run_next(workshop).await.unwrap();
+            let context = JobContext { driver: &down, ..app.app.job_context() };
+            job::run_next(context).await.unwrap();
             app.clock.advance(Duration::minutes(6));
         }
         let (operator, jane) =
@@ -207,6 +206,25 @@ on_both_databases! {
             }
         });
         assert!(cut_off.await.unwrap(), "the connection is still open");
+    }
+
+    async fn head_is_get_without_the_body(app: &TestApp) {
+        app.server("node").await;
+        let http = reqwest::Client::new();
+        for path in ["/api/v1/servers/available", "/api/v1/servers/available?limit=1", "/healthz"] {
+            let url = format!("{}{path}", app.address);
+            let head = http.head(&url).send().await.unwrap();
+            let get = http.get(&url).send().await.unwrap();
+            assert_eq!(head.status(), 200, "{path}");
+            for name in ["content-length", "content-type", "etag", "x-total-count"] {
+                assert_eq!(head.headers().get(name), get.headers().get(name), "{path}: {name}");
+            }
+            assert!(head.bytes().await.unwrap().is_empty());
+        }
+        let nowhere = http.head(format!("{}/api/v1/nowhere", app.address)).send().await.unwrap();
+        assert_eq!(nowhere.status(), 404);
+        let change = http.head(format!("{}/api/v1/auth/signup", app.address)).send().await.unwrap();
+        assert_eq!(change.status(), 405);
     }
 
     async fn a_body_with_a_key_twice_is_refused(app: &TestApp) {

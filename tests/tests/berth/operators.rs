@@ -1,7 +1,7 @@
 //! What operators do over HTTP: money, servers, users, dead jobs.
 
 use chrono::Duration;
-use domain::job::{self, Workshop};
+use domain::job::{self, JobContext};
 use domain::rental::{Access, RentalId};
 use outbound::simulated::{Behaviour, Simulated};
 use serde_json::{Value, json};
@@ -164,8 +164,8 @@ on_both_databases! {
 async fn fail_jobs(app: &TestApp, times: usize) {
     for _ in 0..times {
         let down = Simulated::new(Behaviour { fail_call: Some(1), ..Behaviour::default() });
-        let workshop = Workshop { driver: &down, ..app.app.workshop() };
-        assert!(job::run_next(workshop).await.unwrap());
+        let context = JobContext { driver: &down, ..app.app.job_context() };
+        assert!(job::run_next(context).await.unwrap());
         app.clock.advance(Duration::minutes(6));
     }
 }

@@ -215,12 +215,18 @@ on_both_databases! {
             "%C3%A9",
             "99999999999999999999.507f1f77bcf86cd799439014",
             "1.507F1F77BCF86CD799439014",
+            "l",
+            "l.",
+            "l.1.xyz",
+            "l.x.507f1f77bcf86cd799439014",
+            "l.99999999999999999999.507f1f77bcf86cd799439014",
+            "l.1.507F1F77BCF86CD799439014",
             &long,
         ] {
             let answer = stranger.get(&format!("/servers/available?limit=3&cursor={cursor}")).await;
             assert_eq!(answer.faults(), ["cursor"], "{cursor}");
         }
-        let end = format!("{}.ffffffffffffffffffffffff", i64::MAX);
+        let end = format!("l.{}.ffffffffffffffffffffffff", i64::MAX);
         let answer = stranger.get(&format!("/servers/available?limit=3&cursor={end}")).await;
         assert_eq!((rows(&answer).len(), next(&answer)), (0, None));
         assert_eq!(answer.headers["x-total-count"], "20");

@@ -1,5 +1,6 @@
 //! `berth import`, `berth worker`, and servers from files.
 
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
@@ -97,7 +98,8 @@ with_either_database! {
             }
         }
         let pid = worker.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let kill = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(kill.unwrap().success());
         assert_eq!(worker.wait().unwrap().code(), Some(0));
         assert_eq!(is_ready, json!(true));
     }
