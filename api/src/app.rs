@@ -47,6 +47,8 @@ pub struct Settings {
     pub invitation_lifetime: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Origins whose pages may call from a browser.
+    pub cors_origins: Vec<String>,
     /// The longest that a client may take to send a body, or to take nothing of an answer.
     pub client_deadline: std::time::Duration,
 }

@@ -66,6 +66,9 @@ pub trait Store: Send + Sync {
 
     /// Whether the database answers and its schema is the one this program was built for.
     async fn ready(&self) -> Result<()>;
+
+    /// Closes the connections when what runs on them is finished. Nothing can be asked afterwards.
+    async fn close(&self);
 }
 
 const ATTEMPTS: u32 = 5;

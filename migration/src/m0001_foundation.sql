@@ -2,6 +2,12 @@
 -- tables of SQLite are STRICT, so that it checks types as PostgreSQL does.
 -- Money is in units of 10^-8 of the deployment's currency (columns …_e8). Ids are UUIDv8.
 
+-- What was fixed by the first start and must be the same at every later one.
+CREATE TABLE fixed_settings (
+    name {text} PRIMARY KEY,
+    value {text} NOT NULL
+){strict};
+
 CREATE TABLE users (
     id {uuid} PRIMARY KEY,
     username {text} NOT NULL,

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use domain::Error;
 use domain::store::{Reads, Store, Tx};
-use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait, Value};
 
 use crate::connection::{Connection, bounded};
-use crate::failure::{Result, failed};
+use crate::failure::{Result, corrupt, failed};
 use crate::host::Totals;
 use crate::writer::Writer;
 
@@ -57,14 +57,35 @@ impl Database {
         turn.commit().await
     }
 
-    /// Closes all connections; statements that run are finished first.
-    pub async fn close(&self) {
-        if let Err(error) = self.readers.close_by_ref().await {
-            tracing::warn!(%error, "the database did not close cleanly");
-        }
-        if let Some(writer) = &self.writer {
-            writer.close().await;
-        }
+    /// The value that a setting was given by the first start on this database: the present one, if
+    /// this is it.
+    pub async fn fixed_setting(&self, name: &str, present: &str) -> Result<String> {
+        let tx = self.begin_handle().await?;
+        let backend = tx.connection.get_database_backend();
+        let statement = |sql: &str, values: Vec<Value>| {
+            // Both databases number parameters like this.
+            Statement::from_sql_and_values(backend, sql, values)
+        };
+        let insert =
+            "INSERT INTO fixed_settings (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        let insert = statement(insert, vec![name.into(), present.into()]);
+        tx.connection.execute_raw(insert).await.map_err(failed)?;
+        let select =
+            statement("SELECT value FROM fixed_settings WHERE name = $1", vec![name.into()]);
+        let row = tx.connection.query_one_raw(select).await.map_err(failed)?;
+        let value = row.and_then(|row| row.try_get_by_index(0).ok());
+        let value = value.ok_or_else(|| corrupt("a fixed setting"))?;
+        Box::new(tx).commit().await?;
+        Ok(value)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where PostgreSQL's begin")]
+    async fn begin_handle(&self) -> Result<Handle> {
+        let connection = match &self.writer {
+            Some(writer) => Connection::Sqlite(writer.turn().await?),
+            None => Connection::Postgres(bounded(self.readers.begin()).await.map_err(failed)?),
+        };
+        Ok(Handle::new(connection, self.reads.totals.clone()))
     }
 }
 
@@ -97,13 +118,8 @@ impl Tx for Handle {
 
 #[async_trait]
 impl Store for Database {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place where PostgreSQL's begin")]
     async fn begin(&self) -> Result<Box<dyn Tx>> {
-        let connection = match &self.writer {
-            Some(writer) => Connection::Sqlite(writer.turn().await?),
-            None => Connection::Postgres(bounded(self.readers.begin()).await.map_err(failed)?),
-        };
-        Ok(Box::new(Handle::new(connection, self.reads.totals.clone())))
+        Ok(Box::new(self.begin_handle().await?))
     }
 
     fn reads(&self) -> &dyn Reads {
@@ -112,5 +128,14 @@ impl Store for Database {
 
     async fn ready(&self) -> Result<()> {
         crate::schema::check(&self.readers).await.map_err(|fault| Error::Unavailable(fault.into()))
+    }
+
+    async fn close(&self) {
+        if let Err(error) = self.readers.close_by_ref().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
     }
 }

@@ -8,7 +8,7 @@ use domain::wallet::{
     ChainHead, Entry, Posting, PostingId, TransactionFilter, TransactionSort, Wallet,
     WalletQueries, Wallets,
 };
-use sea_orm::sea_query::{LockType, Order};
+use sea_orm::sea_query::{Expr, LockType, Order};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect,
@@ -44,6 +44,9 @@ fn posting(row: posting::Model) -> Result<Posting> {
     })
 }
 
+/// What [`TransactionSort::Amount`] compares.
+const SHOWN_AMOUNT: &str = "CASE kind WHEN 'charge' THEN -amount_e8 ELSE amount_e8 END";
+
 #[async_trait]
 impl WalletQueries for Handle {
     async fn wallet(&self, user_id: UserId) -> Result<Option<Wallet>> {
@@ -74,8 +77,10 @@ impl WalletQueries for Handle {
         let total = find.clone().count(&self.connection).await.map_err(failed)?;
         // The chain's sequence is the order of time, without ties.
         let (column, descending) = match sort {
-            TransactionSort::CreatedAt { descending } => (posting::Column::Sequence, descending),
-            TransactionSort::Amount { descending } => (posting::Column::AmountE8, descending),
+            TransactionSort::CreatedAt { descending } => {
+                (posting::Column::Sequence.into_expr(), descending)
+            }
+            TransactionSort::Amount { descending } => (Expr::cust(SHOWN_AMOUNT), descending),
         };
         let order = if descending { Order::Desc } else { Order::Asc };
         let rows = find

@@ -15,6 +15,7 @@ use chrono::Duration;
 use domain::clock::Clock;
 use domain::job;
 use domain::rental::{self, Driver};
+use domain::store::Store;
 use outbound::simulated::{Behaviour, Simulated};
 use persistence::Database;
 use secrecy::SecretSlice;
@@ -138,6 +139,7 @@ fn settings() -> Settings {
         currency: "USD".to_owned(),
         refresh_lifetime: Duration::days(30),
         invitation_lifetime: Duration::days(14),
+        cors_origins: vec!["https://front.example".to_owned()],
         trusted_proxies: Vec::new(),
         client_deadline: StdDuration::from_secs(2),
     }

@@ -27,7 +27,9 @@ pub async fn run(config: &Config) -> Outcome {
     } else {
         info!("the database has users already; the demo adds nothing");
     }
-    print_session(config);
+    if app.store.reads().user_to_sign_in(RENTERS[0].0).await?.is_some() {
+        print_session(config);
+    }
     serve::until_stopped(config, app, listener).await
 }
 
@@ -71,10 +73,10 @@ fn account(name: &str) -> Result<SignUp, &'static str> {
 fn print_session(config: &Config) {
     let ip = config.listen.ip();
     let host = if ip.is_unspecified() { "127.0.0.1".to_owned() } else { ip.to_string() };
-    println!(
+    say!(
         r#"
-Berth's demo: 1,173 real servers to rent. Users: {OPERATOR}, alice (500 USD), bob (250 USD);
-their password: {PASSWORD}
+Berth's demo: real servers to rent. Users: {OPERATOR}, alice and bob, who began with money in their
+wallets; their password: {PASSWORD}
 
 Paste this into another terminal:
 

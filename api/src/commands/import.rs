@@ -49,12 +49,12 @@ pub async fn run(config: &Config, what: &Import) -> Outcome {
     if *dry_run {
         for (id, change) in imported.changes.iter().filter(|(_, change)| *change != Change::Nothing)
         {
-            println!("{} {id}", if *change == Change::Add { "add   " } else { "update" });
+            say!("{} {id}", if *change == Change::Add { "add   " } else { "update" });
         }
     }
     let done = if *dry_run { "To do" } else { "Done" };
     let unchanged = count(Change::Nothing);
-    println!(
+    say!(
         "{done}: {added} added, {updated} updated, {unchanged} left as they are, {} bad rows skipped.",
         bad.len()
     );

@@ -1,5 +1,12 @@
 //! The command line.
 
+/// Prints a line. Whoever reads no further (`| head`) has seen enough, so the command ends quietly.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::commands::print_line(format_args!($($text)*))
+    };
+}
+
 mod admin;
 mod demo;
 mod healthcheck;
@@ -7,6 +14,7 @@ mod import;
 mod serve;
 mod setup;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -76,6 +84,13 @@ async fn dispatch(arguments: &Arguments, config: &Config) -> Outcome {
         Some(Command::Import { what }) => import::run(config, what).await,
         Some(Command::Admin { what }) => admin::run(config, what).await,
         Some(Command::Healthcheck) => healthcheck::run(config),
+    }
+}
+
+fn print_line(line: std::fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        let is_fault = error.kind() != std::io::ErrorKind::BrokenPipe;
+        std::process::exit(i32::from(is_fault));
     }
 }
 

@@ -46,7 +46,9 @@ pub fn bind(config: &Config) -> Result<TcpListener, Box<dyn std::error::Error>> 
 /// Serves, and does jobs and sweeps beside it, until a signal; then lets both finish.
 pub async fn until_stopped(config: &Config, app: Data<App>, listener: TcpListener) -> Outcome {
     let Listening { server, stopper, address } = serve(app.clone(), listener, config.workers)?;
-    info!(%address, "berth is serving");
+    let store = app.store.clone();
+    let (version, database) = (env!("CARGO_PKG_VERSION"), config.database_kind());
+    info!(%address, version, database, worker = config.worker, "berth is serving");
     let (stop, stopping) = watch::channel(false);
     let mut worker = config.worker.then(|| rt::spawn(worker::run(app.clone(), stopping)));
     rt::spawn(async move {
@@ -65,6 +67,8 @@ pub async fn until_stopped(config: &Config, app: Data<App>, listener: TcpListene
     if let Some(worker) = worker.filter(|_| !crashed) {
         finish(worker).await;
     }
+    // SQLite puts its write-ahead log back into the file.
+    store.close().await;
     ended(crashed)
 }
 
@@ -72,6 +76,7 @@ pub async fn until_stopped(config: &Config, app: Data<App>, listener: TcpListene
 pub async fn work(config: &Config) -> Outcome {
     setup::start_log(config)?;
     let app = setup::app(config).await?;
+    let store = app.store.clone();
     let (stop, stopping) = watch::channel(false);
     let mut worker = rt::spawn(worker::run(app, stopping));
     let crashed = wait_for_signal_or(Some(&mut worker)).await?;
@@ -79,6 +84,7 @@ pub async fn work(config: &Config) -> Outcome {
     if !crashed {
         finish(worker).await;
     }
+    store.close().await;
     ended(crashed)
 }
 

@@ -37,13 +37,19 @@ pub async fn database(config: &Config) -> Result<Database, Box<dyn std::error::E
     let database = persistence::connect(url, config.max_connections).await?;
     database.migrate(url).await?;
     database.optimize().await?;
+    let currency = &config.settings.currency;
+    let first = database.fixed_setting("currency", currency).await?;
+    if first != *currency {
+        let advice = "amounts are not converted, so set BERTH__CURRENCY to that";
+        return Err(format!("the database's currency is {first}, not {currency}; {advice}").into());
+    }
     Ok(database)
 }
 
 /// `berth migrate`.
 pub async fn migrate(config: &Config) -> Outcome {
     database(config).await?;
-    println!("The database's schema is up to date.");
+    say!("The database's schema is up to date.");
     Ok(())
 }
 

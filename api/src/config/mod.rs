@@ -58,6 +58,11 @@ pub struct Config {
 pub struct ConfigError(pub Vec<String>);
 
 impl Config {
+    /// Which database, in a word.
+    pub fn database_kind(&self) -> &'static str {
+        if self.database_url.starts_with("sqlite") { "SQLite" } else { "PostgreSQL" }
+    }
+
     /// Reads the file, if one is given, and the environment.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut figment = Figment::new();
@@ -119,6 +124,7 @@ fn limits(from: &mut Reader<'_>) -> LimitsConfig {
 fn settings(from: &mut Reader<'_>) -> Option<Settings> {
     let currency = from.checked("currency", "USD", currency);
     let trusted_proxies = from.checked("http.trusted_proxies", "", networks);
+    let cors_origins = from.checked("http.cors_origins", "", origins);
     let refresh_days = from.number("auth.refresh_token_days", 30, 1..=3_650);
     let invitation_days = from.number("pools.invitation_days", 14, 1..=3_650);
     let client_seconds = from.number("http.client_timeout_seconds", 15, 1..=3_600);
@@ -127,6 +133,7 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
         refresh_lifetime: Duration::days(refresh_days.into()),
         invitation_lifetime: Duration::days(invitation_days.into()),
         trusted_proxies: trusted_proxies?,
+        cors_origins: cors_origins?,
         client_deadline: std::time::Duration::from_secs(client_seconds.into()),
     })
 }
@@ -146,6 +153,17 @@ fn currency(text: &str) -> Result<String, String> {
     } else {
         Err("must be an ISO 4217 code such as USD".to_owned())
     }
+}
+
+fn origins(text: &str) -> Result<Vec<String>, String> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let check = |item: &str| {
+        let known = item.starts_with("https://") || item.starts_with("http://");
+        let is_origin = known && item.matches('/').count() == 2;
+        let fault = || format!("`{item}` is no origin such as https://example.org:8443");
+        if is_origin { Ok(item.to_owned()) } else { Err(fault()) }
+    };
+    items.map(check).collect()
 }
 
 fn networks(text: &str) -> Result<Vec<IpNet>, String> {

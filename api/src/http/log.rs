@@ -15,6 +15,7 @@ use domain::id::hex;
 use domain::user::UserId;
 use tracing::{Instrument, error, info, info_span};
 
+use super::client_address;
 use crate::app::App;
 use crate::auth::Decision;
 
@@ -29,6 +30,9 @@ pub struct RequestFacts {
     pub limits: RefCell<Vec<Decision>>,
 }
 
+/// The machine code of a refusal, which a surface leaves on the answer for the log.
+pub struct RefusalCode(pub &'static str);
+
 /// Gives the request an id (the client's, if it sent a valid one), logs one line when it is answered,
 /// and puts the id and rate limits on the answer.
 pub async fn request_log(
@@ -40,6 +44,7 @@ pub async fn request_log(
     let method = request.method().clone();
     let facts = std::rc::Rc::new(RequestFacts::default());
     request.extensions_mut().insert(facts.clone());
+    let client = request.app_data::<Data<App>>().map(|app| client_address(request.request(), app));
     let span = info_span!("request", %id);
     let work = persistence::counting_statements(next.call(request));
     let (outcome, queries) = work.instrument(span.clone()).await;
@@ -59,15 +64,17 @@ pub async fn request_log(
     }
 
     let route = response.request().match_pattern().unwrap_or_else(|| "(no route)".to_owned());
-    let caller = facts.caller.get().map(|id| id.to_string()).unwrap_or_default();
+    let caller = facts.caller.get().map(|id| id.to_string());
+    let client = client.map(|address| address.to_string());
+    let code = response.response().extensions().get::<RefusalCode>().map(|code| code.0);
     let status = response.status().as_u16();
     let duration_ms = started.elapsed().as_millis();
     span.in_scope(|| {
         if status >= 500 {
             let cause = response.response().error().map(|cause| format!("{cause:?}"));
-            error!(%method, route, caller, status, duration_ms, queries, cause, "request failed");
+            error!(%method, route, client, caller, status, code, duration_ms, queries, cause, "request failed");
         } else {
-            info!(%method, route, caller, status, duration_ms, queries, "request answered");
+            info!(%method, route, client, caller, status, code, duration_ms, queries, "request answered");
         }
     });
     Ok(response)

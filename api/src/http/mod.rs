@@ -13,6 +13,6 @@ pub use address::{client_address, network};
 pub use body::{BodyFault, read_json};
 pub use drain::Stopper;
 pub use kept::{Encoded, Kept};
-pub use log::{RequestFacts, request_log};
+pub use log::{RefusalCode, RequestFacts, request_log};
 pub use query::{Query, whole_number};
 pub use server::{Listening, serve};

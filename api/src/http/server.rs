@@ -4,11 +4,12 @@ use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use actix_cors::Cors;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT_ENCODING, AcceptEncoding, Encoding};
-use actix_web::middleware::{Compress, Next, from_fn};
+use actix_web::middleware::{Compress, Condition, Next, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App as ActixApp, Error, HttpMessage, HttpServer};
@@ -43,6 +44,7 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
     let openapi = Data::new(native::document());
     let requests = Data::new(Requests::default());
     let stall = app.settings.client_deadline;
+    let origins = app.settings.cors_origins.clone();
     let counting = requests.clone();
     let server = HttpServer::new(move || {
         ActixApp::new()
@@ -54,6 +56,7 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
             .wrap(from_fn(uncompressed_if_need_be))
             .wrap(from_fn(request_log))
             .wrap(from_fn(counted))
+            .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
             .configure(health::routes)
             .configure(native::routes)
     })
@@ -68,6 +71,18 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
     .run();
     let stopper = Stopper { handle: server.handle(), listener: refusing, requests };
     Ok(Listening { server, stopper, address })
+}
+
+/// Lets the pages of these origins call from a browser. Credentials are tokens in a header that
+/// they set themselves, so no cookie needs to be allowed.
+fn cors(origins: &[String]) -> Cors {
+    let headers = ["authorization", "content-type", "idempotency-key", "x-request-id"];
+    let cors = Cors::default()
+        .allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allowed_headers(headers)
+        .expose_any_header()
+        .max_age(3600);
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
 /// HEAD is answered as GET (RFC 9110, 9.3.2); the connection leaves the body out.

@@ -1,38 +1,6 @@
 //! Berth's own row shape: flat names, so that a column in CSV and a key in JSON are the same.
 //!
-//! In JSON a number may also be given as a text. Blank and null count as absent.
-//!
-//! | field | meaning | if absent |
-//! |---|---|---|
-//! | `external_id` | the operator's identifier, by which a later import finds the server again | fault |
-//! | `name` | the operator's name for it | the external id |
-//! | `country` | ISO 3166-1 alpha-2 | fault |
-//! | `region` | the operator's region, such as `eu-central` | the country in lower case |
-//! | `city` | | fault |
-//! | `datacenter` | the operator's name of the building | the city |
-//! | `model` | the machine or product | the CPU's model |
-//! | `is_vm` | `true` if it is virtual | `false` |
-//! | `category` | `compute`, `memory`, `storage`, `general` or `gpu` | `gpu` with a `gpu`, else `storage` from 16,000 GB of disk, else `memory` from 256 GiB, else `compute` from 16 cores, else `general` |
-//! | `featured` | `true` to show it first | `false` |
-//! | `popularity_rank` | its place among the others, from 1 | unranked |
-//! | `setup_time_minutes` | from the rent until it can be used | 15 |
-//! | `cpu_model` | the maker's name | fault |
-//! | `cpu_cores` | physical cores of all processors together | fault |
-//! | `cpu_threads` | hardware threads of all together | as many as cores |
-//! | `cpu_score` | a benchmark figure; goes with `cpu_score_type` | unknown |
-//! | `cpu_score_type` | `passmark`, `geekbench_single` or `geekbench_multi` | unknown |
-//! | `ram_gb` | memory in GiB | fault |
-//! | `ram_type` | `DDR3`, `DDR4`, `DDR5`, `ECC DDR3`, `ECC DDR4` or `ECC DDR5` | fault |
-//! | `ram_speed_mhz` | memory clock | unknown |
-//! | `disks` | `2x1000 NVMe (PCIe 4.0) + 6x15000 HDD`: count, size of each in GB, `HDD`, `SSD` or `NVMe`, and the interface if known; `none` for no disks. In JSON also an array of `{"count", "capacity_gb", "type", "interface"}` | fault |
-//! | `bandwidth_mbps` | port speed | fault |
-//! | `traffic_tb` | included traffic a month, or `unlimited` | fault |
-//! | `ipv4_count` | IPv4 addresses | 1 |
-//! | `ipv6_enabled` | `true` if it has IPv6 | `false` |
-//! | `gpu` | graphics processor | none |
-//! | `price_<days>d` | the price of so many days, such as `price_30d`, in the deployment's currency and whole cents | not offered for these days |
-//! | `hold_<days>d` | for how many days the server is kept for the renter after these days | 0 |
-//! | `prices` | JSON only, beside or in place of the two above: `{"30": {"price": "70.00", "hold_days": 2}}` | |
+//! `catalogue/README.md` describes the fields and their defaults.
 //!
 //! What a renter is promised has no default. A server without any price is imported and cannot be
 //! rented.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::code::Code;
-use crate::http::BodyFault;
+use crate::http::{BodyFault, RefusalCode};
 
 /// Why a request was not done.
 #[derive(Debug)]
@@ -139,6 +139,7 @@ impl ResponseError for Failure {
             message: self.to_string(),
             data: self.data(),
         });
+        response.extensions_mut().insert(RefusalCode(self.code().as_str()));
         let headers = response.headers_mut();
         match self {
             Self::Domain(Error::Unauthenticated(_)) => {

@@ -32,59 +32,57 @@ impl<T> Field<T> {
 
 /// A type that a field can have on the wire.
 pub trait Wire: Sized {
-    /// What to ask for when something else came.
-    const EXPECTED: &'static str;
-    /// The value, if it is of this type.
-    fn read(value: Value) -> Option<Self>;
+    /// The value, or what to ask for when it is something else.
+    fn read(value: Value) -> Result<Self, &'static str>;
 }
 
 impl<'de, T: Wire> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Value::deserialize(deserializer)? {
             Value::Null => Self::Null,
-            value => T::read(value).map_or(Self::Wrong(T::EXPECTED), Self::Given),
+            value => T::read(value).map_or_else(Self::Wrong, Self::Given),
         })
     }
 }
 
 impl Wire for String {
-    const EXPECTED: &'static str = "must be a string without the character U+0000";
-    fn read(value: Value) -> Option<Self> {
-        // PostgreSQL cannot keep a NUL, so no text may hold one.
-        if let Value::String(text) = value { (!text.contains('\0')).then_some(text) } else { None }
+    fn read(value: Value) -> Result<Self, &'static str> {
+        match value {
+            // PostgreSQL cannot keep a NUL, so no text may hold one.
+            Value::String(text) if text.contains('\0') => Err("must not hold the character U+0000"),
+            Value::String(text) => Ok(text),
+            _ => Err("must be a string"),
+        }
     }
 }
 
 impl Wire for bool {
-    const EXPECTED: &'static str = "must be true or false";
-    fn read(value: Value) -> Option<Self> {
-        value.as_bool()
+    fn read(value: Value) -> Result<Self, &'static str> {
+        value.as_bool().ok_or("must be true or false")
     }
 }
 
 impl Wire for i64 {
-    const EXPECTED: &'static str = "must be a whole number";
-    fn read(value: Value) -> Option<Self> {
+    fn read(value: Value) -> Result<Self, &'static str> {
         // JSON knows one kind of number: 7.0 is the whole number 7.
         let whole = || value.to_string().strip_suffix(".0")?.parse().ok();
-        value.as_i64().or_else(whole)
+        value.as_i64().or_else(whole).ok_or("must be a whole number")
     }
 }
 
 impl Wire for Map<String, Value> {
-    const EXPECTED: &'static str = "must be an object";
-    fn read(value: Value) -> Option<Self> {
-        if let Value::Object(map) = value { Some(map) } else { None }
+    fn read(value: Value) -> Result<Self, &'static str> {
+        if let Value::Object(map) = value { Ok(map) } else { Err("must be an object") }
     }
 }
 
 impl Wire for Vec<String> {
-    const EXPECTED: &'static str = "must be a list of strings";
-    fn read(value: Value) -> Option<Self> {
-        let Value::Array(items) = value else {
-            return None;
+    fn read(value: Value) -> Result<Self, &'static str> {
+        let strings = match value {
+            Value::Array(items) => items.into_iter().map(String::read).collect(),
+            _ => Err(""),
         };
-        items.into_iter().map(String::read).collect()
+        strings.map_err(|_: &str| "must be a list of strings")
     }
 }
 

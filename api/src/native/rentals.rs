@@ -28,7 +28,7 @@ pub struct RentBody {
     #[serde(default)]
     rental_days: Field<i64>,
     /// A pool that one owns or administers.
-    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$", example = "507f1f77bcf86cd799439300")]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
     #[serde(default)]
     pool_id: Field<String>,
     /// Refuse with `CHARGE_EXCEEDS_MAX` what costs more.
@@ -48,7 +48,7 @@ pub struct ExtendBody {
     #[serde(default)]
     max_charge_cents: Field<i64>,
     /// Refuse with `EXTENSION_ALREADY_APPLIED` unless the rental ends then.
-    #[schema(value_type = Option<String>, format = DateTime, example = "2025-01-28T22:00:00.000Z")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default)]
     expected_rental_end: Field<String>,
 }

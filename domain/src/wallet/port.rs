@@ -24,7 +24,7 @@ pub enum TransactionSort {
         /// Newest first.
         descending: bool,
     },
-    /// By amount.
+    /// By amount, as the wallet's owner sees it: a charge is what was paid, above zero.
     Amount {
         /// Largest first.
         descending: bool,

@@ -227,6 +227,24 @@ on_both_databases! {
         assert_eq!(change.status(), 405);
     }
 
+    async fn only_pages_of_configured_origins_may_call_from_a_browser(app: &TestApp) {
+        let http = reqwest::Client::new();
+        let url = format!("{}/api/v1/users/me", app.address);
+        for (origin, allowed) in [("https://front.example", true), ("https://evil.example", false)] {
+            let preflight = http.request(Method::OPTIONS, &url).header("origin", origin);
+            let preflight = preflight
+                .header("access-control-request-method", "GET")
+                .header("access-control-request-headers", "authorization,idempotency-key");
+            let answer = preflight.send().await.unwrap();
+            let echoed = answer.headers().get("access-control-allow-origin").cloned();
+            assert_eq!(echoed.is_some_and(|value| value == origin), allowed, "{origin}");
+            let answer = http.get(&url).header("origin", origin).send().await.unwrap();
+            assert_eq!(answer.status(), 401);
+            let echoed = answer.headers().get("access-control-allow-origin").cloned();
+            assert_eq!(echoed.is_some_and(|value| value == origin), allowed, "{origin}");
+        }
+    }
+
     async fn a_body_with_a_key_twice_is_refused(app: &TestApp) {
         let http = reqwest::Client::new();
         let body = r#"{"username":"jane","username":"john","password":"x"}"#;

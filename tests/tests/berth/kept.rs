@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::host;
+use domain::store::Store;
 use domain::user::Operator;
 use reqwest::Method;
 use serde_json::json;

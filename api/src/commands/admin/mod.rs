@@ -81,7 +81,7 @@ pub async fn run(config: &Config, what: &Admin) -> Outcome {
             let database = setup::database(config).await?;
             for job in job::dead(&database, &Operator::Console).await? {
                 let error = job.last_error.unwrap_or_default();
-                println!("{}  {:?}  {} attempts  {error}", job.id, job.kind, job.attempts);
+                say!("{}  {:?}  {} attempts  {error}", job.id, job.kind, job.attempts);
             }
             Ok(())
         }
@@ -89,7 +89,7 @@ pub async fn run(config: &Config, what: &Admin) -> Outcome {
             let id = JobId::parse(id).ok_or("a job's id is 24 hexadecimal characters")?;
             let database = setup::database(config).await?;
             job::retry(&database, &SystemClock, &Operator::Console, id).await?;
-            println!("Queued.");
+            say!("Queued.");
             Ok(())
         }
     }
@@ -121,9 +121,9 @@ async fn create_operator(
     let passwords = Argon2Passwords::default();
     let operator =
         user::create_operator(&database, &SystemClock, &SystemRandom, &passwords, request).await?;
-    println!("Made the operator {} ({}).", operator.username, operator.id);
+    say!("Made the operator {} ({}).", operator.username, operator.id);
     if let Some(text) = made {
-        println!("Password: {text}");
+        say!("Password: {text}");
     }
     Ok(())
 }
@@ -147,9 +147,12 @@ async fn book(config: &Config, booking: &Booking, is_deposit: bool) -> Outcome {
     };
     let booked = booked?;
     let currency = &config.settings.currency;
-    println!(
+    say!(
         "Booked {} {currency} for {} as transaction {}; the balance is {} {currency}.",
-        booked.amount, booking.username, booked.id, booked.balance
+        booked.amount,
+        booking.username,
+        booked.id,
+        booked.balance
     );
     Ok(())
 }
@@ -160,7 +163,7 @@ async fn list_users(config: &Config) -> Outcome {
     loop {
         let users = user::all(&database, &Operator::Console, page).await?;
         for user in users.rows {
-            println!("{}  {:?}  {}  {}", user.id, user.role, user.username, user.email);
+            say!("{}  {:?}  {}  {}", user.id, user.role, user.username, user.email);
         }
         let Some(next) = users.next else {
             return Ok(());

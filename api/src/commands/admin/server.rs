@@ -134,5 +134,5 @@ fn print_row(host: &Host) {
     let prices = host.pricing.tiers().map(|(days, tier)| format!("{days}d={}", tier.price));
     let prices: Vec<String> = prices.collect();
     let external = host.external_id.as_deref().unwrap_or("-");
-    println!("{}  {external}  {state}  {}  {}", host.id, host.specs.name, prices.join(" "));
+    say!("{}  {external}  {state}  {}  {}", host.id, host.specs.name, prices.join(" "));
 }

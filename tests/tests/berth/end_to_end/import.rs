@@ -1,9 +1,11 @@
 //! `berth import`, `berth worker`, and servers from files.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
+use tests::Kind;
 
 use super::process::{Berth, list_server};
 use super::with_either_database;
@@ -26,6 +28,39 @@ fn sheet(berth: &Berth, name: &str, rows: &[String]) -> String {
 async fn offered(berth: &Berth) -> usize {
     let offers = berth.stranger().get("/servers/available").await.data(200);
     offers.as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn a_stopped_server_leaves_one_whole_file_and_its_currency_is_fixed() {
+    let mut berth = Berth::new(Kind::Sqlite).await;
+    berth.start(&["serve"]).await;
+    berth.stranger().sign_up("jane").await;
+    assert_eq!(berth.stop().code(), Some(0));
+    let file = berth.database().url.strip_prefix("sqlite://").unwrap().to_owned();
+    assert!(!std::fs::exists(format!("{file}-wal")).unwrap(), "the log is not put back");
+    berth.configure("BERTH__CURRENCY", "EUR");
+    for arguments in [&["serve"][..], &["admin", "users"], &["migrate"]] {
+        let told = berth.fail(arguments);
+        assert!(told.contains("currency is USD, not EUR"), "{told}");
+    }
+    berth.configure("BERTH__CURRENCY", "USD");
+    assert!(berth.succeed(&["admin", "users"]).contains("jane"));
+    berth.finish().await;
+}
+
+// Seen panicking: "failed printing to stdout: Broken pipe".
+#[tokio::test]
+async fn a_list_that_is_read_no_further_ends_quietly() {
+    let berth = Berth::new(Kind::Sqlite).await;
+    let rows: Vec<String> = (0..2_000).map(|number| row(&format!("a{number}"), "64")).collect();
+    berth.succeed(&["import", "servers", &sheet(&berth, "many.csv", &rows)]);
+    let mut list = berth.command(&["admin", "server", "list"]);
+    let mut list = list.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(list.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ended = list.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]), "{line}");
+    berth.finish().await;
 }
 
 with_either_database! {
