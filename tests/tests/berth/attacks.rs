@@ -230,7 +230,8 @@ on_both_databases! {
     async fn only_pages_of_configured_origins_may_call_from_a_browser(app: &TestApp) {
         let http = reqwest::Client::new();
         let url = format!("{}/api/v1/users/me", app.address);
-        for (origin, allowed) in [("https://front.example", true), ("https://evil.example", false)] {
+        let origins = [("https://front.example", true), ("https://evil.example", false)];
+        for (origin, allowed) in origins {
             let preflight = http.request(Method::OPTIONS, &url).header("origin", origin);
             let preflight = preflight
                 .header("access-control-request-method", "GET")

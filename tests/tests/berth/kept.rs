@@ -77,7 +77,7 @@ on_both_databases! {
             let header = |name: &str| response.headers().get(name).map(|v| v.to_str().unwrap());
             let sent = header("content-encoding").unwrap_or("identity").to_owned();
             assert_eq!(sent, encoding, "{accepted}");
-            assert_eq!(header("vary").unwrap().to_lowercase(), "accept-encoding");
+            assert!(header("vary").unwrap().to_lowercase().contains("accept-encoding"));
             let body = response.bytes().await.unwrap();
             assert!(body.starts_with(magic), "{accepted}: {:?}", &body[..10]);
         }
