@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use domain::Error;
 use domain::store::{Reads, Store, Tx};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait, Value};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
 
 use crate::connection::{Connection, bounded};
 use crate::failure::{Result, corrupt, failed};
@@ -28,6 +28,16 @@ impl Handle {
 
     pub(crate) fn changes_offers(&self) {
         self.changes_offers.store(true, Ordering::Relaxed);
+    }
+
+    async fn fixed_setting(&self, name: &str) -> Result<Option<String>> {
+        let select = Statement::from_sql_and_values(
+            self.connection.get_database_backend(),
+            "SELECT value FROM fixed_settings WHERE name = $1",
+            [name.into()],
+        );
+        let row = self.connection.query_one_raw(select).await.map_err(failed)?;
+        row.map(|row| row.try_get_by_index(0)).transpose().map_err(failed)
     }
 }
 
@@ -60,21 +70,19 @@ impl Database {
     /// The value that a setting was given by the first start on this database: the present one, if
     /// this is it.
     pub async fn fixed_setting(&self, name: &str, present: &str) -> Result<String> {
+        // Later starts only read, so that they do not wait for whoever writes.
+        if let Some(value) = self.reads.fixed_setting(name).await? {
+            return Ok(value);
+        }
         let tx = self.begin_handle().await?;
-        let backend = tx.connection.get_database_backend();
-        let statement = |sql: &str, values: Vec<Value>| {
-            // Both databases number parameters like this.
-            Statement::from_sql_and_values(backend, sql, values)
-        };
-        let insert =
-            "INSERT INTO fixed_settings (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        let insert = statement(insert, vec![name.into(), present.into()]);
+        let insert = Statement::from_sql_and_values(
+            tx.connection.get_database_backend(),
+            "INSERT INTO fixed_settings (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            [name.into(), present.into()],
+        );
         tx.connection.execute_raw(insert).await.map_err(failed)?;
-        let select =
-            statement("SELECT value FROM fixed_settings WHERE name = $1", vec![name.into()]);
-        let row = tx.connection.query_one_raw(select).await.map_err(failed)?;
-        let value = row.and_then(|row| row.try_get_by_index(0).ok());
-        let value = value.ok_or_else(|| corrupt("a fixed setting"))?;
+        // Another process may have been the first one.
+        let value = tx.fixed_setting(name).await?.ok_or_else(|| corrupt("a fixed setting"))?;
         Box::new(tx).commit().await?;
         Ok(value)
     }

@@ -36,7 +36,6 @@ pub async fn database(config: &Config) -> Result<Database, Box<dyn std::error::E
     let url = &config.database_url;
     let database = persistence::connect(url, config.max_connections).await?;
     database.migrate(url).await?;
-    database.optimize().await?;
     let currency = &config.settings.currency;
     let first = database.fixed_setting("currency", currency).await?;
     if first != *currency {
@@ -56,6 +55,7 @@ pub async fn migrate(config: &Config) -> Outcome {
 /// Everything, with the machine's clock and the simulated driver.
 pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error>> {
     let database = database(config).await?;
+    database.optimize().await?;
     let random = Arc::new(SystemRandom);
     let key = match &config.signing_key {
         Some(key) => key.clone(),

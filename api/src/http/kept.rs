@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::header;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCEPT_ENCODING, AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, ETAG, Encoding, EntityTag,
     Header, IF_NONE_MATCH, IfNoneMatch, VARY,
@@ -81,24 +81,20 @@ impl Encoded {
 
     /// 304 to whoever has it already, else 200 in an encoding that they accept.
     pub fn respond(&self, request: &HttpRequest) -> HttpResponse {
-        let mut response = if self.is_known_to(request) {
-            HttpResponse::NotModified()
-        } else {
-            HttpResponse::Ok()
-        };
+        let is_known = self.is_known_to(request);
+        let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+        let mut response = HttpResponse::build(status);
         response
             .insert_header((ETAG, self.tag.to_string()))
             .insert_header((CACHE_CONTROL, "no-cache"))
             .insert_header((VARY, ACCEPT_ENCODING.as_str()));
-        if self.is_known_to(request) {
+        if is_known {
             return response.finish();
         }
+        let (encoding, body) =
+            if accepts_gzip(request) { ("gzip", &self.gzip) } else { ("identity", &self.plain) };
         response.content_type("application/json");
-        if accepts_gzip(request) {
-            response.insert_header((CONTENT_ENCODING, "gzip")).body(self.gzip.clone())
-        } else {
-            response.insert_header(header::ContentEncoding::Identity).body(self.plain.clone())
-        }
+        response.insert_header((CONTENT_ENCODING, encoding)).body(body.clone())
     }
 
     fn is_known_to(&self, request: &HttpRequest) -> bool {

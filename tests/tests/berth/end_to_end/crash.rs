@@ -40,10 +40,7 @@ with_either_database! {
         let mut renters = Vec::new();
         for number in 0..CLIENTS {
             let name = format!("renter-{number}");
-            berth.stranger().sign_up(&name).await;
-            let body = json!({ "username": name, "amount": "9000.00", "reason": "cash" });
-            operator.post("/admin/deposits", body).await.data(201);
-            let client = berth.stranger().log_in(&name).await;
+            let client = berth.renter(&operator, &name, "9000.00").await;
             renters.push(Renter { client, told: BTreeMap::new() });
         }
         let (attempts, acknowledged) =

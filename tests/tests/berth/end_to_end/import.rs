@@ -112,10 +112,7 @@ with_either_database! {
         berth.start(&["serve"]).await;
         let operator = berth.operator().await;
         let server = list_server(&operator, "node-1").await;
-        berth.stranger().sign_up("jane").await;
-        let money = json!({ "username": "jane", "amount": "70.00", "reason": "cash" });
-        operator.post("/admin/deposits", money).await.data(201);
-        let jane = berth.stranger().log_in("jane").await;
+        let jane = berth.renter(&operator, "jane", "70.00").await;
         let pool = jane.get("/pools").await.data(200)[0]["id"].clone();
         let rent = format!("/servers/{server}/rent");
         jane.post(&rent, json!({ "rental_days": 7, "pool_id": pool })).await.data(201);

@@ -167,6 +167,14 @@ impl Berth {
         self.stranger().log_in("operator").await
     }
 
+    /// A new renter with money, signed in.
+    pub async fn renter(&self, operator: &Client, username: &str, amount: &str) -> Client {
+        self.stranger().sign_up(username).await;
+        let body = json!({ "username": username, "amount": amount, "reason": "cash" });
+        operator.post("/admin/deposits", body).await.data(201);
+        self.stranger().log_in(username).await
+    }
+
     /// `berth admin create-operator`, with the password of every test user.
     pub fn create_operator(&self, username: &str) -> String {
         let password = self.folder.join("password.txt");

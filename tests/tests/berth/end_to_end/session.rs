@@ -149,10 +149,7 @@ with_either_database! {
         berth.start(&["serve"]).await;
         let operator = berth.operator().await;
         let server = list_server(&operator, "node-1").await;
-        berth.stranger().sign_up("jane").await;
-        let body = json!({ "username": "jane", "amount": "70.00", "reason": "cash" });
-        operator.post("/admin/deposits", body).await.data(201);
-        let jane = berth.stranger().log_in("jane").await;
+        let jane = berth.renter(&operator, "jane", "70.00").await;
         // Every thread opens connections to the database.
         let mut looks = JoinSet::new();
         for _ in 0..WORKERS * 4 {
