@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chrono::Duration;
 use domain::clock::{Clock, Random};
 use domain::job::JobContext;
-use domain::rental::Driver;
+use domain::money::Money;
+use domain::quote::Signer;
+use domain::rental::{Driver, RentalPolicy};
 use domain::store::Store;
 use domain::user::Passwords;
 use ipnet::IpNet;
@@ -24,6 +26,8 @@ pub struct App {
     pub random: Arc<dyn Random>,
     /// Password hashing.
     pub passwords: Arc<dyn Passwords>,
+    /// Signs quotes.
+    pub signer: Arc<dyn Signer>,
     /// What reaches the hosts.
     pub driver: Arc<dyn Driver>,
     /// Access tokens.
@@ -45,6 +49,12 @@ pub struct Settings {
     pub refresh_lifetime: Duration,
     /// How long an invitation can be accepted.
     pub invitation_lifetime: Duration,
+    /// Terms of rentals that are not a server's own.
+    pub rental_policy: RentalPolicy,
+    /// Suppliers with less payable are not paid out, unless a run says otherwise.
+    pub payout_minimum: Money,
+    /// How long a quote holds.
+    pub quote_lifetime: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Origins whose pages may call from a browser.

@@ -12,7 +12,7 @@ use crate::app::App;
 /// How often to look for jobs when there were none.
 const IDLE: Duration = Duration::from_millis(500);
 /// How often to look for rentals that time has moved on.
-const EXPIRE_EVERY: Duration = Duration::from_secs(5);
+const MOVE_ON_EVERY: Duration = Duration::from_secs(5);
 /// How often to look for work that was lost.
 const REALIGN_EVERY: Duration = Duration::from_mins(1);
 /// After a failure, such as a database that does not answer.
@@ -27,17 +27,22 @@ pub async fn run(app: Data<App>, stop: watch::Receiver<bool>) {
             while !*stop.borrow() && job::run_next(app.job_context()).await? {}
             Ok(())
         }),
-        repeat(EXPIRE_EVERY, stop.clone(), async || expire(&app).await),
+        repeat(MOVE_ON_EVERY, stop.clone(), async || move_on(&app).await),
         repeat(REALIGN_EVERY, stop.clone(), async || realign(&app).await),
     );
     info!("worker stopped");
 }
 
-async fn expire(app: &App) -> Result<()> {
+/// Everything that time alone brings about, in an order in which nothing is cut off that is about to be
+/// paid for: renewals come before ends.
+pub async fn move_on(app: &App) -> Result<()> {
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+    let renewed = rental::renew_due(store, clock, random).await?;
     let moved = rental::expire_due(store, clock, random).await?;
-    if moved > 0 {
-        info!(moved, "rentals moved on");
+    let abandoned = rental::abandon_unready(store, clock, random).await?;
+    let earned = rental::earn_due(store, clock, random).await?;
+    if renewed + moved + abandoned + earned > 0 {
+        info!(renewed, moved, abandoned, earned, "rentals moved on");
     }
     Ok(())
 }

@@ -32,6 +32,9 @@ pub enum Error {
     /// It existed and its time is over.
     #[error("the invitation has expired; ask to be invited again")]
     InvitationExpired,
+    /// It held for a while and that is over.
+    #[error("the quote has expired; ask for a new one")]
+    QuoteExpired,
     /// Too many attempts; try again after the time given.
     #[error("too many attempts")]
     RateLimited {
@@ -150,6 +153,14 @@ pub enum Thing {
     Transaction,
     /// A job.
     Job,
+    /// A quote.
+    Quote,
+    /// A mandate to renew a rental.
+    Mandate,
+    /// A supplier.
+    Supplier,
+    /// A run of payouts.
+    PayoutRun,
 }
 
 impl std::fmt::Display for Thing {
@@ -164,6 +175,10 @@ impl std::fmt::Display for Thing {
             Self::Rental => "rental",
             Self::Transaction => "transaction",
             Self::Job => "job",
+            Self::Quote => "quote",
+            Self::Mandate => "mandate",
+            Self::Supplier => "supplier",
+            Self::PayoutRun => "payout run",
         })
     }
 }
@@ -211,6 +226,20 @@ pub enum Conflict {
     /// The rental has ended.
     #[error("the rental has ended")]
     RentalEnded,
+    /// Ending the rental gives back something else than the caller expects; nothing was done.
+    #[error("ending the rental gives back {refund}, not {expected}; look at the preview again")]
+    RefundChanged {
+        /// What it would give back.
+        refund: Money,
+        /// What the caller expected.
+        expected: Money,
+    },
+    /// The quote was used for a rental.
+    #[error("the quote was used already; ask for a new one")]
+    QuoteUsed,
+    /// A part of the time is recorded as an outage already.
+    #[error("a recorded outage of this server overlaps this time; record only what is new")]
+    OutageOverlaps,
     /// The same idempotency key came with another request.
     #[error("this idempotency key was used with another request; use a new one")]
     IdempotencyKeyReused,

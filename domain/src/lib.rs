@@ -5,7 +5,8 @@
 //!   [`id`], [`page`]: small words that everything uses.
 //! - [`user`], [`session`], [`token`]: who calls and what they may do.
 //! - [`pool`]: teams. [`host`]: machines, their prices, and browsing them. [`rental`]: who has which
-//!   host until when. [`wallet`]: every cent.
+//!   host until when. [`wallet`]: every cent. [`quote`]: prices that hold for a while. [`supplier`]:
+//!   whose machines they are, and what they earn. [`outage`]: downtime and what it gives.
 //! - [`job`], [`event`], [`idempotency`]: work after the commit, what happened, and once only.
 //!
 //! Each noun's `mod.rs` holds the type and its transitions, `port.rs` the storage traits, and each
@@ -27,11 +28,14 @@ pub mod id;
 pub mod idempotency;
 pub mod job;
 pub mod money;
+pub mod outage;
 pub mod page;
 pub mod pool;
+pub mod quote;
 pub mod rental;
 pub mod session;
 pub mod store;
+pub mod supplier;
 #[cfg(test)]
 mod testing;
 mod text;

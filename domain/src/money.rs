@@ -30,6 +30,12 @@ impl Money {
         self.0
     }
 
+    /// An amount from a wide number of units; at the ends of the range the nearest that fits.
+    fn from_units(units: i128) -> Self {
+        let least = if units < 0 { i64::MIN } else { i64::MAX };
+        Self(i64::try_from(units).unwrap_or(least))
+    }
+
     /// An amount from whole cents; `None` where it does not fit.
     pub fn from_cents(cents: i64) -> Option<Self> {
         cents.checked_mul(UNITS_PER_CENT).map(Self)
@@ -88,10 +94,60 @@ impl Money {
         Self(self.0.saturating_abs())
     }
 
+    /// The difference, at the ends of the range the nearest that fits.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// The whole cents in it, rounded down.
+    #[must_use]
+    pub const fn whole_cents(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(UNITS_PER_CENT))
+    }
+
+    /// `numerator / denominator` of the amount, exact until it is rounded.
+    pub fn fraction(self, numerator: u64, denominator: u64) -> Fraction {
+        let units = i128::from(self.0).saturating_mul(i128::from(numerator));
+        Fraction { units, denominator: i128::from(denominator.max(1)) }
+    }
+
     /// An equal share for each of `parts`, rounded down to 10⁻⁸.
     #[must_use]
     pub fn per(self, parts: u32) -> Self {
         Self(self.0.checked_div_euclid(i64::from(parts)).unwrap_or(0))
+    }
+}
+
+/// A part of an amount, exact: the one step between a rate and money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fraction {
+    units: i128,
+    denominator: i128,
+}
+
+impl Fraction {
+    /// Rounded down to 10⁻⁸.
+    pub fn floor(self) -> Money {
+        Money::from_units(self.units.div_euclid(self.denominator))
+    }
+
+    /// Rounded down to the cent.
+    pub fn floor_to_cents(self) -> Money {
+        self.floor().whole_cents()
+    }
+
+    /// Rounded up to the cent.
+    pub fn ceil_to_cents(self) -> Money {
+        let cent = self.denominator.saturating_mul(i128::from(UNITS_PER_CENT));
+        let cents = -(-self.units).div_euclid(cent);
+        Money::from_units(cents.saturating_mul(i128::from(UNITS_PER_CENT)))
+    }
+
+    /// The value with twelve decimals, for people.
+    pub fn to_decimal(self) -> Decimal {
+        let scaled = self.units.saturating_mul(10_000) / self.denominator;
+        Decimal::try_from_i128_with_scale(scaled, 12).unwrap_or_default().normalize()
     }
 }
 
@@ -132,6 +188,19 @@ mod tests {
         let amount = Money::parse("1.001").unwrap();
         assert_eq!((amount.cents_floor(), amount.cents_ceil()), (100, 101));
         assert_eq!((amount.negated().cents_floor(), amount.negated().cents_ceil()), (-101, -100));
+    }
+
+    #[test]
+    fn a_fraction_is_exact_until_it_is_rounded() {
+        let third = Money::parse("100").unwrap().fraction(1, 3);
+        assert_eq!(third.to_decimal().to_string(), "33.333333333333");
+        assert_eq!(third.floor(), Money::parse("33.33333333").unwrap());
+        assert_eq!(third.floor_to_cents().to_string(), "33.33");
+        assert_eq!(third.ceil_to_cents().to_string(), "33.34");
+        assert_eq!(
+            Money::parse("100").unwrap().fraction(1, 2).ceil_to_cents().to_string(),
+            "50.00"
+        );
     }
 
     proptest! {

@@ -4,13 +4,16 @@
 use async_trait::async_trait;
 
 use crate::error::{Error, Result};
-use crate::event::Events;
+use crate::event::{EventQueries, Events};
 use crate::host::{Catalogue, HostQueries, Hosts};
 use crate::idempotency::Idempotency;
 use crate::job::{JobQueries, Jobs};
+use crate::outage::{OutageQueries, Outages};
 use crate::pool::{PoolQueries, Pools};
+use crate::quote::{QuoteQueries, Quotes};
 use crate::rental::{RentalQueries, Rentals};
 use crate::session::{SessionQueries, Sessions};
+use crate::supplier::{SupplierQueries, Suppliers};
 use crate::token::{ApiTokenQueries, ApiTokens};
 use crate::user::{UserQueries, Users};
 use crate::wallet::{WalletQueries, Wallets};
@@ -25,7 +28,11 @@ pub trait Reads:
     + Catalogue
     + RentalQueries
     + WalletQueries
+    + QuoteQueries
+    + OutageQueries
+    + SupplierQueries
     + JobQueries
+    + EventQueries
     + Send
     + Sync
 {
@@ -33,8 +40,8 @@ pub trait Reads:
 
 /// One transaction: dropped means rolled back.
 ///
-/// Locks are taken in one order, ids sorted within a kind: idempotency key → user/wallet → pool →
-/// host → rental. Nobody waits for a driver, HTTP or mail while holding one.
+/// Locks are taken in one order, ids sorted within a kind: idempotency key → user/wallet →
+/// supplier → pool → host → rental → mandate. Nobody waits for a driver, HTTP or mail while holding one.
 #[async_trait]
 pub trait Tx:
     Reads
@@ -45,6 +52,9 @@ pub trait Tx:
     + Hosts
     + Rentals
     + Wallets
+    + Quotes
+    + Outages
+    + Suppliers
     + Jobs
     + Events
     + Idempotency

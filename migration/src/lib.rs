@@ -4,6 +4,7 @@
 //! at the end of [`Migrator::migrations`].
 
 mod m0001_foundation;
+mod m0002_money;
 mod types;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -15,6 +16,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_foundation::Migration)]
+        vec![Box::new(m0001_foundation::Migration), Box::new(m0002_money::Migration)]
     }
 }

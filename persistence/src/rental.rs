@@ -12,14 +12,15 @@ use domain::money::Money;
 use domain::page::Page;
 use domain::pool::PoolId;
 use domain::rental::{
-    EndReason, Phase, Rental, RentalId, RentalQueries, RentalStatus, RentalWithHost, Rentals,
+    EndReason, Escrow, Mandate, Phase, Rental, RentalId, RentalQueries, RentalStatus,
+    RentalWithHost, Rentals,
 };
 use domain::user::UserId;
 use domain::wallet::PostingId;
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, RelationDef, SelectTwo,
+    QueryOrder, QuerySelect, RelationDef, Select, SelectTwo,
 };
 
 use crate::entity::rental::{ActiveModel, Column, Entity, Model};
@@ -40,6 +41,11 @@ pub(crate) fn rental(row: Model) -> Result<Rental> {
         RentalStatus::Expired => ended(EndReason::Expired)?,
         RentalStatus::Terminated => ended(EndReason::Terminated)?,
     };
+    let escrow = row.earned_until.map(|earned_until| Escrow {
+        held: Money::from_e8(row.escrow_e8),
+        earned_until,
+        next_at: row.earn_at,
+    });
     Ok(Rental {
         id: RentalId::from_uuid(row.id),
         host_id: HostId::from_uuid(row.host_id),
@@ -53,6 +59,10 @@ pub(crate) fn rental(row: Model) -> Result<Rental> {
         terms: from_json(row.terms)?,
         charge_id: PostingId::from_uuid(row.charge_id),
         access: from_word(&row.access)?,
+        refunded: Money::from_e8(row.refunded_e8),
+        escrow,
+        ready_at: row.ready_at,
+        ready_by: row.ready_by,
     })
 }
 
@@ -69,6 +79,11 @@ fn changeable(rental: &Rental) -> Result<ActiveModel> {
         }),
         amount_e8: Set(rental.amount.e8()),
         access: Set(word(rental.access)?),
+        refunded_e8: Set(rental.refunded.e8()),
+        escrow_e8: Set(rental.escrow.map_or(0, |escrow| escrow.held.e8())),
+        earned_until: Set(rental.escrow.map(|escrow| escrow.earned_until)),
+        earn_at: Set(rental.escrow.and_then(|escrow| escrow.next_at)),
+        ready_at: Set(rental.ready_at),
         ..Default::default()
     })
 }
@@ -145,18 +160,54 @@ impl RentalQueries for Handle {
         ];
         let mut due = Vec::new();
         for (status, order, has_changed) in changed {
-            let find = Entity::find()
-                .select_only()
-                .column(Column::Id)
-                .filter(Column::Status.eq(status))
-                .filter(has_changed)
-                .order_by_asc(order)
-                .limit(u64::from(limit));
-            let ids: Vec<uuid::Uuid> =
-                find.into_tuple().all(&self.connection).await.map_err(failed)?;
-            due.extend(ids.into_iter().map(RentalId::from_uuid));
+            let find = Entity::find().filter(Column::Status.eq(status)).filter(has_changed);
+            due.extend(self.ids(find, order, limit).await?);
         }
         Ok(due)
+    }
+
+    async fn unready_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>> {
+        // The predicate of the partial index, word for word.
+        let unready = Expr::cust(
+            "(ready_at IS NULL AND (status IN ('active', 'hold') \
+             OR (status = 'expired' AND refunded_e8 < amount_e8)))",
+        );
+        self.ids(
+            Entity::find().filter(unready).filter(Column::ReadyBy.lte(now)),
+            Column::ReadyBy,
+            limit,
+        )
+        .await
+    }
+
+    async fn rentals_to_earn(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>> {
+        let ready = Expr::cust("(earn_at IS NOT NULL AND ready_at IS NOT NULL)");
+        let find = Entity::find().filter(ready).filter(Column::EarnAt.lte(now));
+        self.ids(find, Column::EarnAt, limit).await
+    }
+
+    async fn due_mandates(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>> {
+        crate::mandate::due(self, now, limit).await
+    }
+
+    async fn mandate(&self, rental_id: RentalId) -> Result<Option<Mandate>> {
+        crate::mandate::find(self, rental_id, false).await
+    }
+
+    async fn rentals_of_host_between(
+        &self,
+        host_id: HostId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Rental>> {
+        let lived = Condition::any().add(Column::EndedAt.is_null()).add(Column::EndedAt.gt(from));
+        let find = Entity::find()
+            .filter(Column::HostId.eq(host_id.uuid()))
+            .filter(Column::StartedAt.lt(until))
+            .filter(lived)
+            .order_by_asc(Column::Id);
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(rental).collect()
     }
 
     async fn misaligned_rentals(&self, limit: u32) -> Result<Vec<RentalId>> {
@@ -184,6 +235,14 @@ impl RentalQueries for Handle {
 }
 
 impl Handle {
+    /// The ids of the first rows by a column.
+    async fn ids(&self, find: Select<Entity>, order: Column, limit: u32) -> Result<Vec<RentalId>> {
+        let find =
+            find.select_only().column(Column::Id).order_by_asc(order).limit(u64::from(limit));
+        let ids: Vec<uuid::Uuid> = find.into_tuple().all(&self.connection).await.map_err(failed)?;
+        Ok(ids.into_iter().map(RentalId::from_uuid).collect())
+    }
+
     /// Those of the rentals whose access no job is to align, not even one that waits for an operator.
     async fn nobodys(&self, ids: Vec<uuid::Uuid>) -> Result<Vec<RentalId>> {
         let ids = ids.into_iter().map(RentalId::from_uuid);
@@ -212,6 +271,8 @@ impl Rentals for Handle {
             started_at: Set(rental.started_at),
             terms: Set(to_json(rental.terms)?),
             charge_id: Set(rental.charge_id.uuid()),
+            ready_by: Set(rental.ready_by),
+            supplier_id: Set(rental.terms.supplier.map(|terms| terms.supplier_id.uuid())),
             ..changeable(rental)?
         };
         let insert = Entity::insert(row).exec_without_returning(&self.connection);
@@ -224,6 +285,18 @@ impl Rentals for Handle {
     async fn rental_for_update(&self, id: RentalId) -> Result<Option<Rental>> {
         let find = Entity::find_by_id(id.uuid()).lock(LockType::NoKeyUpdate);
         find.one(&self.connection).await.map_err(failed)?.map(rental).transpose()
+    }
+
+    async fn mandate_for_update(&self, rental_id: RentalId) -> Result<Option<Mandate>> {
+        crate::mandate::find(self, rental_id, true).await
+    }
+
+    async fn save_mandate(&self, mandate: &Mandate) -> Result<()> {
+        crate::mandate::save(self, mandate).await
+    }
+
+    async fn remove_mandate(&self, rental_id: RentalId) -> Result<()> {
+        crate::mandate::remove(self, rental_id).await
     }
 
     async fn save_rental(&self, rental: &Rental) -> Result<()> {

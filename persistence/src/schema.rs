@@ -61,23 +61,35 @@ async fn sqlite(url: &str, max_connections: u32) -> Result<Database, SchemaError
             SchemaError::Connect(DbErr::Custom(format!("{}: {error}", folder.display())))
         })?;
     }
-    let writer = open_sqlite(url, 1, false).await?;
+    let writer = open_sqlite(url, SqliteUse::Write).await?;
     integrity(&writer).await?;
-    let readers = open_sqlite(url, max_connections, true).await?;
+    let readers = open_sqlite(url, SqliteUse::Read { connections: max_connections }).await?;
     Ok(Database::new(readers, Some(Writer::new(writer))))
 }
 
-async fn open_sqlite(
-    url: &str,
-    connections: u32,
-    readonly: bool,
-) -> Result<DatabaseConnection, SchemaError> {
+/// What SQLite is opened for.
+#[derive(Clone, Copy)]
+enum SqliteUse {
+    Read {
+        connections: u32,
+    },
+    Write,
+    /// Without foreign keys, because a table is changed by making it anew.
+    Migrate,
+}
+
+async fn open_sqlite(url: &str, usage: SqliteUse) -> Result<DatabaseConnection, SchemaError> {
+    let connections = match usage {
+        SqliteUse::Read { connections } => connections,
+        SqliteUse::Write | SqliteUse::Migrate => 1,
+    };
+    let readonly = matches!(usage, SqliteUse::Read { .. });
     let mut options = quiet(url, connections);
     options.max_lifetime(None).idle_timeout(None).test_before_acquire(false);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .create_if_missing(true)
-            .foreign_keys(true)
+            .foreign_keys(!matches!(usage, SqliteUse::Migrate))
             .busy_timeout(Duration::from_secs(10))
             .pragma("journal_mode", "WAL")
             // NORMAL loses acknowledged commits at a power cut, FULL does not.
@@ -137,7 +149,7 @@ impl Database {
             return Ok(());
         }
         if self.writer.is_some() {
-            let writer = open_sqlite(url, 1, false).await?;
+            let writer = open_sqlite(url, SqliteUse::Migrate).await?;
             let outcome = Migrator::up(&writer, None).await;
             writer.close().await.map_err(SchemaError::Migration)?;
             return outcome.map_err(SchemaError::Migration);

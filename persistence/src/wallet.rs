@@ -5,7 +5,7 @@ use domain::money::Money;
 use domain::rental::RentalId;
 use domain::user::UserId;
 use domain::wallet::{
-    ChainHead, Entry, Posting, PostingId, TransactionFilter, TransactionSort, Wallet,
+    ChainHead, Entry, Posting, PostingId, PostingKind, TransactionFilter, TransactionSort, Wallet,
     WalletQueries, Wallets,
 };
 use sea_orm::sea_query::{Expr, LockType, Order};
@@ -17,12 +17,13 @@ use sea_orm::{
 use crate::entity::{entry, posting, wallet};
 use crate::failure::{Result, failed};
 use crate::store::Handle;
-use crate::words::from_word;
+use crate::words::{from_json, from_word, to_json};
 
 fn wallet(row: wallet::Model) -> Wallet {
     Wallet {
         user_id: UserId::from_uuid(row.user_id),
         balance: Money::from_e8(row.balance_e8),
+        owed: Money::from_e8(row.owed_e8),
         head: ChainHead { sequence: row.chain_sequence, hash: row.chain_hash },
     }
 }
@@ -37,6 +38,8 @@ fn posting(row: posting::Model) -> Result<Posting> {
         author: row.author_id.map(UserId::from_uuid),
         period: row.rental_id.map(RentalId::from_uuid).zip(row.period_start),
         metadata: row.metadata,
+        basis: row.basis.map(from_json).transpose()?,
+        corrects: row.corrects_id.map(PostingId::from_uuid),
         at: row.created_at,
         sequence: row.sequence,
         previous_hash: row.previous_hash,
@@ -60,6 +63,12 @@ impl WalletQueries for Handle {
         find.one(&self.connection).await.map_err(failed)?.map(posting).transpose()
     }
 
+    async fn postings_about(&self, rental_id: RentalId) -> Result<Vec<Posting>> {
+        let find = posting::Entity::find().filter(posting::Column::RentalId.eq(rental_id.uuid()));
+        let rows = find.order_by_asc(posting::Column::PeriodStart).all(&self.connection).await;
+        rows.map_err(failed)?.into_iter().map(posting).collect()
+    }
+
     async fn postings_of(
         &self,
         user_id: UserId,
@@ -67,12 +76,14 @@ impl WalletQueries for Handle {
         sort: TransactionSort,
         (offset, limit): (u64, u64),
     ) -> Result<(Vec<Posting>, u64)> {
-        let kinds = filter.kinds.iter().map(|kind| kind.as_str());
+        let wanted =
+            if filter.kinds.is_empty() { &PostingKind::OF_WALLETS[..] } else { &filter.kinds };
+        let kinds = wanted.iter().map(|kind| kind.as_str());
         let all = Condition::all()
             .add(posting::Column::UserId.eq(user_id.uuid()))
             .add_option(filter.from.map(|from| posting::Column::CreatedAt.gte(from)))
             .add_option(filter.until.map(|until| posting::Column::CreatedAt.lt(until)))
-            .add_option((!filter.kinds.is_empty()).then(|| posting::Column::Kind.is_in(kinds)));
+            .add(posting::Column::Kind.is_in(kinds));
         let find = posting::Entity::find().filter(all);
         let total = find.clone().count(&self.connection).await.map_err(failed)?;
         // The chain's sequence is the order of time, without ties.
@@ -127,6 +138,8 @@ impl Wallets for Handle {
             sequence: Set(posting.sequence),
             previous_hash: Set(posting.previous_hash.clone()),
             hash: Set(posting.hash.clone()),
+            basis: Set(posting.basis.map(to_json).transpose()?),
+            corrects_id: Set(posting.corrects.map(PostingId::uuid)),
         };
         let insert = posting::Entity::insert(row);
         insert.exec_without_returning(&self.connection).await.map_err(failed)?;
@@ -134,7 +147,7 @@ impl Wallets for Handle {
             posting_id: Set(posting.id.uuid()),
             line: Set(line),
             account: Set(entry.account.kind().to_owned()),
-            owner_id: Set(entry.account.owner().map(UserId::uuid)),
+            owner_id: Set(entry.account.owner()),
             amount_e8: Set(entry.amount.e8()),
         });
         let insert = entry::Entity::insert_many(rows);
@@ -150,6 +163,7 @@ fn stored(wallet: &Wallet) -> wallet::ActiveModel {
     wallet::ActiveModel {
         user_id: Set(wallet.user_id.uuid()),
         balance_e8: Set(wallet.balance.e8()),
+        owed_e8: Set(wallet.owed.e8()),
         chain_sequence: Set(wallet.head.sequence),
         chain_hash: Set(wallet.head.hash.clone()),
     }

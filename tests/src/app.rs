@@ -8,13 +8,14 @@ use std::time::Duration as StdDuration;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use api::app::{App, Settings};
-use api::auth::{AccessTokens, Argon2Passwords, Limits, LimitsConfig};
+use api::auth::{AccessTokens, Argon2Passwords, HmacSigner, Limits, LimitsConfig};
 use api::http::{Kept, Listening, serve};
 use api::system::SystemRandom;
 use chrono::Duration;
 use domain::clock::Clock;
 use domain::job;
-use domain::rental::{self, Driver};
+use domain::money::Money;
+use domain::rental::{Driver, RentalPolicy};
 use domain::store::Store;
 use outbound::simulated::{Behaviour, Simulated};
 use persistence::Database;
@@ -50,13 +51,16 @@ pub struct Options {
     pub limits: LimitsConfig,
     /// How the hosts behave.
     pub hosts: Behaviour,
+    /// The operator's terms; everything is given back of unused days by default.
+    pub policy: RentalPolicy,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let many = NonZeroU32::new(1_000_000).unwrap();
         let limits = LimitsConfig { per_address: many, per_account: many };
-        Self { limits, hosts: Behaviour::default() }
+        let policy = RentalPolicy { early_end_fee_bp: 0, ready_within: Duration::hours(1) };
+        Self { limits, hosts: Behaviour::default(), policy }
     }
 }
 
@@ -78,19 +82,18 @@ impl TestApp {
         let driver = Arc::new(Simulated::new(options.hosts));
         let as_clock: Arc<dyn Clock> = clock.clone();
         let as_driver: Arc<dyn Driver> = driver.clone();
+        let key = SecretSlice::from(vec![7; 32]);
         let app = Data::new(App {
             store: store.clone(),
             limits: Limits::new(options.limits, &as_clock),
             clock: as_clock,
             random: Arc::new(SystemRandom),
             passwords: Arc::new(Argon2Passwords::default()),
+            signer: Arc::new(HmacSigner::new(&key).unwrap()),
             driver: as_driver,
             offers: Kept::default(),
-            access_tokens: AccessTokens::new(
-                &SecretSlice::from(vec![7; 32]),
-                Duration::minutes(15),
-            ),
-            settings: settings(),
+            access_tokens: AccessTokens::new(&key, Duration::minutes(15)),
+            settings: Settings { rental_policy: options.policy, ..settings() },
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let Listening { server, address, .. } = serve(app.clone(), listener, 2).unwrap();
@@ -111,11 +114,9 @@ impl TestApp {
         while job::run_next(self.app.job_context()).await.unwrap() {}
     }
 
-    /// Lets the expiry sweep run, then the jobs that it scheduled.
+    /// Lets the sweeps run that time makes necessary, then the jobs that it scheduled.
     pub async fn sweep(&self) {
-        let app = &self.app;
-        let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-        rental::expire_due(store, clock, random).await.unwrap();
+        api::worker::move_on(&self.app).await.unwrap();
         self.do_jobs().await;
     }
 
@@ -139,6 +140,9 @@ fn settings() -> Settings {
         currency: "USD".to_owned(),
         refresh_lifetime: Duration::days(30),
         invitation_lifetime: Duration::days(14),
+        rental_policy: Options::default().policy,
+        quote_lifetime: Duration::minutes(15),
+        payout_minimum: Money::from_cents(5_000).unwrap(),
         cors_origins: vec!["https://front.example".to_owned()],
         trusted_proxies: Vec::new(),
         client_deadline: StdDuration::from_secs(2),

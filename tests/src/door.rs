@@ -227,6 +227,7 @@ impl TestApp {
             email: Email::parse(&format!("{username}@example.org")).unwrap(),
             password: Password::parse(PASSWORD).unwrap(),
             alias: None,
+            from: None,
         };
         let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
         user::create_operator(store, clock, random, app.passwords.as_ref(), request).await.unwrap();
@@ -246,6 +247,7 @@ impl TestApp {
             username: username.to_owned(),
             amount: Money::parse(amount).unwrap(),
             reason: "test money".to_owned(),
+            corrects: None,
             idempotency_key: None,
         };
         let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());

@@ -20,10 +20,40 @@ const BROKEN: &[(&str, &str)] = &[
          GROUP BY w.user_id, w.balance_e8 HAVING w.balance_e8 <> COALESCE(SUM(e.amount_e8), 0)",
     ),
     (
-        "a posting's amount is its wallet entry",
-        "SELECT p.id FROM postings p JOIN entries e \
-         ON e.posting_id = p.id AND e.account = 'wallet' \
-         WHERE e.amount_e8 <> p.amount_e8 OR e.owner_id <> p.user_id",
+        "a posting's amount is what its owner's account gained",
+        "SELECT p.id FROM postings p LEFT JOIN entries e \
+         ON e.posting_id = p.id AND e.owner_id = p.user_id AND e.account = \
+         CASE WHEN p.kind IN ('earning', 'payout') THEN 'payable' ELSE 'wallet' END \
+         WHERE COALESCE(e.amount_e8, 0) <> p.amount_e8",
+    ),
+    (
+        "a wallet is only moved in its owner's chain",
+        "SELECT e.posting_id FROM entries e JOIN postings p ON p.id = e.posting_id \
+         WHERE e.account IN ('wallet', 'receivable') AND e.owner_id <> p.user_id",
+    ),
+    (
+        "what a user owes is the sum of its entries",
+        "SELECT w.user_id FROM wallets w LEFT JOIN entries e \
+         ON e.account = 'receivable' AND e.owner_id = w.user_id \
+         GROUP BY w.user_id, w.owed_e8 HAVING w.owed_e8 <> COALESCE(SUM(e.amount_e8), 0)",
+    ),
+    (
+        "a rental's escrow is the sum of its entries",
+        "SELECT r.id FROM rentals r LEFT JOIN entries e \
+         ON e.account = 'escrow' AND e.owner_id = r.id \
+         GROUP BY r.id, r.escrow_e8 HAVING r.escrow_e8 <> COALESCE(SUM(e.amount_e8), 0)",
+    ),
+    (
+        "what is payable to a supplier is the sum of its entries",
+        "SELECT s.user_id FROM suppliers s LEFT JOIN entries e \
+         ON e.account = 'payable' AND e.owner_id = s.user_id \
+         GROUP BY s.user_id, s.payable_e8 HAVING s.payable_e8 <> COALESCE(SUM(e.amount_e8), 0)",
+    ),
+    (
+        "what a supplier earned is the sum of the earnings",
+        "SELECT s.user_id FROM suppliers s LEFT JOIN postings p \
+         ON p.kind = 'earning' AND p.user_id = s.user_id \
+         GROUP BY s.user_id, s.earned_e8 HAVING s.earned_e8 <> COALESCE(SUM(p.amount_e8), 0)",
     ),
     ("no balance is negative", "SELECT user_id FROM wallets WHERE balance_e8 < 0"),
     (
@@ -61,7 +91,22 @@ const BROKEN: &[(&str, &str)] = &[
     (
         "a rental's amount is what was charged for it",
         "SELECT r.id FROM rentals r LEFT JOIN postings p ON p.rental_id = r.id \
+         AND p.kind = 'charge' \
          GROUP BY r.id, r.amount_e8 HAVING r.amount_e8 <> -COALESCE(SUM(p.amount_e8), 0)",
+    ),
+    (
+        "a rental's refunds are what was given back of it",
+        "SELECT r.id FROM rentals r LEFT JOIN postings p ON p.rental_id = r.id \
+         AND p.kind IN ('refund', 'credit') \
+         GROUP BY r.id, r.refunded_e8 HAVING r.refunded_e8 <> COALESCE(SUM(p.amount_e8), 0)",
+    ),
+    (
+        "nobody gets back more than they paid",
+        "SELECT id FROM rentals WHERE refunded_e8 > amount_e8",
+    ),
+    (
+        "nothing is payable that was not earned",
+        "SELECT user_id FROM suppliers WHERE payable_e8 > earned_e8",
     ),
     (
         "nothing was charged without a rental",

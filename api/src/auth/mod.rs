@@ -1,9 +1,11 @@
-//! Who calls: passwords, access tokens, and limits on guessing.
+//! Who calls: passwords, access tokens, and limits on guessing; and what we sign ourselves.
 
 mod access_token;
 mod limits;
 mod passwords;
+mod signer;
 
 pub use access_token::{AccessTokens, Issued};
 pub use limits::{Decision, Limits, LimitsConfig};
 pub use passwords::Argon2Passwords;
+pub use signer::HmacSigner;

@@ -54,6 +54,7 @@ async fn deposit(store: &dyn Store, app: &App, name: &str, amount: &str) -> Outc
         username: name.to_owned(),
         amount: Money::parse(amount).ok_or("the demo's amount is no amount")?,
         reason: "Demo money".to_owned(),
+        corrects: None,
         idempotency_key: None,
     };
     wallet::deposit(store, app.clock.as_ref(), app.random.as_ref(), request).await?;
@@ -66,6 +67,7 @@ fn account(name: &str) -> Result<SignUp, &'static str> {
         email: Email::parse(&format!("{name}@example.org"))?,
         password: Password::parse(PASSWORD)?,
         alias: None,
+        from: None,
     })
 }
 

@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Outcome;
 use crate::app::App;
-use crate::auth::{AccessTokens, Argon2Passwords, Limits};
+use crate::auth::{AccessTokens, Argon2Passwords, HmacSigner, Limits};
 use crate::config::{Config, signing_key};
 use crate::http::Kept;
 use crate::system::{SystemClock, SystemRandom};
@@ -69,6 +69,7 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
         clock,
         random,
         passwords: Arc::new(Argon2Passwords::default()),
+        signer: Arc::new(HmacSigner::new(&key)?),
         driver: Arc::new(WithDeadline::new(Simulated::default(), DRIVER_DEADLINE)),
         offers: Kept::default(),
         access_tokens: AccessTokens::new(&key, config.access_lifetime),

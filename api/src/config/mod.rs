@@ -11,6 +11,8 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use chrono::Duration;
+use domain::money::Money;
+use domain::rental::RentalPolicy;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use ipnet::IpNet;
@@ -126,12 +128,22 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
     let trusted_proxies = from.checked("http.trusted_proxies", "", networks);
     let cors_origins = from.checked("http.cors_origins", "", origins);
     let refresh_days = from.number("auth.refresh_token_days", 30, 1..=3_650);
+    let fee_bp = from.checked("rentals.early_end_fee_percent", "0", basis_points);
+    let ready_minutes = from.number("rentals.ready_within_minutes", 60, 1..=100_000);
+    let quote_minutes = from.number("quotes.valid_minutes", 15, 1..=100_000);
+    let payout_minimum = from.checked("payouts.minimum", "50.00", positive_amount);
     let invitation_days = from.number("pools.invitation_days", 14, 1..=3_650);
     let client_seconds = from.number("http.client_timeout_seconds", 15, 1..=3_600);
     Some(Settings {
         currency: currency?,
         refresh_lifetime: Duration::days(refresh_days.into()),
         invitation_lifetime: Duration::days(invitation_days.into()),
+        rental_policy: RentalPolicy {
+            early_end_fee_bp: fee_bp?,
+            ready_within: Duration::minutes(ready_minutes.into()),
+        },
+        payout_minimum: payout_minimum?,
+        quote_lifetime: Duration::minutes(quote_minutes.into()),
         trusted_proxies: trusted_proxies?,
         cors_origins: cors_origins?,
         client_deadline: std::time::Duration::from_secs(client_seconds.into()),
@@ -153,6 +165,20 @@ fn currency(text: &str) -> Result<String, String> {
     } else {
         Err("must be an ISO 4217 code such as USD".to_owned())
     }
+}
+
+/// A percentage with up to two decimals, in hundredths of a percent.
+pub fn basis_points(text: &str) -> Result<u32, String> {
+    let amount = Money::parse(text).filter(|amount| amount.is_whole_cents());
+    let points = amount.and_then(|amount| u32::try_from(amount.cents_floor()).ok());
+    let advice = || "must be a percentage from 0 to 100 with up to two decimals".to_owned();
+    points.filter(|points| *points <= 10_000).ok_or_else(advice)
+}
+
+fn positive_amount(text: &str) -> Result<Money, String> {
+    let positive = |amount: &Money| *amount > Money::ZERO && amount.is_whole_cents();
+    let amount = Money::parse(text).filter(positive);
+    amount.ok_or_else(|| "must be an amount such as 50.00".to_owned())
 }
 
 fn origins(text: &str) -> Result<Vec<String>, String> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Answer, Done, Success};
-use super::extract::{Authenticated, Body};
+use super::extract::{Authenticated, Body, ClientAddress};
 use super::field::{Check, Field, at_most};
 use super::limited::{Limited, LimitedByAccount};
 use super::pools_view::InvitationView;
@@ -44,6 +44,7 @@ pub struct SignUpBody {
 pub async fn sign_up(
     app: Data<App>,
     _limited: Limited,
+    address: ClientAddress,
     body: Body<SignUpBody>,
 ) -> Answer<UserView> {
     let mut check = Check::default();
@@ -52,7 +53,8 @@ pub async fn sign_up(
     let password = check.required("/password", body.0.password, |text| Password::parse(&text));
     let alias = check.optional("/alias", body.0.alias, |text| Alias::parse(&text));
     let request = check.finish(|| {
-        Some(SignUp { username: username?, email: email?, password: password?, alias })
+        let from = Some(address.0);
+        Some(SignUp { username: username?, email: email?, password: password?, alias, from })
     })?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     let user = user::sign_up(store, clock, random, app.passwords.as_ref(), request).await?;
@@ -113,6 +115,7 @@ fn signed_in_view(app: &App, signed_in: SignedIn) -> Result<SignedInView> {
 pub async fn log_in(
     app: Data<App>,
     limited: Limited,
+    address: ClientAddress,
     body: Body<LogInBody>,
 ) -> Answer<SignedInView> {
     let mut check = Check::default();
@@ -126,7 +129,8 @@ pub async fn log_in(
     let password = check.required("/password", body.0.password, at_most(1024));
     let lifetime = app.settings.refresh_lifetime;
     let request = check.finish(|| {
-        Some(LogIn { login: login?, password: SecretString::from(password?), lifetime })
+        let (password, from) = (SecretString::from(password?), Some(address.0));
+        Some(LogIn { login: login?, password, from, lifetime })
     })?;
     limited.on_account(&app, &request.login)?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());

@@ -5,18 +5,17 @@ use actix_web::{HttpRequest, delete, get, patch, post};
 use domain::error::Thing;
 use domain::host::{self, EditHost, HostDraft, HostId};
 use domain::job::{self, Job, JobId};
-use domain::money::Money;
 use domain::user::{self, UserId};
-use domain::wallet::{self, Book, Booked};
+use domain::wallet::{self, Book, Booked, PostingId};
 use domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
-use super::admin_view::{AdminServerView, ServerBody, described, priced};
+use super::admin_view::{AdminServerView, ServerBody, described, priced, promised};
 use super::envelope::{Answer, Done, Paging, Success};
 use super::extract::{Authenticated, Body, IdempotencyHeader, page};
-use super::field::{Check, Field, as_is, at_most};
+use super::field::{Check, Field, amount, as_is, at_most};
 use super::view::{Stamp, UserView, number};
 use crate::app::App;
 use crate::http::Query;
@@ -34,6 +33,10 @@ pub struct BookBody {
     #[schema(value_type = String, required, min_length = 1, max_length = 500, example = "bank transfer 4711")]
     #[serde(default)]
     reason: Field<String>,
+    /// The transaction of the same wallet that an adjustment corrects.
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
+    #[serde(default)]
+    corrects: Field<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -64,16 +67,18 @@ fn booked_view(booked: &Booked, currency: &str) -> BookedView {
 fn book(body: BookBody, signed: Authenticated, once: IdempotencyHeader) -> Result<Book> {
     let mut check = Check::default();
     let username = check.required("/username", body.username, at_most(100));
-    let amount = check.required("/amount", body.amount, |text| {
-        Money::parse(&text).ok_or("must be a decimal number as a string, such as \"100.00\"")
-    });
+    let amount = check.required("/amount", body.amount, amount);
     let reason = check.required("/reason", body.reason, as_is);
+    let corrects = check.optional("/corrects", body.corrects, |text| {
+        PostingId::parse(&text).ok_or("must be 24 lower-case hexadecimal characters")
+    });
     check.finish(|| {
         Some(Book {
             operator: signed.caller.into(),
             username: username?,
             amount: amount?,
             reason: reason?,
+            corrects,
             idempotency_key: once.0,
         })
     })
@@ -134,7 +139,7 @@ pub async fn list_users(
     query.finish()?;
     let users = user::all(app.store.as_ref(), &signed.caller.into(), page).await?;
     let next = users.next.map(|id| id.to_string());
-    let paging = users.total.map(|total| Paging { next, total });
+    let paging = users.total.map(|total| Paging { next, total: Some(total) });
     let views = users.rows.into_iter().map(Into::into).collect();
     Ok(Success::ok("Users retrieved successfully", views).paged(paging))
 }
@@ -156,7 +161,7 @@ pub async fn list_all_servers(
     query.finish()?;
     let hosts = host::all(app.store.as_ref(), &signed.caller.into(), page).await?;
     let next = hosts.next.map(|id| id.to_string());
-    let paging = hosts.total.map(|total| Paging { next, total });
+    let paging = hosts.total.map(|total| Paging { next, total: Some(total) });
     let views = hosts.rows.into_iter().map(Into::into).collect();
     Ok(Success::ok("Servers retrieved successfully", views).paged(paging))
 }
@@ -193,6 +198,9 @@ pub async fn enlist_server(
     let external_id = check.optional("/external_id", body.0.external_id, as_is);
     let specs = check.required("/specs", body.0.specs, described);
     let pricing = check.required("/prices", body.0.prices, priced);
+    let later = "is set by a change (PATCH) of the server that was listed";
+    check.optional("/sla", body.0.sla, |_| Err::<(), _>(later));
+    check.optional("/supplier", body.0.supplier, |_| Err::<(), _>(later));
     check.optional("/is_listed", body.0.is_listed, |is_listed| {
         let advice = "a new server is offered at once; list it without prices, or retire it then";
         if is_listed { Ok(()) } else { Err(advice) }
@@ -225,7 +233,10 @@ pub async fn edit_server(
     let specs = check.optional("/specs", body.0.specs, described);
     let pricing = check.optional("/prices", body.0.prices, priced);
     let is_listed = check.optional("/is_listed", body.0.is_listed, as_is);
-    let request = check.finish(|| Some(EditHost { id, specs, pricing, is_listed }))?;
+    let sla = check.change("/sla", body.0.sla, promised);
+    let supplier = check.change("/supplier", body.0.supplier, at_most(100));
+    let request =
+        check.finish(|| Some(EditHost { id, specs, pricing, is_listed, sla, supplier }))?;
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
     let host = host::edit(store, clock, &signed.caller.into(), request).await?;
     Ok(Success::ok("Server updated successfully", host.into()))

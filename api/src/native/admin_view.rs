@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::host::{Host, Occupancy, Pricing, Specs, Tier};
+use domain::host::{Host, Occupancy, Pricing, Sla, Specs, Tier};
 use domain::money::Money;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -31,6 +31,15 @@ pub struct ServerBody {
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub is_listed: Field<bool>,
+    /// What is promised about downtime to who rents it from now on: an outage of more than
+    /// `grace_minutes` is credited with `credit_percent` of the price of its time. Null takes it back.
+    #[schema(value_type = Option<Object>, example = json!({"grace_minutes": 30, "credit_percent": 200}))]
+    #[serde(default)]
+    pub sla: Field<Map<String, Value>>,
+    /// Whose server it is, by username; null makes it the operator's own. Rentals that run keep theirs.
+    #[schema(value_type = Option<String>, max_length = 100)]
+    #[serde(default)]
+    pub supplier: Field<String>,
 }
 
 /// A server as operators see it.
@@ -47,6 +56,9 @@ pub struct AdminServerView {
     #[schema(value_type = Object)]
     specs: Value,
     pricing: PricingView,
+    #[schema(value_type = Option<Object>)]
+    sla: Option<Sla>,
+    supplier_id: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Stamp,
     #[schema(value_type = String, format = DateTime)]
@@ -68,6 +80,8 @@ impl From<Host> for AdminServerView {
             rental_id,
             specs: serde_json::to_value(host.specs).unwrap_or_default(),
             pricing: host.pricing.into(),
+            sla: host.sla,
+            supplier_id: host.supplier_id.map(|id| id.to_string()),
             created_at: Stamp(host.created_at),
             updated_at: Stamp(host.updated_at),
         }
@@ -98,4 +112,9 @@ pub fn priced(prices: Map<String, Value>) -> Result<Pricing, String> {
         tiers.insert(number, Tier { price, hold_days: tier.hold_days });
     }
     Pricing::parse(tiers)
+}
+
+/// A promise about downtime.
+pub fn promised(sla: Map<String, Value>) -> Result<Sla, String> {
+    serde_json::from_value(Value::Object(sla)).map_err(|fault| fault.to_string())
 }

@@ -56,6 +56,10 @@ codes! {
     ServerNotFound = "SERVER_NOT_FOUND", NOT_FOUND;
     RentalNotFound = "RENTAL_NOT_FOUND", NOT_FOUND;
     TransactionNotFound = "TRANSACTION_NOT_FOUND", NOT_FOUND;
+    QuoteNotFound = "QUOTE_NOT_FOUND", NOT_FOUND;
+    MandateNotFound = "MANDATE_NOT_FOUND", NOT_FOUND;
+    SupplierNotFound = "SUPPLIER_NOT_FOUND", NOT_FOUND;
+    PayoutRunNotFound = "PAYOUT_RUN_NOT_FOUND", NOT_FOUND;
     JobNotFound = "JOB_NOT_FOUND", NOT_FOUND;
     MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED;
     RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT;
@@ -70,8 +74,12 @@ codes! {
     ChargeExceedsMax = "CHARGE_EXCEEDS_MAX", CONFLICT;
     ExtensionAlreadyApplied = "EXTENSION_ALREADY_APPLIED", CONFLICT;
     RentalEnded = "RENTAL_ENDED", CONFLICT;
+    RefundChanged = "REFUND_CHANGED", CONFLICT;
+    QuoteUsed = "QUOTE_USED", CONFLICT;
+    OutageOverlaps = "OUTAGE_OVERLAPS", CONFLICT;
     IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", CONFLICT;
     InvitationExpired = "INVITATION_EXPIRED", GONE;
+    QuoteExpired = "QUOTE_EXPIRED", GONE;
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", PAYLOAD_TOO_LARGE;
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", UNSUPPORTED_MEDIA_TYPE;
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY;

@@ -34,6 +34,8 @@ use super::{PREFIX, headers, operations};
         (name = "members", description = "Who is in a pool"),
         (name = "marketplace", description = "What can be rented"),
         (name = "rentals", description = "Rent, look, extend"),
+        (name = "suppliers", description = "What one earns with one's own servers"),
+        (name = "audit", description = "Who did what"),
         (name = "wallet", description = "Balance and transactions"),
         (name = "operators", description = "Running the marketplace; for operators only")
     )

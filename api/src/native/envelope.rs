@@ -31,8 +31,8 @@ pub struct Success<T> {
 pub struct Paging {
     /// The next page's cursor, if there is a next page.
     pub next: Option<String>,
-    /// How many rows the whole list has.
-    pub total: u64,
+    /// How many rows the whole list has; not counted where it only grows.
+    pub total: Option<u64>,
 }
 
 /// The data of an operation that has nothing to tell but that it was done.
@@ -51,6 +51,12 @@ impl<T> Success<T> {
     /// 201.
     pub const fn created(message: &'static str, data: T) -> Self {
         Self { status_code: 201, message, data, paging: None }
+    }
+
+    /// With `Link`, if the list goes on; its rows are not counted.
+    #[must_use]
+    pub fn continued(self, next: Option<String>) -> Self {
+        Self { paging: Some(Paging { next, total: None }), ..self }
     }
 
     /// With `Link` and `X-Total-Count`, if the list is paged.
@@ -75,7 +81,9 @@ impl<T: Serialize> Responder for Success<T> {
         let mut response = HttpResponse::build(status).json(&self);
         if let Some(paging) = self.paging {
             let headers = response.headers_mut();
-            headers.insert(HeaderName::from_static("x-total-count"), paging.total.into());
+            if let Some(total) = paging.total {
+                headers.insert(HeaderName::from_static("x-total-count"), total.into());
+            }
             let link = paging.next.and_then(|cursor| next_link(request, &cursor));
             if let Some(link) = link {
                 headers.insert(LINK, link);

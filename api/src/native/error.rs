@@ -87,6 +87,10 @@ impl Failure {
                 "charge_cents": charge.cents_ceil(),
                 "max_charge_cents": max.cents_floor(),
             })),
+            Error::Conflict(Conflict::RefundChanged { refund, expected }) => Some(json!({
+                "refund_amount": refund.to_string(),
+                "expected_refund": expected.to_string(),
+            })),
             Error::Forbidden(Forbidden::Scope(permission)) => {
                 Some(json!({ "permission": permission.path() }))
             }
@@ -96,6 +100,7 @@ impl Failure {
             | Error::NotFound(_)
             | Error::Unpayable(Unpayable::NoPricing)
             | Error::InvitationExpired
+            | Error::QuoteExpired
             | Error::RateLimited { .. }
             | Error::Busy
             | Error::Unavailable(_)
@@ -189,6 +194,10 @@ fn code_of(error: &Error) -> Code {
             Thing::Rental => Code::RentalNotFound,
             Thing::Transaction => Code::TransactionNotFound,
             Thing::Job => Code::JobNotFound,
+            Thing::Quote => Code::QuoteNotFound,
+            Thing::Mandate => Code::MandateNotFound,
+            Thing::Supplier => Code::SupplierNotFound,
+            Thing::PayoutRun => Code::PayoutRunNotFound,
         },
         Error::Conflict(conflict) => code_of_conflict(conflict),
         Error::Unpayable(reason) => match reason {
@@ -197,6 +206,7 @@ fn code_of(error: &Error) -> Code {
             Unpayable::InsufficientBalance { .. } => Code::InsufficientBalance,
         },
         Error::InvitationExpired => Code::InvitationExpired,
+        Error::QuoteExpired => Code::QuoteExpired,
         Error::RateLimited { .. } => Code::RateLimited,
         Error::Busy | Error::Contention | Error::Unavailable(_) => Code::ServiceUnavailable,
         Error::Internal(_) => Code::InternalError,
@@ -216,6 +226,9 @@ fn code_of_conflict(conflict: &Conflict) -> Code {
         Conflict::ChargeExceedsMax { .. } => Code::ChargeExceedsMax,
         Conflict::ExtensionAlreadyApplied => Code::ExtensionAlreadyApplied,
         Conflict::RentalEnded => Code::RentalEnded,
+        Conflict::RefundChanged { .. } => Code::RefundChanged,
+        Conflict::QuoteUsed => Code::QuoteUsed,
+        Conflict::OutageOverlaps => Code::OutageOverlaps,
         Conflict::IdempotencyKeyReused => Code::IdempotencyKeyReused,
         Conflict::IdempotencyInProgress => Code::IdempotencyInProgress,
     }

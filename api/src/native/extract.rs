@@ -1,6 +1,7 @@
 //! What handlers take: the caller, a checked body, ids, an idempotency key, a page.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -77,7 +78,7 @@ async fn authenticate(request: &HttpRequest) -> Result<Option<Authenticated>, Fa
     let credentials = bearer.map_or(header, |(_, credentials)| credentials.trim());
     let signed = match ApiTokenSecret::parse(credentials) {
         Some(secret) => by_api_token(&app, request, &secret).await?,
-        None => by_access_token(&app, credentials).await?,
+        None => by_access_token(&app, request, credentials).await?,
     };
     if let Some(facts) = request.extensions().get::<Rc<RequestFacts>>() {
         facts.caller.set(Some(signed.caller.user_id));
@@ -96,12 +97,29 @@ async fn by_api_token(
     Ok(Authenticated { caller, session_id: None, api_token: Some(api_token) })
 }
 
-async fn by_access_token(app: &App, credentials: &str) -> Result<Authenticated, Error> {
+async fn by_access_token(
+    app: &App,
+    request: &HttpRequest,
+    credentials: &str,
+) -> Result<Authenticated, Error> {
+    let from = client_address(request, app);
     let session_id = app.access_tokens.read(credentials, app.clock.now());
     let session_id = session_id.ok_or(Error::Unauthenticated(Unauthenticated::Credentials))?;
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
-    let caller = session::authenticate(store, clock, session_id).await?;
+    let caller = session::authenticate(store, clock, session_id, Some(from)).await?;
     Ok(Authenticated { caller, session_id: Some(session_id), api_token: None })
+}
+
+/// Where the request comes from.
+pub struct ClientAddress(pub IpAddr);
+
+impl FromRequest for ClientAddress {
+    type Error = Failure;
+    type Future = std::future::Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(app(request).map(|app| Self(client_address(request, &app))))
+    }
 }
 
 /// A JSON body of a wire type.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Datelike};
 use domain::Error;
 use domain::clock::{Timestamp, truncate};
 use domain::error::Violation;
+use domain::money::Money;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -175,6 +176,11 @@ pub fn instant(text: &str) -> Result<Timestamp, &'static str> {
     let parsed = DateTime::parse_from_rfc3339(text).map(|instant| truncate(instant.to_utc()));
     let sane = |instant: &Timestamp| (1_900..10_000).contains(&instant.year());
     parsed.ok().filter(sane).ok_or("must be an instant such as 2030-01-28T22:00:00.000Z")
+}
+
+/// An amount of money as a decimal text.
+pub fn amount(text: String) -> Result<Money, &'static str> {
+    Money::parse(&text).ok_or("must be a decimal number as a string, such as \"100.00\"")
 }
 
 /// A number of days or the like, within bounds.

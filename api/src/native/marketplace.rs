@@ -117,7 +117,7 @@ pub async fn browse_servers(
     query.finish()?;
     let wanted = Browse { filters, sort, page };
     let offers = host::browse(app.store.as_ref(), signed.caller(), &wanted).await?;
-    let paging = offers.total.map(|total| Paging { next: offers.next, total });
+    let paging = offers.total.map(|total| Paging { next: offers.next, total: Some(total) });
     Ok(listed(offers.rows).paged(paging).respond_to(&request))
 }
 

@@ -9,8 +9,11 @@
 mod accounts;
 mod admin;
 mod admin_view;
+mod audit;
+mod auto_renew;
 mod code;
 mod document;
+mod early_end;
 mod envelope;
 mod error;
 mod extract;
@@ -20,11 +23,14 @@ mod headers;
 mod limited;
 mod marketplace;
 mod members;
+mod outages;
 mod pools;
 mod pools_view;
+mod quotes;
 mod rental_view;
 mod rentals;
 mod server_view;
+mod suppliers;
 mod tokens;
 mod view;
 mod wallet;
@@ -90,6 +96,29 @@ fn market_operations(config: &mut ServiceConfig) {
         .service(wallet::show_general_balance)
         .service(wallet::list_transactions)
         .service(wallet::show_transaction)
+        .service(early_end::preview_termination)
+        .service(early_end::terminate_rental)
+        .service(auto_renew::give_mandate)
+        .service(auto_renew::show_mandate)
+        .service(auto_renew::revoke_mandate)
+        .service(quotes::ask_quote)
+        .service(quotes::show_quote)
+        .service(audit::list_notifications)
+        .service(audit::list_audit)
+        .service(suppliers::supplier_account)
+        .configure(operator_operations);
+}
+
+fn operator_operations(config: &mut ServiceConfig) {
+    config
+        .service(suppliers::appoint_supplier)
+        .service(suppliers::list_suppliers)
+        .service(suppliers::pay_out)
+        .service(suppliers::list_payout_runs)
+        .service(suppliers::payouts_csv)
+        .service(suppliers::show_payout_run)
+        .service(outages::record_outage)
+        .service(outages::list_outages)
         .service(admin::book_deposit)
         .service(admin::book_adjustment)
         .service(admin::list_users)

@@ -39,7 +39,7 @@ pub async fn list_pools(
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
     let pools = pool::list(store, clock, &signed.caller, page).await?;
     let next = pools.next.map(|id| id.to_string());
-    let paging = pools.total.map(|total| Paging { next, total });
+    let paging = pools.total.map(|total| Paging { next, total: Some(total) });
     let views = pools.rows.into_iter().map(Into::into).collect();
     Ok(Success::ok("Pools retrieved successfully", views).paged(paging))
 }

@@ -119,7 +119,8 @@ pub struct DatedChargeView {
     created_at: Stamp,
 }
 
-fn charge_view(charge: &Charge, currency: &str) -> ChargeView {
+/// A charge, or what was given back.
+pub fn charge_view(charge: &Charge, currency: &str) -> ChargeView {
     ChargeView {
         id: charge.id.to_string(),
         amount: number(charge.amount),

@@ -7,6 +7,7 @@ use domain::host::HostId;
 use domain::money::Money;
 use domain::page::Paged;
 use domain::pool::PoolId;
+use domain::quote::QuoteId;
 use domain::rental::{self, ExtendRental, RentServer, RentalId, RentalKey, RentalWithHost};
 use domain::{Error, Result};
 use serde::Deserialize;
@@ -23,8 +24,8 @@ use crate::http::Query;
 
 #[derive(Deserialize, ToSchema)]
 pub struct RentBody {
-    /// Must be one of the server's durations.
-    #[schema(value_type = u32, required, minimum = 1, maximum = 3650, example = 7)]
+    /// Must be one of the server's durations; required without a `quote_id`.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 3650, example = 7)]
     #[serde(default)]
     rental_days: Field<i64>,
     /// A pool that one owns or administers.
@@ -35,6 +36,10 @@ pub struct RentBody {
     #[schema(value_type = Option<i64>, minimum = 0, example = 7000)]
     #[serde(default)]
     max_charge_cents: Field<i64>,
+    /// Charge exactly what this quote says, or refuse.
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
+    #[serde(default)]
+    quote_id: Field<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -65,7 +70,7 @@ fn cents(value: i64) -> Result<Money, &'static str> {
 #[utoipa::path(tag = "rentals", request_body = RentBody,
     params(("id", description = "Server identifier"), ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "1 to 255 visible ASCII characters")),
     responses((status = 201, body = Success<RentedView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INVALID_DURATION", "NO_PRICING", "INSUFFICIENT_BALANCE", "SERVER_NOT_FOUND", "POOL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "SERVER_UNAVAILABLE", "CHARGE_EXCEEDS_MAX", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INVALID_DURATION", "NO_PRICING", "INSUFFICIENT_BALANCE", "SERVER_NOT_FOUND", "POOL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "SERVER_UNAVAILABLE", "CHARGE_EXCEEDS_MAX", "QUOTE_NOT_FOUND", "QUOTE_USED", "QUOTE_EXPIRED", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]))))]
 #[post("/servers/{id}/rent")]
 pub async fn rent_server(
     app: Data<App>,
@@ -76,17 +81,34 @@ pub async fn rent_server(
 ) -> Answer<RentedView> {
     let host_id = HostId::parse(&id).ok_or(Error::NotFound(Thing::Server))?;
     let mut check = Check::default();
-    let days = check.required("/rental_days", body.0.rental_days, whole(1, 3_650));
+    let quote_id = check.optional("/quote_id", body.0.quote_id, |text| {
+        QuoteId::parse(&text).ok_or("must be 24 lower-case hexadecimal characters")
+    });
+    let days = if body.0.rental_days.is_absent() && quote_id.is_none() {
+        check.required("/rental_days", body.0.rental_days, whole(1, 3_650))
+    } else {
+        check.optional("/rental_days", body.0.rental_days, whole(1, 3_650))
+    };
     let pool_id = check.optional("/pool_id", body.0.pool_id, |text| {
         PoolId::parse(&text).ok_or("must be 24 lower-case hexadecimal characters")
     });
     let max_charge = check.optional("/max_charge_cents", body.0.max_charge_cents, cents);
     let (caller, idempotency_key) = (signed.caller, once.0);
     let request = check.finish(|| {
-        Some(RentServer { caller, host_id, days: days?, pool_id, max_charge, idempotency_key })
+        let policy = app.settings.rental_policy;
+        Some(RentServer {
+            caller,
+            host_id,
+            days,
+            pool_id,
+            max_charge,
+            quote_id,
+            policy,
+            idempotency_key,
+        })
     })?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-    let rented = rental::rent(store, clock, random, request).await?;
+    let rented = rental::rent(store, clock, random, app.signer.as_ref(), request).await?;
     let view = RentedView::new(rented, &app.settings.currency);
     Ok(Success::created("Server rented successfully", view))
 }
@@ -135,7 +157,7 @@ async fn rentals(
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
     let Paged { rows, next, total } = rental::list(store, clock, &signed.caller, page).await?;
     let next = next.map(|id| id.to_string());
-    Ok((rows, total.map(|total| Paging { next, total })))
+    Ok((rows, total.map(|total| Paging { next, total: Some(total) })))
 }
 
 /// List the rentals that one has made or shares in a pool, newest first.

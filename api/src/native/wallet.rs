@@ -32,7 +32,8 @@ pub struct TransactionView {
     #[schema(example = "507f1f77bcf86cd799439321")]
     id: String,
     user_id: String,
-    /// `payment` (rent), `credit` (money paid in), `refund` or `adjustment`.
+    /// `payment` (rent), `credit` (money paid in), `debit` (money paid in that was taken back),
+    /// `refund` (also for downtime) or `adjustment`.
     #[schema(example = "payment")]
     transaction_type: &'static str,
     /// Always `completed`: what does not complete is not booked.
@@ -55,9 +56,13 @@ impl TransactionView {
     pub fn new(posting: Posting, currency: &str) -> Self {
         let amount = match posting.kind {
             PostingKind::Adjustment => posting.amount,
-            PostingKind::Charge | PostingKind::Refund | PostingKind::Deposit => {
-                posting.amount.magnitude()
-            }
+            PostingKind::Charge
+            | PostingKind::Refund
+            | PostingKind::Credit
+            | PostingKind::Deposit
+            | PostingKind::Reversal
+            | PostingKind::Earning
+            | PostingKind::Payout => posting.amount.magnitude(),
         };
         Self {
             id: posting.id.to_string(),
@@ -76,8 +81,9 @@ impl TransactionView {
 const fn type_name(kind: PostingKind) -> &'static str {
     match kind {
         PostingKind::Charge => "payment",
-        PostingKind::Refund => "refund",
-        PostingKind::Deposit => "credit",
+        PostingKind::Refund | PostingKind::Credit => "refund",
+        PostingKind::Deposit | PostingKind::Earning => "credit",
+        PostingKind::Reversal | PostingKind::Payout => "debit",
         PostingKind::Adjustment => "adjustment",
     }
 }
@@ -118,13 +124,14 @@ pub async fn show_general_balance(app: Data<App>, signed: Authenticated) -> Answ
     Ok(Success::ok("General balance retrieved successfully", own_balance(&app, &signed).await?))
 }
 
-fn kind(text: &str) -> Result<PostingKind, &'static str> {
+fn kinds(text: &str) -> Result<&'static [PostingKind], &'static str> {
     match text {
-        // Clients of the published API ask for rent by either word.
-        "payment" | "debit" => Ok(PostingKind::Charge),
-        "credit" => Ok(PostingKind::Deposit),
-        "refund" => Ok(PostingKind::Refund),
-        "adjustment" => Ok(PostingKind::Adjustment),
+        "payment" => Ok(&[PostingKind::Charge]),
+        // Clients of the published API ask for rent by this word, too.
+        "debit" => Ok(&[PostingKind::Charge, PostingKind::Reversal]),
+        "credit" => Ok(&[PostingKind::Deposit]),
+        "refund" => Ok(&[PostingKind::Refund, PostingKind::Credit]),
+        "adjustment" => Ok(&[PostingKind::Adjustment]),
         _ => Err("must be payment, credit, debit, refund or adjustment"),
     }
 }
@@ -178,7 +185,7 @@ pub async fn list_transactions(
     let page = query.value("page", |text| part(text, 1_000_000)).unwrap_or(1);
     let limit = query.value("limit", |text| part(text, 100)).unwrap_or(20);
     let filter = TransactionFilter {
-        kinds: query.list("transaction_type", kind),
+        kinds: query.list("transaction_type", kinds).concat(),
         from: query.value("start_date", day_or_instant),
         until: query.value("end_date", day_or_instant),
     };

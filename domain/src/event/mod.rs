@@ -1,11 +1,15 @@
 //! Events: the outbox. Every change of state writes one in its own transaction, for webhooks, mail,
 //! the audit log and live streams to read.
 
+mod browse;
 mod port;
+
+use std::net::IpAddr;
 
 use serde_json::Value;
 
-pub use port::Events;
+pub use browse::{EventFilter, EventId, RecordedEvent, audit, notifications};
+pub use port::{EventQueries, Events};
 
 use crate::clock::Timestamp;
 use crate::host::HostId;
@@ -21,12 +25,32 @@ pub struct Event {
     pub kind: &'static str,
     /// To what.
     pub subject: Subject,
-    /// Who did it; `None` for the system itself and for the operator's console.
-    pub actor: Option<UserId>,
+    /// Who did it.
+    pub actor: Actor,
+    /// What `data` was before, where it changed something.
+    pub before: Option<Value>,
     /// Facts for readers of the outbox. Never a secret, a password or an e-mail address.
     pub data: Value,
+    /// Who is to be told: it stands in their notifications.
+    pub recipient: Option<UserId>,
     /// When.
     pub at: Timestamp,
+}
+
+/// Who did something, and where from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Somebody with an account.
+    User {
+        /// The user.
+        id: UserId,
+        /// The address that they called from, where it is known.
+        from: Option<IpAddr>,
+    },
+    /// Whoever can start programs on the server itself.
+    Console,
+    /// Berth itself.
+    System,
 }
 
 /// What an event is about.

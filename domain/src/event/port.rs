@@ -1,9 +1,21 @@
 use async_trait::async_trait;
 
-use super::Event;
+use super::{Event, EventFilter, EventId, RecordedEvent};
 use crate::error::Result;
+use crate::page::Page;
 
-/// Where events are written.
+/// Looks at events.
+#[async_trait]
+pub trait EventQueries {
+    /// Events that pass the filter, newest first.
+    async fn events(
+        &self,
+        filter: &EventFilter,
+        page: &Page<EventId>,
+    ) -> Result<Vec<RecordedEvent>>;
+}
+
+/// Where events are written; nobody changes or removes them.
 #[async_trait]
 pub trait Events {
     /// Adds events in the order given, in this transaction.

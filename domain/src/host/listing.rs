@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::instrument;
 
-use super::{Host, HostId, Occupancy, Pricing, Specs};
+use super::{Host, HostId, Occupancy, Pricing, Sla, Specs};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result, Thing, Violation};
-use crate::event::{Event, Subject};
+use crate::event::{Actor, Event, Subject};
 use crate::page::{Page, Paged};
 use crate::store::{Store, Tx, atomically};
 use crate::text::line;
@@ -44,6 +44,8 @@ impl HostDraft {
             external_id: self.external_id,
             specs: self.specs,
             pricing: self.pricing,
+            supplier_id: None,
+            sla: None,
             is_listed: true,
             occupancy: Occupancy::Free,
             created_at: now,
@@ -63,6 +65,17 @@ pub struct EditHost {
     pub pricing: Option<Pricing>,
     /// Whether it is offered.
     pub is_listed: Option<bool>,
+    /// What is promised about downtime; `Some(None)` takes the promise back.
+    pub sla: Option<Option<Sla>>,
+    /// Whose machine it is, by username; `Some(None)` makes it the operator's own.
+    pub supplier: Option<Option<String>>,
+}
+
+impl EditHost {
+    /// No change at all.
+    pub const fn nothing(id: HostId) -> Self {
+        Self { id, specs: None, pricing: None, is_listed: None, sla: None, supplier: None }
+    }
 }
 
 /// Lists a host.
@@ -74,12 +87,12 @@ pub async fn enlist(
     operator: &Operator,
     draft: HostDraft,
 ) -> Result<Host> {
-    let author = operator.may(Permission::AdminWrite)?;
+    operator.may(Permission::AdminWrite)?;
     let now = clock.now();
     let host = draft.checked()?.into_host(now, random);
     atomically(store, async |tx: &dyn Tx| {
         tx.add_hosts(std::slice::from_ref(&host)).await?;
-        tx.record(vec![event("host.enlisted", &host, author, now)]).await
+        tx.record(vec![event("host.enlisted", &host, operator.actor(), now)]).await
     })
     .await?;
     Ok(host)
@@ -93,16 +106,24 @@ pub async fn edit(
     operator: &Operator,
     request: EditHost,
 ) -> Result<Host> {
-    let author = operator.may(Permission::AdminWrite)?;
-    if let Some(violations) =
-        request.specs.as_ref().map(Specs::violations).filter(|v| !v.is_empty())
-    {
+    operator.may(Permission::AdminWrite)?;
+    let mut violations = request.specs.as_ref().map(Specs::violations).unwrap_or_default();
+    violations.extend(request.sla.flatten().iter().flat_map(Sla::violations));
+    if !violations.is_empty() {
         return Err(Error::Invalid(violations));
     }
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
         let host = tx.host_for_update(request.id).await?.ok_or(Error::NotFound(Thing::Server))?;
+        let before = facts(&host);
+        let supplier_id = match &request.supplier {
+            None => host.supplier_id,
+            Some(None) => None,
+            Some(Some(username)) => Some(supplier_named(tx, username).await?),
+        };
         let host = Host {
+            supplier_id,
+            sla: request.sla.unwrap_or(host.sla),
             specs: request.specs.clone().unwrap_or(host.specs),
             pricing: request.pricing.clone().unwrap_or(host.pricing),
             is_listed: request.is_listed.unwrap_or(host.is_listed),
@@ -110,10 +131,21 @@ pub async fn edit(
             ..host
         };
         tx.save_host(&host).await?;
-        tx.record(vec![event("host.edited", &host, author, now)]).await?;
+        let edited = event("host.edited", &host, operator.actor(), now);
+        tx.record(vec![Event { before: Some(before), ..edited }]).await?;
         Ok(host)
     })
     .await
+}
+
+async fn supplier_named(tx: &dyn Tx, username: &str) -> Result<UserId> {
+    let user = tx.user_named(username).await?;
+    let supplier = match user {
+        Some(user) => tx.supplier(user.id).await?,
+        None => None,
+    };
+    let unknown = || Error::invalid("/supplier", "is no supplier; make the user one first");
+    Ok(supplier.ok_or_else(unknown)?.user_id)
 }
 
 /// Takes a host off the market. A rental that runs goes on to its end and cannot be extended.
@@ -123,7 +155,7 @@ pub async fn retire(
     operator: &Operator,
     id: HostId,
 ) -> Result<Host> {
-    let request = EditHost { id, specs: None, pricing: None, is_listed: Some(false) };
+    let request = EditHost { is_listed: Some(false), ..EditHost::nothing(id) };
     edit(store, clock, operator, request).await
 }
 
@@ -203,8 +235,10 @@ pub async fn import(
             changes.push((id, change));
         }
         if !dry_run {
-            let mut events: Vec<Event> =
-                added.iter().map(|host| event("host.enlisted", host, None, now)).collect();
+            let mut events: Vec<Event> = added
+                .iter()
+                .map(|host| event("host.enlisted", host, Actor::Console, now))
+                .collect();
             tx.add_hosts(&added).await?;
             for (id, draft) in updates {
                 events.push(update(tx, id, draft, now).await?);
@@ -218,17 +252,26 @@ pub async fn import(
 
 async fn update(tx: &dyn Tx, id: HostId, draft: HostDraft, now: Timestamp) -> Result<Event> {
     let host = tx.host_for_update(id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let before = facts(&host);
     let host = Host { specs: draft.specs, pricing: draft.pricing, updated_at: now, ..host };
     tx.save_host(&host).await?;
-    Ok(event("host.edited", &host, None, now))
+    let edited = event("host.edited", &host, Actor::Console, now);
+    Ok(Event { before: Some(before), ..edited })
 }
 
-fn event(kind: &'static str, host: &Host, actor: Option<UserId>, at: Timestamp) -> Event {
+fn facts(host: &Host) -> Value {
+    json!({ "name": host.specs.name, "is_listed": host.is_listed, "pricing": host.pricing,
+        "sla": host.sla, "supplier_id": host.supplier_id })
+}
+
+fn event(kind: &'static str, host: &Host, actor: Actor, at: Timestamp) -> Event {
     Event {
         kind,
         subject: Subject::Host(host.id),
         actor,
-        data: json!({ "name": host.specs.name, "is_listed": host.is_listed, "pricing": host.pricing }),
+        before: None,
+        recipient: None,
+        data: facts(host),
         at,
     }
 }

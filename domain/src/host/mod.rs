@@ -4,6 +4,7 @@ mod catalogue;
 mod listing;
 mod port;
 mod pricing;
+mod sla;
 mod specs;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub use catalogue::{
 pub use listing::{Change, EditHost, HostDraft, Imported, all, edit, enlist, import, retire, show};
 pub use port::{Catalogue, HostQueries, Hosts};
 pub use pricing::{Pricing, Tier};
+pub use sla::Sla;
 pub use specs::{
     Category, Cpu, Disk, DiskType, Location, Network, RamType, Score, ScoreType, Specs,
 };
@@ -23,6 +25,7 @@ use crate::clock::Timestamp;
 use crate::error::{Conflict, Error, Result};
 use crate::id::entity_id;
 use crate::rental::RentalId;
+use crate::user::UserId;
 
 entity_id!(
     /// Identifies a host.
@@ -40,6 +43,10 @@ pub struct Host {
     pub specs: Specs,
     /// What it costs.
     pub pricing: Pricing,
+    /// Whose machine it is, where it is not the operator's own.
+    pub supplier_id: Option<UserId>,
+    /// What is promised about downtime to who rents it from now on.
+    pub sla: Option<Sla>,
     /// Whether the operator offers it. A retired host keeps its rental to the end of its time.
     pub is_listed: bool,
     /// Who has it.

@@ -59,7 +59,9 @@ pub async fn create(
         tx.record(vec![Event {
             kind: "pool.created",
             subject: Subject::Pool(pool.id),
-            actor: Some(owner_id),
+            actor: request.caller.actor(),
+            before: None,
+            recipient: None,
             data: json!({ "name": pool.name }),
             at: now,
         }])

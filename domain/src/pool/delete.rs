@@ -32,7 +32,9 @@ pub async fn delete(
         tx.record(vec![Event {
             kind: "pool.deleted",
             subject: Subject::Pool(pool_id),
-            actor: Some(caller.user_id),
+            actor: caller.actor(),
+            before: None,
+            recipient: None,
             data: json!({ "name": pool.name }),
             at: now,
         }])

@@ -60,7 +60,9 @@ pub async fn answer(
                 Answer::Reject => "pool.invitation_rejected",
             },
             subject: Subject::Pool(answered.pool_id),
-            actor: Some(caller.user_id),
+            actor: caller.actor(),
+            before: None,
+            recipient: None,
             data: json!({ "user_id": answered.user_id, "role": answered.role }),
             at: now,
         }])

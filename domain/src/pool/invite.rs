@@ -66,7 +66,9 @@ pub async fn invite(
         tx.record(vec![Event {
             kind: "pool.member_invited",
             subject: Subject::Pool(request.pool_id),
-            actor: Some(actor),
+            actor: request.caller.actor(),
+            before: None,
+            recipient: None,
             data: json!({ "user_id": invitee.id, "role": request.role }),
             at: now,
         }])

@@ -38,13 +38,15 @@ pub async fn change_role(store: &dyn Store, clock: &dyn Clock, request: ChangeRo
         if found.role == PoolRole::Owner || role == PoolRole::Owner {
             return Err(Error::Conflict(Conflict::OwnerRoleFixed));
         }
-        let user_id = found.user_id;
+        let (user_id, before) = (found.user_id, json!({ "role": found.role }));
         tx.save_membership(&Membership { role, ..found }).await?;
         tx.record(vec![Event {
             kind: "pool.member_role_changed",
             subject: Subject::Pool(pool_id),
-            actor: Some(caller.user_id),
+            actor: caller.actor(),
+            before: Some(before),
             data: json!({ "user_id": user_id, "role": role }),
+            recipient: Some(user_id),
             at: now,
         }])
         .await
@@ -82,7 +84,9 @@ pub async fn remove(
         tx.record(vec![Event {
             kind: "pool.member_removed",
             subject: Subject::Pool(pool_id),
-            actor: Some(caller.user_id),
+            actor: caller.actor(),
+            before: None,
+            recipient: None,
             data: json!({ "user_id": user_id }),
             at: now,
         }])

@@ -34,6 +34,7 @@ pub async fn update(store: &dyn Store, clock: &dyn Clock, request: UpdatePool) -
         let pool = tx.pool_for_update(request.pool_id).await?;
         let mut pool = pool.ok_or(Error::NotFound(Thing::Pool))?;
         require(role_of(tx, pool.id, actor).await?, PoolRole::Owner)?;
+        let before = json!({ "description": pool.description });
         if let Some(description) = &request.description {
             pool.description.clone_from(description);
         }
@@ -45,8 +46,10 @@ pub async fn update(store: &dyn Store, clock: &dyn Clock, request: UpdatePool) -
         tx.record(vec![Event {
             kind: "pool.updated",
             subject: Subject::Pool(pool.id),
-            actor: Some(actor),
-            data: json!({}),
+            actor: request.caller.actor(),
+            before: Some(before),
+            recipient: None,
+            data: json!({ "description": pool.description }),
             at: now,
         }])
         .await

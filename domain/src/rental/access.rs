@@ -12,7 +12,7 @@ use tracing::instrument;
 use super::{Phase, Rental, RentalId};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result, Thing};
-use crate::event::{Event, Subject};
+use crate::event::{Actor, Event, Subject};
 use crate::host::Host;
 use crate::job::{Job, JobKind};
 use crate::store::{Store, Tx, atomically};
@@ -96,7 +96,9 @@ async fn settle(
 ) -> Result<()> {
     let host = tx.host_for_update(host.id).await?.ok_or(Error::NotFound(Thing::Server))?;
     let rental = tx.rental_for_update(id).await?.ok_or(Error::NotFound(Thing::Rental))?;
-    let rental = Rental { access: reached, ..rental };
+    let is_ready = reached == Access::Granted && rental.is_live();
+    let ready_at = rental.ready_at.or(is_ready.then_some(now));
+    let rental = Rental { access: reached, ready_at, ..rental };
     tx.save_rental(&rental).await?;
     if reached == Access::Wiped {
         tx.save_occupancy(&host.cleaned_after(id)).await?;
@@ -112,7 +114,9 @@ async fn settle(
             Access::Wiped => "rental.wiped",
         },
         subject: Subject::Rental(id),
-        actor: None,
+        actor: Actor::System,
+        before: None,
+        recipient: None,
         data: json!({ "host_id": rental.host_id }),
         at: now,
     }])

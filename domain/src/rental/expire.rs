@@ -6,7 +6,7 @@ use tracing::{error, instrument};
 use super::{Phase, Rental, RentalId};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result};
-use crate::event::{Event, Subject};
+use crate::event::{Actor, Event, Subject};
 use crate::job::{Job, JobKind};
 use crate::store::{Store, Tx, atomically};
 
@@ -60,6 +60,7 @@ async fn move_on(
         if rental == stored {
             return Ok(false);
         }
+        let rental = rental.earning_at(now);
         tx.save_rental(&rental).await?;
         if !rental.is_live() {
             tx.save_occupancy(&host.release_from(id)).await?;
@@ -76,7 +77,9 @@ fn events(before: &Rental, after: &Rental, now: Timestamp) -> Vec<Event> {
     let event = |kind, at| Event {
         kind,
         subject: Subject::Rental(after.id),
-        actor: None,
+        actor: Actor::System,
+        before: None,
+        recipient: Some(after.renter_id),
         data: json!({ "host_id": after.host_id, "renter_id": after.renter_id }),
         at,
     };

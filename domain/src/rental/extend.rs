@@ -8,7 +8,7 @@ use super::rent::{charge, charged};
 use super::{Rental, RentalId, Terms};
 use crate::clock::{self, Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
-use crate::event::{Event, Subject};
+use crate::event::{Actor, Event, Subject};
 use crate::host::Host;
 use crate::idempotency::{Attempt, IdempotencyKey, once};
 use crate::job::{Job, JobKind};
@@ -16,8 +16,8 @@ use crate::money::Money;
 use crate::pool::{PoolRole, require, role_in};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
-use crate::user::Caller;
-use crate::wallet::{Charge, post};
+use crate::user::{Caller, UserId};
+use crate::wallet::{Basis, Charge, post};
 
 /// A wish to extend.
 #[derive(Clone, Debug)]
@@ -63,21 +63,55 @@ pub async fn extend(
     };
     let asked = (request.rental_id, request.days, request.max_charge, request.expected_end);
     atomically(store, async |tx: &dyn Tx| {
-        once(tx, attempt(), &asked, async || prolong(tx, random, &request, now).await).await
+        once(tx, attempt(), &asked, async || prolong(tx, random, &(&request).into(), now).await)
+            .await
     })
     .await
 }
 
-async fn prolong(
+/// One extension, by a caller or by a mandate.
+pub(super) struct Extension {
+    /// Whose wallet pays: the renter's, or that of an owner or admin of the rental's pool.
+    pub payer_id: UserId,
+    /// Who does it.
+    pub actor: Actor,
+    /// Which rental.
+    pub rental_id: RentalId,
+    /// By how many days.
+    pub days: u32,
+    /// Refuse a charge above this.
+    pub max_charge: Option<Money>,
+    /// Refuse unless the rental ends at this instant, to the millisecond.
+    pub expected_end: Option<Timestamp>,
+    /// Whether a mandate asks for it.
+    pub by_mandate: bool,
+}
+
+impl From<&ExtendRental> for Extension {
+    fn from(request: &ExtendRental) -> Self {
+        Self {
+            payer_id: request.caller.user_id,
+            actor: request.caller.actor(),
+            rental_id: request.rental_id,
+            days: request.days,
+            max_charge: request.max_charge,
+            expected_end: request.expected_end,
+            by_mandate: false,
+        }
+    }
+}
+
+/// Charges and lengthens, in this transaction. Takes the wallet's lock, then the others in order.
+pub(super) async fn prolong(
     tx: &dyn Tx,
     random: &dyn Random,
-    request: &ExtendRental,
+    extension: &Extension,
     now: Timestamp,
 ) -> Result<Extended> {
-    let payer_id = request.caller.user_id;
+    let payer_id = extension.payer_id;
     let wallet = tx.wallet_for_update(payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
-    let (host, rental) = locked(tx, request).await?;
-    if let Some(expected) = request.expected_end
+    let (host, rental) = payer_may_extend(tx, payer_id, extension.rental_id).await?;
+    if let Some(expected) = extension.expected_end
         && expected.timestamp_millis() != rental.ends_at.timestamp_millis()
     {
         return Err(Error::Conflict(Conflict::ExtensionAlreadyApplied));
@@ -88,31 +122,46 @@ async fn prolong(
     if !host.is_listed {
         return Err(Error::Conflict(Conflict::ServerUnavailable));
     }
-    let terms = Terms::offered(&host, request.days, request.max_charge)?;
+    let terms = Terms::offered(&host, extension.days, extension.max_charge)?;
     let period_start = rental.ends_at;
     let overdue = clock::whole_days(period_start, now);
+    let before = json!({ "ends_at": rental.ends_at, "amount_e8": rental.amount });
     let rental =
         rental.extended(terms, now)?.ok_or_else(|| host.pricing.invalid_duration(overdue))?;
-    let draft = charge(&host, rental.id, period_start, terms);
+    let basis = Basis::Rent {
+        days: terms.days,
+        price: terms.price,
+        until: rental.ends_at,
+        quote_id: None,
+        by_mandate: extension.by_mandate,
+    };
+    let draft = charge(&rental, &host, (payer_id, period_start), basis);
     let (_, posting) = post(tx, random, wallet, now, draft).await?;
     tx.save_rental(&rental).await?;
     tx.schedule(&Job::new(JobKind::AlignAccess { rental_id: rental.id }, now, random)).await?;
     let extended = Event {
         kind: "rental.extended",
         subject: Subject::Rental(rental.id),
-        actor: Some(payer_id),
-        data: json!({ "ends_at": rental.ends_at, "amount_e8": rental.amount }),
+        actor: extension.actor,
+        before: Some(before),
+        data: json!({ "ends_at": rental.ends_at, "amount_e8": rental.amount,
+            "by_mandate": extension.by_mandate }),
+        recipient: (extension.by_mandate).then_some(payer_id),
         at: now,
     };
-    tx.record(vec![extended, charged(&posting)]).await?;
+    tx.record(vec![extended, charged(&posting, extension.actor)]).await?;
     Ok(Extended { rental, charge: Charge { id: posting.id, amount: terms.price, at: now } })
 }
 
-/// Locks the rental's pool, host and the rental itself, and checks that the caller may extend it.
-async fn locked(tx: &dyn Tx, request: &ExtendRental) -> Result<(Host, Rental)> {
-    let user_id = request.caller.user_id;
+/// Locks the rental's pool, host and the rental itself, and checks that this user may pay for it: the
+/// renter, or an owner or admin of its pool.
+pub(super) async fn payer_may_extend(
+    tx: &dyn Tx,
+    user_id: UserId,
+    rental_id: RentalId,
+) -> Result<(Host, Rental)> {
     let missing = || Error::NotFound(Thing::Rental);
-    let seen = tx.rental_visible_to(user_id, request.rental_id).await?.ok_or_else(missing)?;
+    let seen = tx.rental_visible_to(user_id, rental_id).await?.ok_or_else(missing)?;
     if seen.rental.renter_id != user_id
         && let Some(pool_id) = seen.rental.pool_id
     {
@@ -122,7 +171,7 @@ async fn locked(tx: &dyn Tx, request: &ExtendRental) -> Result<(Host, Rental)> {
         require(role, PoolRole::Admin)?;
     }
     let host = tx.host_for_update(seen.rental.host_id).await?.ok_or_else(missing)?;
-    let rental = tx.rental_for_update(request.rental_id).await?.ok_or_else(missing)?;
+    let rental = tx.rental_for_update(rental_id).await?.ok_or_else(missing)?;
     // The rental may have left the pool before the locks were taken.
     if rental.renter_id != user_id && rental.pool_id != seen.rental.pool_id {
         return Err(missing());

@@ -4,30 +4,47 @@
 //! `expired`. [`Rental::at`] is the one place that knows this; the expiry sweep only writes down
 //! what it says, so nothing depends on the sweep being punctual.
 
+mod abandon;
 mod access;
+mod earn;
 mod expire;
 mod extend;
+mod mandate;
+mod period;
 mod port;
+mod renew;
 mod rent;
+mod settlement;
 mod show;
+mod terminate;
 
 use serde::{Deserialize, Serialize};
 
+pub use abandon::abandon_unready;
 pub use access::{Access, Driver, DriverError, align, realign};
+pub use earn::earn_due;
 pub use expire::expire_due;
 pub use extend::{ExtendRental, Extended, extend};
+pub use mandate::{GiveMandate, Mandate, give_mandate, revoke_mandate, show_mandate};
+pub use period::{Period, periods};
 pub use port::{RentalQueries, Rentals};
+pub use renew::renew_due;
 pub use rent::{RentServer, Rented, rent};
+pub use settlement::{Share, settlement};
 pub use show::{RentalKey, RentalWithHost, list, show};
+pub use terminate::{
+    TerminateRental, Terminated, TerminationPreview, terminate, termination_preview,
+};
 
 use crate::clock::{self, Timestamp};
 use crate::error::{Conflict, Error, Result};
-use crate::host::{Host, HostId, Tier};
+use crate::host::{Host, HostId, Sla, Tier};
 use crate::id::entity_id;
 use crate::money::Money;
 use crate::pool::PoolId;
+use crate::store::Tx;
 use crate::user::UserId;
-use crate::wallet::{Charge, PostingId};
+use crate::wallet::{Account, Charge, PostingId};
 
 entity_id!(
     /// Identifies a rental.
@@ -58,12 +75,58 @@ pub struct Rental {
     pub hold_days: u32,
     /// All rent so far.
     pub amount: Money,
+    /// What was given back of it: refunds and credits; never more.
+    #[serde(default)]
+    pub refunded: Money,
     /// What it was made with.
     pub terms: Terms,
     /// The posting that paid for the first period.
     pub charge_id: PostingId,
     /// What the renter can reach at the moment.
     pub access: Access,
+    /// Rent that waits to be earned, if the host is a supplier's.
+    #[serde(default)]
+    pub escrow: Option<Escrow>,
+    /// When access was granted first.
+    #[serde(default)]
+    pub ready_at: Option<Timestamp>,
+    /// Not ready by then, everything is given back.
+    #[serde(default)]
+    pub ready_by: Option<Timestamp>,
+}
+
+/// Rent that was paid for a supplier's host and that the supplier has not earned yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escrow {
+    /// How much.
+    pub held: Money,
+    /// The whole days until then are earned.
+    pub earned_until: Timestamp,
+    /// When there is something to earn next.
+    pub next_at: Option<Timestamp>,
+}
+
+impl Escrow {
+    /// The escrow of a new rental.
+    pub fn begun(held: Money, now: Timestamp) -> Self {
+        Self { held, earned_until: now, next_at: Some(now + clock::days(1)) }
+    }
+}
+
+/// What an operator configured about rentals, beside what each host says itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RentalPolicy {
+    /// What is kept of the value of unused days at an early end, in hundredths of a percent.
+    pub early_end_fee_bp: u32,
+    /// How long after its own setup time a host may take to become ready.
+    pub ready_within: chrono::Duration,
+}
+
+impl RentalPolicy {
+    /// How long after the rent a host must be ready.
+    pub fn ready_within(&self, host: &Host) -> chrono::Duration {
+        chrono::Duration::minutes(i64::from(host.specs.setup_time_minutes)) + self.ready_within
+    }
 }
 
 /// The price terms that a rental was made with; later prices do not change them.
@@ -75,16 +138,62 @@ pub struct Terms {
     pub price: Money,
     /// How long the host is kept after an end without an extension.
     pub hold_days: u32,
+    /// What is kept of the value of unused days at an early end, in hundredths of a percent.
+    #[serde(default)]
+    pub early_end_fee_bp: u32,
+    /// What is promised about downtime.
+    #[serde(default)]
+    pub sla: Option<Sla>,
+    /// The supplier's part, if the host is a supplier's.
+    #[serde(default)]
+    pub supplier: Option<SupplierTerms>,
+}
+
+/// A supplier's part in a rental.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupplierTerms {
+    /// Who.
+    pub supplier_id: UserId,
+    /// What the operator keeps of the rent, in hundredths of a percent.
+    pub commission_bp: u32,
 }
 
 impl Terms {
-    /// What a host costs for so many days now; refused above the most that the payer would pay.
+    /// The price terms of a host for so many days now; refused above the most that the payer would
+    /// pay. An extension needs no more: the rest stays as it was at the rental's beginning.
     pub fn offered(host: &Host, days: u32, max_charge: Option<Money>) -> Result<Self> {
         let Tier { price, hold_days } = host.pricing.tier(days)?;
-        if let Some(max) = max_charge.filter(|max| price > *max) {
-            return Err(Error::Conflict(Conflict::ChargeExceedsMax { charge: price, max }));
+        let terms =
+            Self { days, price, hold_days, early_end_fee_bp: 0, sla: host.sla, supplier: None };
+        terms.within(max_charge)
+    }
+
+    /// The whole terms of a rental that begins now.
+    pub async fn for_new_rental(
+        tx: &dyn Tx,
+        host: &Host,
+        days: u32,
+        policy: &RentalPolicy,
+    ) -> Result<Self> {
+        let supplier = match host.supplier_id {
+            Some(supplier_id) => tx.supplier(supplier_id).await?.map(|supplier| SupplierTerms {
+                supplier_id,
+                commission_bp: supplier.commission_bp,
+            }),
+            None => None,
+        };
+        let early_end_fee_bp = policy.early_end_fee_bp;
+        Ok(Self { early_end_fee_bp, supplier, ..Self::offered(host, days, None)? })
+    }
+
+    /// The terms, refused above the most that the payer would pay.
+    pub fn within(self, max_charge: Option<Money>) -> Result<Self> {
+        match max_charge.filter(|max| self.price > *max) {
+            Some(max) => {
+                Err(Error::Conflict(Conflict::ChargeExceedsMax { charge: self.price, max }))
+            }
+            None => Ok(self),
         }
-        Ok(Self { days, price, hold_days })
     }
 }
 
@@ -164,13 +273,71 @@ impl Rental {
             return Err(Error::invalid("/days", message));
         }
         let overflow = || Error::invalid("/days", "the rental's amount would not fit");
-        Ok(Some(Self {
-            phase: Phase::Active,
-            ends_at,
-            hold_days: rental.hold_days.max(terms.hold_days),
-            amount: rental.amount.checked_add(terms.price).ok_or_else(overflow)?,
-            ..rental
-        }))
+        Ok(Some(
+            Self {
+                phase: Phase::Active,
+                ends_at,
+                hold_days: rental.hold_days.max(terms.hold_days),
+                amount: rental.amount.checked_add(terms.price).ok_or_else(overflow)?,
+                escrow: match rental.escrow {
+                    Some(escrow) => Some(Escrow {
+                        held: escrow.held.checked_add(terms.price).ok_or_else(overflow)?,
+                        ..escrow
+                    }),
+                    None => None,
+                },
+                ..rental
+            }
+            .earning_at(now),
+        ))
+    }
+
+    /// The account that its rent is paid into, and refunds are taken from.
+    pub const fn rent_account(&self) -> Account {
+        if self.escrow.is_some() { Account::Escrow(self.id) } else { Account::Revenue }
+    }
+
+    /// Whether its host should have been ready by now and never was, and money is still to be given
+    /// back for that.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        let late = self.ready_at.is_none() && self.ready_by.is_some_and(|by| by <= now);
+        let terminated = self.status() == RentalStatus::Terminated;
+        late && (self.is_live() || (!terminated && self.refunded < self.amount))
+    }
+
+    /// The rental after so much of its rent was given back.
+    pub fn with_refund(self, amount: Money) -> Result<Self> {
+        let rental = self.with_credit(amount)?;
+        let escrow = rental
+            .escrow
+            .map(|escrow| Escrow { held: escrow.held.saturating_sub(amount), ..escrow });
+        if escrow.is_some_and(|escrow| escrow.held < Money::ZERO) {
+            return Err(Error::internal("a refund is larger than what is in escrow"));
+        }
+        Ok(Self { escrow, ..rental })
+    }
+
+    /// The rental after so much was credited for downtime. A supplier's part of that is taken from what
+    /// is payable to them, not from the escrow.
+    pub fn with_credit(self, amount: Money) -> Result<Self> {
+        let refunded = self.refunded.checked_add(amount).filter(|all| *all <= self.amount);
+        let refunded = refunded.ok_or_else(|| Error::internal("a credit is above the charges"))?;
+        Ok(Self { refunded, ..self })
+    }
+
+    /// The rental with the moment that its supplier earns next: at once where it has ended.
+    #[must_use]
+    pub fn earning_at(self, now: Timestamp) -> Self {
+        let is_over = !self.is_live();
+        let escrow = self.escrow.map(|escrow| {
+            let next_at = match escrow.held {
+                Money::ZERO => None,
+                _ if is_over => Some(now),
+                _ => Some(escrow.earned_until + clock::days(1)),
+            };
+            Escrow { next_at, ..escrow }
+        });
+        Self { escrow, ..self }
     }
 
     /// The phase in one word.
@@ -226,7 +393,7 @@ mod tests {
     use crate::testing::{instant, rental};
 
     fn terms(days: u32) -> Terms {
-        Terms { days, price: Money::from_cents(7_000).unwrap(), hold_days: 2 }
+        Terms { days, ..rental().terms }
     }
 
     #[test]

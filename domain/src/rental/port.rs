@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{Rental, RentalId, RentalWithHost};
+use super::{Mandate, Rental, RentalId, RentalWithHost};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::host::HostId;
@@ -41,6 +41,27 @@ pub trait RentalQueries {
     /// whose hold has, and that a clock running ahead has put on hold too early.
     async fn due_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>>;
 
+    /// Rentals whose host should have been ready by `now`, never was, and whose rent was not given
+    /// back: up to `limit` of them.
+    async fn unready_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>>;
+
+    /// Rentals of suppliers' hosts with something to earn by `now`: up to `limit` of them.
+    async fn rentals_to_earn(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>>;
+
+    /// Rentals with mandates that are to be looked at by `now`: up to `limit` of them.
+    async fn due_mandates(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>>;
+
+    /// A rental's mandate.
+    async fn mandate(&self, rental_id: RentalId) -> Result<Option<Mandate>>;
+
+    /// Rentals that had the host at some moment of this time, by id.
+    async fn rentals_of_host_between(
+        &self,
+        host_id: HostId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Rental>>;
+
     /// Rentals whose access is not what their stored phase asks for and that no job, waiting, running
     /// or dead, is to align: about `limit` of them.
     async fn misaligned_rentals(&self, limit: u32) -> Result<Vec<RentalId>>;
@@ -58,4 +79,13 @@ pub trait Rentals {
 
     /// Stores a locked rental.
     async fn save_rental(&self, rental: &Rental) -> Result<()>;
+
+    /// The mandate, locked until the transaction ends. Lock its rental before, or nothing else.
+    async fn mandate_for_update(&self, rental_id: RentalId) -> Result<Option<Mandate>>;
+
+    /// Adds a mandate, or stores a locked one.
+    async fn save_mandate(&self, mandate: &Mandate) -> Result<()>;
+
+    /// Removes a locked mandate.
+    async fn remove_mandate(&self, rental_id: RentalId) -> Result<()>;
 }

@@ -1,5 +1,7 @@
 //! Opens a session for a name and its password.
 
+use std::net::IpAddr;
+
 use chrono::Duration;
 use secrecy::SecretString;
 use serde_json::json;
@@ -8,7 +10,7 @@ use tracing::instrument;
 use super::{Session, SessionId, SignedIn, TokenHash, new_refresh_secret};
 use crate::clock::{Clock, Random};
 use crate::error::{Error, Result, Unauthenticated};
-use crate::event::{Event, Subject};
+use crate::event::{Actor, Event, Subject};
 use crate::store::{Store, Tx, atomically};
 use crate::user::Passwords;
 
@@ -19,6 +21,8 @@ pub struct LogIn {
     pub login: String,
     /// The password.
     pub password: SecretString,
+    /// Where the request comes from, for the audit log.
+    pub from: Option<IpAddr>,
     /// How long the refresh token is good.
     pub lifetime: Duration,
 }
@@ -58,7 +62,9 @@ pub async fn log_in(
         tx.record(vec![Event {
             kind: "session.opened",
             subject: Subject::User(user.id),
-            actor: Some(user.id),
+            actor: Actor::User { id: user.id, from: request.from },
+            before: None,
+            recipient: None,
             data: json!({ "session_id": session.id }),
             at: now,
         }])

@@ -20,7 +20,9 @@ pub async fn log_out(store: &dyn Store, clock: &dyn Clock, caller: &Caller) -> R
         tx.record(vec![Event {
             kind: "session.all_ended",
             subject: Subject::User(caller.user_id),
-            actor: Some(caller.user_id),
+            actor: caller.actor(),
+            before: None,
+            recipient: None,
             data: json!({}),
             at: now,
         }])

@@ -8,7 +8,7 @@ use tracing::instrument;
 use super::{SignedIn, TokenHash, new_refresh_secret};
 use crate::clock::{Clock, Random};
 use crate::error::{Error, Result, Unauthenticated};
-use crate::event::{Event, Subject};
+use crate::event::{Actor, Event, Subject};
 use crate::store::{Store, Tx, atomically};
 
 /// What a transaction found; a reuse must be committed, although the caller gets a refusal.
@@ -43,7 +43,9 @@ pub async fn refresh(
             tx.record(vec![Event {
                 kind: "session.refresh_token_reused",
                 subject: Subject::User(user.id),
-                actor: None,
+                actor: Actor::System,
+                before: None,
+                recipient: None,
                 data: json!({ "session_id": session.id }),
                 at: now,
             }])

@@ -48,6 +48,7 @@ pub async fn authenticate(
         permissions: token.permissions.clone(),
         ip_allow_list: token.ip_allow_list.clone(),
         expires_at: token.expires_at,
+        from: Some(from),
     };
     Ok((caller, token))
 }

@@ -7,7 +7,7 @@ use tracing::instrument;
 use super::{ApiToken, ApiTokenId, ApiTokenSecret, Permission, Permissions};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Forbidden, Result, Thing};
-use crate::event::{Event, Subject};
+use crate::event::{Actor, Event, Subject};
 use crate::store::{Store, Tx, atomically};
 use crate::user::{Alias, Caller};
 
@@ -79,7 +79,7 @@ pub async fn create(
             return Err(Error::invalid("/alias", message));
         }
         tx.add_api_token(&token, &secret.hash()).await?;
-        tx.record(vec![event("token.created", &token, now)]).await
+        tx.record(vec![event("token.created", &token, request.caller.actor(), now)]).await
     })
     .await?;
     Ok((token, secret))
@@ -111,7 +111,7 @@ pub async fn change(
         };
         not_more_than_held(&request.caller, &token)?;
         tx.save_api_token(&token).await?;
-        tx.record(vec![event("token.changed", &token, now)]).await?;
+        tx.record(vec![event("token.changed", &token, request.caller.actor(), now)]).await?;
         Ok(token)
     })
     .await
@@ -132,7 +132,7 @@ pub async fn delete(
         let found = tx.api_token_of(caller.user_id, id).await?;
         let token = found.ok_or(Error::NotFound(Thing::Token))?;
         tx.delete_api_token(token.id).await?;
-        tx.record(vec![event("token.deleted", &token, now)]).await
+        tx.record(vec![event("token.deleted", &token, caller.actor(), now)]).await
     })
     .await
 }
@@ -162,11 +162,13 @@ fn ends_later(expires_at: Option<Timestamp>, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-fn event(kind: &'static str, token: &ApiToken, at: Timestamp) -> Event {
+fn event(kind: &'static str, token: &ApiToken, actor: Actor, at: Timestamp) -> Event {
     Event {
         kind,
         subject: Subject::Token(token.id),
-        actor: Some(token.user_id),
+        actor,
+        before: None,
+        recipient: None,
         data: json!({ "prefix": token.prefix, "permissions": token.permissions.to_tree() }),
         at,
     }

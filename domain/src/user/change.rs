@@ -57,6 +57,7 @@ pub async fn change(
             return Err(not_the_present_one());
         }
         let hash = hashes.as_ref().map(|(_, hash)| hash);
+        let before = json!({ "alias": user.alias });
         if let Some(alias) = &request.alias {
             user.alias.clone_from(alias);
         }
@@ -68,7 +69,9 @@ pub async fn change(
         tx.record(vec![Event {
             kind: if hash.is_some() { "user.password_changed" } else { "user.changed" },
             subject: Subject::User(user.id),
-            actor: Some(user.id),
+            actor: request.caller.actor(),
+            before: Some(before),
+            recipient: None,
             data: json!({ "alias": user.alias }),
             at: now,
         }])

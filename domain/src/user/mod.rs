@@ -7,6 +7,8 @@ mod port;
 mod profile;
 mod sign_up;
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,7 @@ pub use sign_up::{SignUp, create_operator, sign_up};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Forbidden, Result};
+use crate::event::Actor;
 use crate::id::entity_id;
 use crate::token::{Permission, Permissions};
 
@@ -80,9 +83,16 @@ pub struct Caller {
     pub ip_allow_list: Vec<IpNet>,
     /// When an API token stops working.
     pub expires_at: Option<Timestamp>,
+    /// Where the call comes from, for the audit log.
+    pub from: Option<IpAddr>,
 }
 
 impl Caller {
+    /// The caller, as events name them.
+    pub const fn actor(&self) -> Actor {
+        Actor::User { id: self.user_id, from: self.from }
+    }
+
     /// Refuses with [`Forbidden::Scope`] where the credentials do not carry the permission.
     pub fn may(&self, permission: Permission) -> Result<()> {
         if self.permissions.allow(permission) {
@@ -112,6 +122,16 @@ impl Operator {
                 caller.may(permission).map(|()| Some(caller.user_id))
             }
             Self::Account(_) => Err(Error::Forbidden(Forbidden::OperatorRequired)),
+        }
+    }
+}
+
+impl Operator {
+    /// The operator, as events name them.
+    pub const fn actor(&self) -> Actor {
+        match self {
+            Self::Console => Actor::Console,
+            Self::Account(caller) => caller.actor(),
         }
     }
 }

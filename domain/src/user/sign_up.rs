@@ -1,12 +1,14 @@
 //! Makes an account, with its wallet and its default pool.
 
+use std::net::IpAddr;
+
 use serde_json::json;
 use tracing::instrument;
 
 use super::{Alias, Email, Password, PasswordHash, Passwords, Role, User, UserId, Username};
 use crate::clock::{Clock, Random};
 use crate::error::{Conflict, Error, Result};
-use crate::event::{Event, Subject};
+use crate::event::{Actor, Event, Subject};
 use crate::pool::Pool;
 use crate::store::{Store, Tx, atomically};
 use crate::wallet::Wallet;
@@ -22,6 +24,8 @@ pub struct SignUp {
     pub password: Password,
     /// The name to be shown.
     pub alias: Option<Alias>,
+    /// Where the request comes from, for the audit log.
+    pub from: Option<IpAddr>,
 }
 
 /// Makes a renter's account.
@@ -34,8 +38,10 @@ pub async fn sign_up(
     request: SignUp,
 ) -> Result<User> {
     let hash = hashed(passwords, &request).await?;
+    let from = request.from;
     let user = new_user(clock, random, request, Role::User);
-    add(store, random, &user, &hash).await?;
+    let actor = Actor::User { id: user.id, from };
+    add(store, random, (&user, actor), &hash).await?;
     Ok(user)
 }
 
@@ -50,7 +56,7 @@ pub async fn create_operator(
 ) -> Result<User> {
     let hash = hashed(passwords, &request).await?;
     let user = new_user(clock, random, request, Role::Operator);
-    add(store, random, &user, &hash).await?;
+    add(store, random, (&user, Actor::Console), &hash).await?;
     Ok(user)
 }
 
@@ -77,7 +83,7 @@ fn new_user(clock: &dyn Clock, random: &dyn Random, request: SignUp, role: Role)
 async fn add(
     store: &dyn Store,
     random: &dyn Random,
-    user: &User,
+    (user, actor): (&User, Actor),
     hash: &PasswordHash,
 ) -> Result<()> {
     atomically(store, async |tx: &dyn Tx| {
@@ -92,7 +98,9 @@ async fn add(
         tx.record(vec![Event {
             kind: "user.signed_up",
             subject: Subject::User(user.id),
-            actor: Some(user.id),
+            actor,
+            before: None,
+            recipient: None,
             data: json!({ "username": user.username, "role": user.role }),
             at: user.created_at,
         }])

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Account, Posting, PostingDraft, PostingId, PostingKind, post};
+use super::{Account, Posting, PostingDraft, PostingId, PostingKind, Wallet, moved, paid_in, post};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result, Thing, Violation};
 use crate::event::{Event, Subject};
@@ -29,6 +29,8 @@ pub struct Book {
     pub amount: Money,
     /// Why, 1 to 500 characters; the user sees it.
     pub reason: String,
+    /// The posting in the same wallet that an adjustment corrects.
+    pub corrects: Option<PostingId>,
     /// Books once however often it is sent.
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -95,12 +97,24 @@ impl Booking {
         }
     }
 
-    fn draft(self, amount: Money, reason: String, author: Option<UserId>) -> PostingDraft {
-        let (kind, against) = match self {
-            Self::Deposit => (PostingKind::Deposit, Account::CashClearing),
-            Self::Adjustment => (PostingKind::Adjustment, Account::WriteOff),
+    fn draft(self, wallet: &Wallet, request: &Book, author: Option<UserId>) -> PostingDraft {
+        let (kind, entries) = match self {
+            Self::Deposit => (PostingKind::Deposit, paid_in(wallet, request.amount)),
+            Self::Adjustment => {
+                let own = Account::Wallet(wallet.user_id);
+                (PostingKind::Adjustment, moved(request.amount, Account::WriteOff, own))
+            }
         };
-        PostingDraft { kind, amount, against, reason, author, period: None, metadata: json!({}) }
+        PostingDraft {
+            kind,
+            entries,
+            reason: request.reason.trim().to_owned(),
+            author,
+            period: None,
+            metadata: request.corrects.map_or(json!({}), |id| json!({ "corrects": id })),
+            basis: None,
+            corrects: request.corrects,
+        }
     }
 }
 
@@ -123,13 +137,21 @@ async fn book(
             None => (of_the_console.as_ref(), user.id),
         };
         let attempt = Attempt { key, user_id, operation: booking.operation(), at };
-        let asked = (user.id, request.amount, &reason);
+        let asked = json!([user.id, request.amount, reason]);
+        let asked = request.corrects.map_or(asked.clone(), |id| json!([asked, id]));
         once(tx, attempt, &asked, async || {
             let wallet =
                 tx.wallet_for_update(user.id).await?.ok_or(Error::NotFound(Thing::User))?;
-            let draft = booking.draft(request.amount, reason.clone(), author);
+            if let Some(id) = request.corrects {
+                let corrected = tx.posting_of(user.id, id).await?;
+                let advice = "is no transaction of this user";
+                corrected.ok_or_else(|| Error::invalid("/corrects", advice))?;
+            }
+            let before = wallet.balance;
+            let draft = booking.draft(&wallet, &request, author);
             let (wallet, posting) = post(tx, random, wallet, at, draft).await?;
-            tx.record(vec![event(booking, author, &posting)]).await?;
+            let event = event(booking, &request.operator, &posting, (before, wallet.balance));
+            tx.record(vec![event]).await?;
             let (user_id, amount, balance) = (user.id, posting.amount, wallet.balance);
             Ok(Booked { id: posting.id, user_id, amount, balance, at })
         })
@@ -158,16 +180,25 @@ fn checked(request: &Book) -> Result<String> {
     reason.filter(|_| violations.is_empty()).map(str::to_owned).ok_or(Error::Invalid(violations))
 }
 
-fn event(booking: Booking, actor: Option<UserId>, posting: &Posting) -> Event {
+fn event(
+    booking: Booking,
+    operator: &Operator,
+    posting: &Posting,
+    (before, after): (Money, Money),
+) -> Event {
     Event {
         kind: booking.event(),
         subject: Subject::Wallet(posting.user_id),
-        actor,
+        actor: operator.actor(),
+        before: Some(json!({ "balance_e8": before })),
         data: json!({
             "posting_id": posting.id,
             "amount_e8": posting.amount,
             "reason": posting.reason,
+            "corrects": posting.corrects,
+            "balance_e8": after,
         }),
+        recipient: Some(posting.user_id),
         at: posting.at,
     }
 }

@@ -7,8 +7,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
-use super::{PostingId, Wallet};
+use super::{Basis, PostingId, Wallet};
 use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Result, Unpayable};
 use crate::money::Money;
@@ -21,6 +22,12 @@ use crate::user::UserId;
 pub enum Account {
     /// A user's wallet.
     Wallet(UserId),
+    /// What a user owes since money that they had spent already was taken back.
+    Receivable(UserId),
+    /// Rent of a supplier's server that was paid and is not earned yet.
+    Escrow(RentalId),
+    /// What a supplier has earned and was not paid out yet.
+    Payable(UserId),
     /// What the deployment earned.
     Revenue,
     /// The world outside: money paid in shows here as a debt of the cash box.
@@ -34,18 +41,41 @@ impl Account {
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Wallet(_) => "wallet",
+            Self::Receivable(_) => "receivable",
+            Self::Escrow(_) => "escrow",
+            Self::Payable(_) => "payable",
             Self::Revenue => "revenue",
             Self::CashClearing => "cash_clearing",
             Self::WriteOff => "write_off",
         }
     }
 
-    /// Whose account it is, if it is somebody's.
-    pub const fn owner(self) -> Option<UserId> {
+    /// The user or the rental that the account belongs to, if it belongs to one.
+    pub const fn owner(self) -> Option<Uuid> {
         match self {
-            Self::Wallet(user_id) => Some(user_id),
+            Self::Wallet(id) | Self::Receivable(id) | Self::Payable(id) => Some(id.uuid()),
+            Self::Escrow(id) => Some(id.uuid()),
             Self::Revenue | Self::CashClearing | Self::WriteOff => None,
         }
+    }
+
+    /// The account that was stored under this kind and owner.
+    pub fn from_stored(kind: &str, owner: Option<Uuid>) -> Option<Self> {
+        match (kind, owner) {
+            ("wallet", Some(id)) => Some(Self::Wallet(UserId::from_uuid(id))),
+            ("receivable", Some(id)) => Some(Self::Receivable(UserId::from_uuid(id))),
+            ("escrow", Some(id)) => Some(Self::Escrow(RentalId::from_uuid(id))),
+            ("payable", Some(id)) => Some(Self::Payable(UserId::from_uuid(id))),
+            ("revenue", None) => Some(Self::Revenue),
+            ("cash_clearing", None) => Some(Self::CashClearing),
+            ("write_off", None) => Some(Self::WriteOff),
+            _ => None,
+        }
+    }
+
+    /// The hexadecimal spelling of the owner, as hashed.
+    fn owner_text(self) -> String {
+        self.owner().map(|id| PostingId::from_uuid(id).to_string()).unwrap_or_default()
     }
 }
 
@@ -66,10 +96,18 @@ pub enum PostingKind {
     Charge,
     /// Rent given back.
     Refund,
+    /// Rent given back for downtime.
+    Credit,
     /// Money paid in.
     Deposit,
+    /// Money paid in that was taken back: a refund or a dispute of the payment.
+    Reversal,
     /// A correction by an operator.
     Adjustment,
+    /// Rent that a supplier has earned.
+    Earning,
+    /// Money paid out to a supplier.
+    Payout,
 }
 
 impl PostingKind {
@@ -78,8 +116,29 @@ impl PostingKind {
         match self {
             Self::Charge => "charge",
             Self::Refund => "refund",
+            Self::Credit => "credit",
             Self::Deposit => "deposit",
+            Self::Reversal => "reversal",
             Self::Adjustment => "adjustment",
+            Self::Earning => "earning",
+            Self::Payout => "payout",
+        }
+    }
+
+    /// The kinds that move a wallet; the others move what is payable to a supplier.
+    pub const OF_WALLETS: [Self; 6] =
+        [Self::Charge, Self::Refund, Self::Credit, Self::Deposit, Self::Reversal, Self::Adjustment];
+
+    /// The account of the chain's owner that the posting's amount is about.
+    pub const fn account_of(self, owner: UserId) -> Account {
+        match self {
+            Self::Earning | Self::Payout => Account::Payable(owner),
+            Self::Charge
+            | Self::Refund
+            | Self::Credit
+            | Self::Deposit
+            | Self::Reversal
+            | Self::Adjustment => Account::Wallet(owner),
         }
     }
 }
@@ -100,15 +159,13 @@ impl ChainHead {
     }
 }
 
-/// A movement of money between one wallet and one other account.
+/// A movement of money that is to happen.
 #[derive(Clone, Debug)]
 pub struct PostingDraft {
     /// Why.
     pub kind: PostingKind,
-    /// How much the wallet gains (above zero) or loses.
-    pub amount: Money,
-    /// The account on the other side.
-    pub against: Account,
+    /// Its sides, which sum to zero. The posting's amount is what the chain's owner gains by them.
+    pub entries: Vec<Entry>,
     /// In the words of who did it, or of the system.
     pub reason: String,
     /// Who did it; `None` for the system itself and the operator's console.
@@ -117,6 +174,18 @@ pub struct PostingDraft {
     pub period: Option<(RentalId, Timestamp)>,
     /// Further facts for the wallet's owner.
     pub metadata: Value,
+    /// What the amount was made from, where it was computed.
+    pub basis: Option<Basis>,
+    /// The posting that this one corrects.
+    pub corrects: Option<PostingId>,
+}
+
+/// The two sides of a movement between two accounts; none where nothing moves.
+pub fn moved(amount: Money, from: Account, to: Account) -> Vec<Entry> {
+    if amount == Money::ZERO {
+        return Vec::new();
+    }
+    vec![Entry { account: to, amount }, Entry { account: from, amount: amount.negated() }]
 }
 
 /// A movement of money that happened.
@@ -124,11 +193,12 @@ pub struct PostingDraft {
 pub struct Posting {
     /// Identifies the posting.
     pub id: PostingId,
-    /// Whose wallet's chain it belongs to.
+    /// Whose chain it belongs to.
     pub user_id: UserId,
     /// Why.
     pub kind: PostingKind,
-    /// How much the wallet gained or lost.
+    /// How much the wallet gained or lost, or what is payable to the supplier
+    /// ([`PostingKind::account_of`]).
     pub amount: Money,
     /// In words.
     pub reason: String,
@@ -138,6 +208,10 @@ pub struct Posting {
     pub period: Option<(RentalId, Timestamp)>,
     /// Further facts.
     pub metadata: Value,
+    /// What the amount was made from.
+    pub basis: Option<Basis>,
+    /// The posting that this one corrects.
+    pub corrects: Option<PostingId>,
     /// When.
     pub at: Timestamp,
     /// Its place in the wallet's chain, from 1.
@@ -171,17 +245,30 @@ impl Posting {
         let mut metadata = self.metadata.clone();
         metadata.sort_all_objects();
         field(metadata.to_string().as_bytes());
+        // Tagged, and left out where there is none, as in postings from before there were any.
+        if let Some(basis) = self.basis {
+            let mut basis = serde_json::to_value(basis).unwrap_or_default();
+            basis.sort_all_objects();
+            field(b"basis");
+            field(basis.to_string().as_bytes());
+        }
+        if let Some(corrects) = self.corrects {
+            field(b"corrects");
+            field(corrects.to_string().as_bytes());
+        }
         for entry in entries {
             field(entry.account.kind().as_bytes());
-            field(entry.account.owner().map(|id| id.to_string()).unwrap_or_default().as_bytes());
+            field(entry.account.owner_text().as_bytes());
             field(&entry.amount.e8().to_be_bytes());
         }
         hash.finalize().to_vec()
     }
 }
 
-/// Books a movement of money on a locked wallet: the posting, its entries and the new balance, in
-/// this transaction. Refuses with [`Unpayable::InsufficientBalance`] what the wallet cannot give.
+/// Books a movement of money in a locked wallet's chain: the posting, its entries, and what the wallet
+/// holds and owes afterwards, in this transaction. Refuses with [`Unpayable::InsufficientBalance`]
+/// what the wallet cannot give. The caller stores what it cached of other accounts (a rental's escrow,
+/// a supplier's payable), locked as well.
 pub async fn post(
     tx: &dyn Tx,
     random: &dyn Random,
@@ -189,35 +276,47 @@ pub async fn post(
     at: Timestamp,
     draft: PostingDraft,
 ) -> Result<(Wallet, Posting)> {
+    let gain = |account| total(&draft.entries, |entry| entry.account == account);
+    if draft.entries.is_empty() || total(&draft.entries, |_| true) != Some(Money::ZERO) {
+        return Err(Error::internal("a posting's entries must sum to zero"));
+    }
     let overflow = || Error::invalid("/amount", "the balance would not fit; use a smaller amount");
-    let balance = wallet.balance.checked_add(draft.amount).ok_or_else(overflow)?;
+    let gained = gain(Account::Wallet(wallet.user_id)).ok_or_else(overflow)?;
+    let balance = wallet.balance.checked_add(gained).ok_or_else(overflow)?;
     if balance < Money::ZERO {
         return Err(Error::Unpayable(Unpayable::InsufficientBalance {
-            required: draft.amount.negated(),
+            required: gained.negated(),
             available: wallet.balance,
         }));
     }
-    let entries = [
-        Entry { account: Account::Wallet(wallet.user_id), amount: draft.amount },
-        Entry { account: draft.against, amount: draft.amount.negated() },
-    ];
+    let borrowed = gain(Account::Receivable(wallet.user_id)).ok_or_else(overflow)?;
+    let amount = gain(draft.kind.account_of(wallet.user_id)).ok_or_else(overflow)?;
     let mut posting = Posting {
         id: PostingId::generate(at, random),
         user_id: wallet.user_id,
         kind: draft.kind,
-        amount: draft.amount,
+        amount,
         reason: draft.reason,
         author: draft.author,
         period: draft.period,
         metadata: draft.metadata,
+        basis: draft.basis,
+        corrects: draft.corrects,
         at,
         sequence: wallet.head.sequence.saturating_add(1),
         previous_hash: wallet.head.hash,
         hash: Vec::new(),
     };
-    posting.hash = posting.digest(&entries);
+    posting.hash = posting.digest(&draft.entries);
     let head = ChainHead { sequence: posting.sequence, hash: posting.hash.clone() };
-    let wallet = Wallet { user_id: wallet.user_id, balance, head };
-    tx.add_posting(&wallet, &posting, &entries).await?;
+    let owed = wallet.owed.checked_add(borrowed).ok_or_else(overflow)?;
+    let wallet = Wallet { user_id: wallet.user_id, balance, owed, head };
+    tx.add_posting(&wallet, &posting, &draft.entries).await?;
     Ok((wallet, posting))
+}
+
+/// The sum of the entries wanted; `None` where it does not fit.
+fn total(entries: &[Entry], wanted: impl Fn(&Entry) -> bool) -> Option<Money> {
+    let amounts = entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.amount);
+    amounts.into_iter().try_fold(Money::ZERO, Money::checked_add)
 }

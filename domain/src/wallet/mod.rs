@@ -1,14 +1,18 @@
 //! Wallets and the ledger: double entry, append-only, one write path ([`post`]).
 
+mod basis;
 mod book;
 mod ledger;
+mod owed;
 mod port;
 mod show;
 
 use serde::{Deserialize, Serialize};
 
+pub use basis::{Basis, Downtime, EarlyEnd, WHOLE_BP, commission};
 pub use book::{Book, Booked, adjust, deposit};
-pub use ledger::{Account, ChainHead, Entry, Posting, PostingDraft, PostingKind, post};
+pub use ledger::{Account, ChainHead, Entry, Posting, PostingDraft, PostingKind, moved, post};
+pub use owed::{paid_in, taken_back};
 pub use port::{TransactionFilter, TransactionSort, WalletQueries, Wallets};
 pub use show::{TransactionPage, balance, transaction, transactions};
 
@@ -28,6 +32,9 @@ pub struct Wallet {
     pub user_id: UserId,
     /// What can be spent; never below zero.
     pub balance: Money,
+    /// What the user owes since money that they had spent already was taken back; settled first by the
+    /// next that is paid in.
+    pub owed: Money,
     /// The newest posting in the wallet's chain.
     pub head: ChainHead,
 }
@@ -35,7 +42,7 @@ pub struct Wallet {
 impl Wallet {
     /// The wallet of a new account.
     pub fn empty(user_id: UserId) -> Self {
-        Self { user_id, balance: Money::ZERO, head: ChainHead::genesis(user_id) }
+        Self { user_id, balance: Money::ZERO, owed: Money::ZERO, head: ChainHead::genesis(user_id) }
     }
 }
 

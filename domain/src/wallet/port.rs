@@ -3,6 +3,7 @@ use async_trait::async_trait;
 use super::{Entry, Posting, PostingId, PostingKind, Wallet};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::rental::RentalId;
 use crate::user::UserId;
 
 /// Which of a user's transactions.
@@ -40,7 +41,10 @@ pub trait WalletQueries {
     /// One of the user's postings.
     async fn posting_of(&self, user_id: UserId, id: PostingId) -> Result<Option<Posting>>;
 
-    /// A part of the user's postings, and how many pass the filter.
+    /// Every posting about a rental: charges, refunds, credits, earnings.
+    async fn postings_about(&self, rental_id: RentalId) -> Result<Vec<Posting>>;
+
+    /// A part of the user's postings that move their wallet, and how many pass the filter.
     async fn postings_of(
         &self,
         user_id: UserId,

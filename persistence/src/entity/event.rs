@@ -14,6 +14,9 @@ pub struct Model {
     pub actor_id: Option<Uuid>,
     pub data: Json,
     pub created_at: DateTimeUtc,
+    pub origin: Option<String>,
+    pub before: Option<Json>,
+    pub recipient_id: Option<Uuid>,
 }
 
 /// None: joins are written where they are needed.

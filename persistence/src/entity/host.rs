@@ -33,6 +33,8 @@ pub struct Model {
     pub bandwidth_mbps: i64,
     pub traffic_tb: i64,
     pub search_text: String,
+    pub supplier_id: Option<Uuid>,
+    pub sla: Option<Json>,
 }
 
 /// None: joins are written where they are needed.

@@ -20,6 +20,8 @@ pub struct Model {
     pub sequence: i64,
     pub previous_hash: Vec<u8>,
     pub hash: Vec<u8>,
+    pub basis: Option<Json>,
+    pub corrects_id: Option<Uuid>,
 }
 
 /// None: joins are written where they are needed.

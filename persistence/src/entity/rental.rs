@@ -21,6 +21,13 @@ pub struct Model {
     pub terms: Json,
     pub charge_id: Uuid,
     pub access: String,
+    pub refunded_e8: i64,
+    pub escrow_e8: i64,
+    pub earned_until: Option<DateTimeUtc>,
+    pub earn_at: Option<DateTimeUtc>,
+    pub ready_at: Option<DateTimeUtc>,
+    pub ready_by: Option<DateTimeUtc>,
+    pub supplier_id: Option<Uuid>,
 }
 
 /// None: joins are written where they are needed.

@@ -9,6 +9,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: Uuid,
     pub balance_e8: i64,
+    pub owed_e8: i64,
     pub chain_sequence: i64,
     pub chain_hash: Vec<u8>,
 }

@@ -6,6 +6,7 @@ use domain::clock::Timestamp;
 use domain::host::{
     Browse, Catalogue, DiskType, Facet, Facets, Filters, Host, HostId, Occupancy, Sort, SortKey,
 };
+use domain::user::UserId;
 use sea_orm::sea_query::{Expr, ExprTrait, Order};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait,
@@ -40,6 +41,8 @@ struct Offer {
     external_id: Option<String>,
     specs: String,
     pricing: String,
+    supplier_id: Option<Uuid>,
+    sla: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
     place: i64,
@@ -51,9 +54,16 @@ fn select(key: SortKey) -> Select<Entity> {
     let place = column(key).map_or(Expr::value(0_i64), ColumnTrait::into_expr);
     Entity::find()
         .select_only()
-        .columns([Column::Id, Column::ExternalId, Column::CreatedAt, Column::UpdatedAt])
+        .columns([
+            Column::Id,
+            Column::ExternalId,
+            Column::SupplierId,
+            Column::CreatedAt,
+            Column::UpdatedAt,
+        ])
         .expr_as(text(Column::Specs), "specs")
         .expr_as(text(Column::Pricing), "pricing")
+        .expr_as(text(Column::Sla), "sla")
         .expr_as(place, "place")
 }
 
@@ -71,6 +81,8 @@ fn offer(row: Offer) -> Result<Host> {
         external_id: row.external_id,
         specs: from_text(&row.specs)?,
         pricing: from_text(&row.pricing)?,
+        supplier_id: row.supplier_id.map(UserId::from_uuid),
+        sla: row.sla.as_deref().map(from_text).transpose()?,
         is_listed: true,
         occupancy: Occupancy::Free,
         created_at: row.created_at,

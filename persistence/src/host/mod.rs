@@ -9,6 +9,7 @@ use domain::host::{DiskType, Host, HostId, HostQueries, Hosts, Occupancy, Specs}
 use domain::money::Money;
 use domain::page::Page;
 use domain::rental::RentalId;
+use domain::user::UserId;
 use sea_orm::sea_query::LockType;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, NotSet, PaginatorTrait,
@@ -40,6 +41,8 @@ pub(crate) fn host(row: Model) -> Result<Host> {
         external_id: row.external_id,
         specs: from_json(row.specs)?,
         pricing: from_json(row.pricing)?,
+        supplier_id: row.supplier_id.map(UserId::from_uuid),
+        sla: row.sla.map(from_json).transpose()?,
         is_listed: row.is_listed,
         occupancy,
         created_at: row.created_at,
@@ -83,6 +86,8 @@ fn described(host: &Host) -> Result<ActiveModel> {
         bandwidth_mbps: Set(specs.network.bandwidth_mbps.into()),
         traffic_tb: Set(specs.network.traffic_tb.map_or(UNLIMITED, i64::from)),
         search_text: Set(search_text(specs)),
+        supplier_id: Set(host.supplier_id.map(UserId::uuid)),
+        sla: Set(host.sla.map(to_json).transpose()?),
         ..Default::default()
     })
 }

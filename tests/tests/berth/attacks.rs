@@ -108,7 +108,7 @@ on_both_databases! {
         let (store, clock) = (app.app.store.as_ref(), app.app.clock.as_ref());
         let token = jane.authorization.clone().unwrap().replace("Bearer ", "");
         let session_id = app.app.access_tokens.read(&token, clock.now()).unwrap();
-        let caller = domain::session::authenticate(store, clock, session_id).await.unwrap();
+        let caller = domain::session::authenticate(store, clock, session_id, None).await.unwrap();
         let request = ChangeUser {
             caller,
             session_id: None,

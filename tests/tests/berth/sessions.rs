@@ -212,6 +212,7 @@ on_both_databases! {
         let overtaken = Overtaken { jane: jane.clone() };
         let parts = &app.app;
         let request = LogIn {
+            from: None,
             login: "jane".to_owned(),
             password: PASSWORD.into(),
             lifetime: Duration::days(30),

@@ -12,7 +12,7 @@ use domain::job::{self, JobId};
 use domain::money::Money;
 use domain::page::Page;
 use domain::user::{self, Email, Operator, Password, SignUp, Username};
-use domain::wallet::{self, Book};
+use domain::wallet::{self, Book, PostingId};
 
 use super::{Outcome, setup};
 use crate::auth::Argon2Passwords;
@@ -62,6 +62,9 @@ pub struct Booking {
     /// The wallet's owner sees it
     #[arg(long)]
     reason: String,
+    /// The transaction that this adjustment corrects
+    #[arg(long)]
+    corrects: Option<String>,
     /// Books once however often the command is run with this key
     #[arg(long)]
     idempotency_key: Option<String>,
@@ -116,6 +119,7 @@ async fn create_operator(
         email: Email::parse(email)?,
         password,
         alias: None,
+        from: None,
     };
     let database = setup::database(config).await?;
     let passwords = Argon2Passwords::default();
@@ -129,6 +133,10 @@ async fn create_operator(
 }
 
 async fn book(config: &Config, booking: &Booking, is_deposit: bool) -> Outcome {
+    let corrects = booking.corrects.as_deref().map(|text| {
+        PostingId::parse(text).ok_or("a transaction's id is 24 hexadecimal characters")
+    });
+    let corrects = corrects.transpose()?;
     let key = booking.idempotency_key.as_deref().map(IdempotencyKey::parse).transpose()?;
     let request = Book {
         operator: Operator::Console,
@@ -136,6 +144,7 @@ async fn book(config: &Config, booking: &Booking, is_deposit: bool) -> Outcome {
         amount: Money::parse(&booking.amount)
             .ok_or("the amount must be a number such as 100.00")?,
         reason: booking.reason.clone(),
+        corrects,
         idempotency_key: key,
     };
     let database = setup::database(config).await?;

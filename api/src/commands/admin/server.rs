@@ -83,7 +83,7 @@ fn edit(
     is_listed: Option<bool>,
 ) -> Result<EditHost, &'static str> {
     let id = HostId::parse(id).ok_or("a server's id is 24 hexadecimal characters")?;
-    Ok(EditHost { id, specs, pricing, is_listed })
+    Ok(EditHost { specs, pricing, is_listed, ..EditHost::nothing(id) })
 }
 
 fn pricing(tiers: &[String]) -> Result<Pricing, String> {

@@ -1,0 +1,204 @@
+//! A mandate to renew: what a renter allows Berth to charge without being asked each time.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tracing::instrument;
+
+use super::extend::payer_may_extend;
+use super::{Rental, RentalId};
+use crate::clock::{Clock, Timestamp, days};
+use crate::error::{Conflict, Error, Result, Thing, Violation};
+use crate::event::{Event, Subject};
+use crate::money::Money;
+use crate::store::{Store, Tx, atomically};
+use crate::token::Permission;
+use crate::user::{Caller, UserId};
+
+/// Renewals are tried from so long before the end on, so that access is not cut in between.
+pub(super) const RENEW_AHEAD: chrono::Duration = chrono::Duration::hours(1);
+/// A renewal that was refused is tried again so much later, as long as the rental is on hold.
+pub(super) const TRY_AGAIN_AFTER: chrono::Duration = chrono::Duration::hours(1);
+const MAX_NOTICE_DAYS: u32 = 365;
+const MAX_RENEWALS: u32 = 10_000;
+
+/// What may be charged for a rental without being asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mandate {
+    /// Which rental.
+    pub rental_id: RentalId,
+    /// Whose wallet pays.
+    pub payer_id: UserId,
+    /// Each renewal's length; a tier of the host.
+    pub days: u32,
+    /// No renewal costs more than this.
+    pub max_price: Money,
+    /// How many renewals; no end where it is `None`.
+    pub max_renewals: Option<u32>,
+    /// How many there were.
+    pub renewals: u32,
+    /// How long before the end the payer is told what will happen.
+    pub notice_days: u32,
+    /// The end of the period that the payer has been told about.
+    pub noticed_for: Option<Timestamp>,
+    /// The end of the period whose renewal was refused, which the payer has been told.
+    pub refused_for: Option<Timestamp>,
+    /// When it has to be looked at next; never too late, sometimes too early.
+    pub look_at: Option<Timestamp>,
+    /// When it was given.
+    pub created_at: Timestamp,
+}
+
+impl Mandate {
+    /// Whether it allows another renewal.
+    pub fn has_renewals_left(&self) -> bool {
+        self.max_renewals.is_none_or(|most| self.renewals < most)
+    }
+
+    /// When the payer is to be told about the period that ends then.
+    pub fn notice_at(&self, ends_at: Timestamp) -> Timestamp {
+        ends_at - days(self.notice_days)
+    }
+
+    /// The mandate with the moment that it has to be looked at next for a rental as it stands now.
+    #[must_use]
+    pub fn planned(self, rental: &Rental, now: Timestamp) -> Self {
+        let ends_at = rental.ends_at;
+        let look_at = if !rental.is_live() {
+            None
+        } else if self.noticed_for != Some(ends_at) {
+            Some(self.notice_at(ends_at))
+        } else if self.refused_for == Some(ends_at) {
+            Some(now + TRY_AGAIN_AFTER)
+        } else {
+            Some(ends_at - RENEW_AHEAD)
+        };
+        Self { look_at, ..self }
+    }
+}
+
+/// A wish to have a rental renewed.
+#[derive(Clone, Debug)]
+pub struct GiveMandate {
+    /// Who asks, and pays: the renter, or an owner or admin of the rental's pool.
+    pub caller: Caller,
+    /// Which rental.
+    pub rental_id: RentalId,
+    /// Each renewal's length; a tier of the host.
+    pub days: u32,
+    /// No renewal costs more than this; whole cents.
+    pub max_price: Money,
+    /// How many renewals; no end where it is `None`.
+    pub max_renewals: Option<u32>,
+    /// How long before the end the payer is told what will happen.
+    pub notice_days: u32,
+}
+
+impl GiveMandate {
+    fn checked(&self) -> Result<()> {
+        let mut violations = Vec::new();
+        let mut fault = |path: &str, message: String| {
+            violations.push(Violation { path: path.to_owned(), message });
+        };
+        if self.max_price <= Money::ZERO || !self.max_price.is_whole_cents() {
+            fault("/max_price", "must be whole cents, above 0".to_owned());
+        }
+        if self.max_renewals.is_some_and(|most| !(1..=MAX_RENEWALS).contains(&most)) {
+            fault("/max_renewals", format!("must be 1 to {MAX_RENEWALS}"));
+        }
+        if !(1..=MAX_NOTICE_DAYS).contains(&self.notice_days) {
+            fault("/notice_days", format!("must be 1 to {MAX_NOTICE_DAYS}"));
+        }
+        if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }
+    }
+}
+
+/// Gives a mandate, in place of the one that there was; renewals are counted anew.
+#[instrument(name = "rental.give_mandate", skip_all, fields(rental_id = %request.rental_id))]
+pub async fn give_mandate(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    request: GiveMandate,
+) -> Result<Mandate> {
+    request.caller.may(Permission::RentalsExtend)?;
+    request.checked()?;
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| {
+        let payer_id = request.caller.user_id;
+        let (host, rental) = payer_may_extend(tx, payer_id, request.rental_id).await?;
+        let rental = rental.at(now);
+        if !rental.is_live() {
+            return Err(Error::Conflict(Conflict::RentalEnded));
+        }
+        host.pricing.tier(request.days)?;
+        let before = tx.mandate_for_update(request.rental_id).await?;
+        let mandate = Mandate {
+            rental_id: request.rental_id,
+            payer_id,
+            days: request.days,
+            max_price: request.max_price,
+            max_renewals: request.max_renewals,
+            renewals: 0,
+            notice_days: request.notice_days,
+            noticed_for: None,
+            refused_for: None,
+            look_at: None,
+            created_at: now,
+        };
+        let mandate = mandate.planned(&rental, now);
+        tx.save_mandate(&mandate).await?;
+        tx.record(vec![Event {
+            kind: "rental.mandate_given",
+            subject: Subject::Rental(rental.id),
+            actor: request.caller.actor(),
+            before: before.map(|mandate| json!(mandate)),
+            data: json!(mandate),
+            recipient: None,
+            at: now,
+        }])
+        .await?;
+        Ok(mandate)
+    })
+    .await
+}
+
+/// Takes a mandate back.
+#[instrument(name = "rental.revoke_mandate", skip_all, fields(%rental_id))]
+pub async fn revoke_mandate(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+    rental_id: RentalId,
+) -> Result<()> {
+    caller.may(Permission::RentalsExtend)?;
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| {
+        payer_may_extend(tx, caller.user_id, rental_id).await?;
+        let mandate = tx.mandate_for_update(rental_id).await?;
+        let mandate = mandate.ok_or(Error::NotFound(Thing::Mandate))?;
+        tx.remove_mandate(rental_id).await?;
+        tx.record(vec![Event {
+            kind: "rental.mandate_revoked",
+            subject: Subject::Rental(rental_id),
+            actor: caller.actor(),
+            before: Some(json!(mandate)),
+            data: json!({}),
+            recipient: Some(mandate.payer_id).filter(|payer_id| *payer_id != caller.user_id),
+            at: now,
+        }])
+        .await
+    })
+    .await
+}
+
+/// The mandate of a rental that the caller may see.
+pub async fn show_mandate(
+    store: &dyn Store,
+    caller: &Caller,
+    rental_id: RentalId,
+) -> Result<Mandate> {
+    caller.may(Permission::RentalsRead)?;
+    let reads = store.reads();
+    let seen = reads.rental_visible_to(caller.user_id, rental_id).await?;
+    seen.ok_or(Error::NotFound(Thing::Rental))?;
+    reads.mandate(rental_id).await?.ok_or(Error::NotFound(Thing::Mandate))
+}

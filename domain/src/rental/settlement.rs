@@ -1,0 +1,164 @@
+//! What is given back when a rental ends before its time: computed here alone, for the preview and for
+//! the booking, and booked here alone.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{EndReason, Period, Phase, Rental, RentalId, periods};
+use crate::clock::{Random, Timestamp};
+use crate::error::{Error, Result, Thing};
+use crate::event::{Actor, Event, Subject};
+use crate::host::Host;
+use crate::job::{Job, JobKind};
+use crate::money::Money;
+use crate::store::Tx;
+use crate::user::UserId;
+use crate::wallet::{
+    Account, Basis, EarlyEnd, Posting, PostingDraft, PostingKind, Wallet, moved, post,
+};
+
+/// What is given back of one period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The period.
+    pub period: Period,
+    /// How much, whole cents; nothing if its days are used up.
+    pub amount: Money,
+    /// What the amount is made from.
+    pub basis: Basis,
+}
+
+/// What ending a rental at this moment gives back: the whole unused days of each period at the price
+/// really paid, less the operator's fee; all of it, if the host never became ready.
+pub fn settlement(rental: &Rental, periods: &[Period], now: Timestamp) -> Vec<Share> {
+    let share = |period: &Period| {
+        let Period { charge_id, price, returned, .. } = *period;
+        let basis = if rental.ready_at.is_none() {
+            Basis::NeverReady { charge_id, price, returned }
+        } else {
+            Basis::EarlyEnd(EarlyEnd {
+                charge_id,
+                price,
+                days: period.days(),
+                unused_days: period.unused_days(now),
+                fee_bp: rental.terms.early_end_fee_bp,
+                returned,
+            })
+        };
+        Share { period: *period, amount: basis.amount(), basis }
+    };
+    periods.iter().map(share).collect()
+}
+
+/// A rental with all that ending it touches, locked.
+pub(super) struct Locked {
+    /// Of everybody who paid for it.
+    pub wallets: BTreeMap<UserId, Wallet>,
+    /// Its host.
+    pub host: Host,
+    /// The rental as it was stored.
+    pub rental: Rental,
+    /// Its paid periods.
+    pub periods: Vec<Period>,
+}
+
+/// Locks the wallets of everybody who paid, then what `between` locks, the host and the rental.
+pub(super) async fn lock(
+    tx: &dyn Tx,
+    id: RentalId,
+    between: impl AsyncFnOnce(&Rental) -> Result<()>,
+) -> Result<Locked> {
+    let missing = || Error::NotFound(Thing::Rental);
+    let seen = tx.rental_with_host(id).await?.ok_or_else(missing)?;
+    let paid = periods(&seen.rental, &tx.postings_about(id).await?);
+    let mut wallets = BTreeMap::new();
+    let payers: std::collections::BTreeSet<UserId> = paid.iter().map(|p| p.payer_id).collect();
+    for payer_id in payers {
+        let wallet = tx.wallet_for_update(payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
+        wallets.insert(payer_id, wallet);
+    }
+    between(&seen.rental).await?;
+    let host = tx.host_for_update(seen.host.id).await?.ok_or_else(missing)?;
+    let rental = tx.rental_for_update(id).await?.ok_or_else(missing)?;
+    let periods = periods(&rental, &tx.postings_about(id).await?);
+    // Somebody else extended it while the locks were taken: begin anew with their wallet.
+    if periods.iter().any(|period| !wallets.contains_key(&period.payer_id)) {
+        return Err(Error::Contention);
+    }
+    Ok(Locked { wallets, host, rental, periods })
+}
+
+/// Books what is given back, and ends the rental if it still lives. Answers the rental afterwards and
+/// the postings.
+pub(super) async fn settle(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    locked: Locked,
+    (reason, actor): (&str, Actor),
+    now: Timestamp,
+) -> Result<(Rental, Vec<Posting>)> {
+    let Locked { mut wallets, host, mut rental, periods } = locked;
+    let before = rental.clone();
+    let mut events = Vec::new();
+    let mut postings = Vec::new();
+    for share in settlement(&rental, &periods, now) {
+        if share.amount == Money::ZERO {
+            continue;
+        }
+        let payer_id = share.period.payer_id;
+        let wallet = wallets.remove(&payer_id).ok_or(Error::Contention)?;
+        let draft = refund(&rental, &share, reason, &host);
+        let (wallet, posting) = post(tx, random, wallet, now, draft).await?;
+        wallets.insert(payer_id, wallet);
+        rental = rental.with_refund(share.amount)?;
+        events.push(refunded(&posting, actor));
+        postings.push(posting);
+    }
+    if rental.is_live() {
+        rental.phase = Phase::Ended { at: now, reason: EndReason::Terminated };
+        tx.save_occupancy(&host.release_from(rental.id)).await?;
+        tx.schedule(&Job::new(JobKind::AlignAccess { rental_id: rental.id }, now, random)).await?;
+        events.push(Event {
+            kind: "rental.terminated",
+            subject: Subject::Rental(rental.id),
+            actor,
+            before: Some(json!({ "status": before.status(), "refunded_e8": before.refunded })),
+            data: json!({ "status": rental.status(), "refunded_e8": rental.refunded,
+                "reason": reason }),
+            recipient: Some(rental.renter_id),
+            at: now,
+        });
+    }
+    rental = rental.earning_at(now);
+    tx.save_rental(&rental).await?;
+    tx.record(events).await?;
+    Ok((rental, postings))
+}
+
+fn refund(rental: &Rental, share: &Share, reason: &str, host: &Host) -> PostingDraft {
+    let paid_into = rental.rent_account();
+    PostingDraft {
+        kind: PostingKind::Refund,
+        entries: moved(share.amount, paid_into, Account::Wallet(share.period.payer_id)),
+        reason: format!("{reason}: {}", host.specs.name),
+        author: None,
+        period: Some((rental.id, share.period.starts_at)),
+        metadata: json!({ "rental_id": rental.id, "server_id": host.id,
+            "refunds": share.period.charge_id }),
+        basis: Some(share.basis),
+        corrects: None,
+    }
+}
+
+fn refunded(posting: &Posting, actor: Actor) -> Event {
+    Event {
+        kind: "wallet.refunded",
+        subject: Subject::Wallet(posting.user_id),
+        actor,
+        before: None,
+        data: json!({ "posting_id": posting.id, "amount_e8": posting.amount }),
+        recipient: Some(posting.user_id),
+        at: posting.at,
+    }
+}
