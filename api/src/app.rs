@@ -15,6 +15,7 @@ use ipnet::IpNet;
 
 use crate::auth::{AccessTokens, Limits};
 use crate::http::Kept;
+use crate::rehearsal::ManualClock;
 
 /// The parts of a running Berth; `commands::setup` and the tests put them together.
 pub struct App {
@@ -22,6 +23,8 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The same clock, if an operator may move it.
+    pub manual_clock: Option<Arc<ManualClock>>,
     /// Randomness.
     pub random: Arc<dyn Random>,
     /// Password hashing.

@@ -5,7 +5,7 @@
 //!   machine's clock and randomness. [`auth`]: passwords, access tokens, limits on guessing.
 //! - [`http`]: what all surfaces share. [`native`]: the surface under `/api/v1`. [`health`]. [`json`]:
 //!   reading what others sent.
-//! - [`worker`]: jobs and sweeps. [`import`]: files of servers. [`commands`]: `berth …`.
+//! - [`worker`]: jobs and sweeps. [`rehearsal`]: a clock that an operator moves. [`import`]: files of servers. [`commands`]: `berth …`.
 //!
 //! *To add a surface*: a folder like [`native`] with its own error map and views, mounted in
 //! `http/server.rs`; every rule it needs is already in `domain`, or is added there.
@@ -19,5 +19,6 @@ pub mod http;
 pub mod import;
 pub mod json;
 pub mod native;
+pub mod rehearsal;
 pub mod system;
 pub mod worker;

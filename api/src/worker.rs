@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use actix_web::web::Data;
-use domain::{Error, Result, job, rental};
+use domain::id::hex;
+use domain::wallet::take_checkpoint;
+use domain::{Error, Result, job, quote, rental};
 use tokio::sync::watch;
 use tracing::{error, info};
 
@@ -15,6 +17,8 @@ const IDLE: Duration = Duration::from_millis(500);
 const MOVE_ON_EVERY: Duration = Duration::from_secs(5);
 /// How often to look for work that was lost.
 const REALIGN_EVERY: Duration = Duration::from_mins(1);
+/// How often to look whether the day has its checkpoint.
+const CHECKPOINT_EVERY: Duration = Duration::from_mins(10);
 /// After a failure, such as a database that does not answer.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -28,6 +32,7 @@ pub async fn run(app: Data<App>, stop: watch::Receiver<bool>) {
             Ok(())
         }),
         repeat(MOVE_ON_EVERY, stop.clone(), async || move_on(&app).await),
+        repeat(CHECKPOINT_EVERY, stop.clone(), async || checkpoint(&app).await),
         repeat(REALIGN_EVERY, stop.clone(), async || realign(&app).await),
     );
     info!("worker stopped");
@@ -44,6 +49,16 @@ pub async fn move_on(app: &App) -> Result<()> {
     if renewed + moved + abandoned + earned > 0 {
         info!(renewed, moved, abandoned, earned, "rentals moved on");
     }
+    Ok(())
+}
+
+async fn checkpoint(app: &App) -> Result<()> {
+    let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
+    if let Some(taken) = take_checkpoint(store, clock, false).await? {
+        // In the log, which leaves the machine as a rule, so that the database cannot be changed alone.
+        info!(number = taken.number, hash = hex(&taken.hash), "checkpoint of the ledger");
+    }
+    quote::remove_stale(store, clock).await?;
     Ok(())
 }
 

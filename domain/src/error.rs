@@ -240,6 +240,9 @@ pub enum Conflict {
     /// A part of the time is recorded as an outage already.
     #[error("a recorded outage of this server overlaps this time; record only what is new")]
     OutageOverlaps,
+    /// Time moves by itself here.
+    #[error("the server was not started with clock = manual, so its time cannot be moved")]
+    ClockNotManual,
     /// The same idempotency key came with another request.
     #[error("this idempotency key was used with another request; use a new one")]
     IdempotencyKeyReused,

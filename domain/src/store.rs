@@ -16,7 +16,7 @@ use crate::session::{SessionQueries, Sessions};
 use crate::supplier::{SupplierQueries, Suppliers};
 use crate::token::{ApiTokenQueries, ApiTokens};
 use crate::user::{UserQueries, Users};
-use crate::wallet::{WalletQueries, Wallets};
+use crate::wallet::{LedgerQueries, WalletQueries, Wallets};
 
 /// Everything that can be asked without a transaction.
 pub trait Reads:
@@ -28,6 +28,7 @@ pub trait Reads:
     + Catalogue
     + RentalQueries
     + WalletQueries
+    + LedgerQueries
     + QuoteQueries
     + OutageQueries
     + SupplierQueries
@@ -73,6 +74,10 @@ pub trait Store: Send + Sync {
 
     /// Reads without a transaction; each statement sees what was committed before it.
     fn reads(&self) -> &dyn Reads;
+
+    /// Reads that all see the database as it was at one moment. It holds resources until it is
+    /// dropped: for checks, not for requests.
+    async fn snapshot(&self) -> Result<Box<dyn Reads>>;
 
     /// Whether the database answers and its schema is the one this program was built for.
     async fn ready(&self) -> Result<()>;

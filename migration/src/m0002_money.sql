@@ -75,6 +75,8 @@ CREATE TABLE quotes (
     rental_id {uuid} UNIQUE REFERENCES rentals (id)
 ){strict};
 
+CREATE INDEX unused_quotes ON quotes (expires_at) WHERE rental_id IS NULL;
+
 -- `look_at`: when the sweep has to look at it next; it may be too early, never too late.
 CREATE TABLE mandates (
     rental_id {uuid} PRIMARY KEY REFERENCES rentals (id),

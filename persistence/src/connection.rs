@@ -1,4 +1,4 @@
-//! What statements run on: a pool, PostgreSQL's transaction, or the turn of SQLite's one writer.
+//! What statements run on: a pool, a transaction, or the turn of SQLite's one writer.
 //! Every statement has a deadline here, and is counted for the request that it serves.
 
 use std::cell::Cell;
@@ -35,8 +35,8 @@ pub async fn counting_statements<T>(work: impl Future<Output = T>) -> (T, u32) {
 pub(crate) enum Connection {
     /// Each statement on its own.
     Pool(DatabaseConnection),
-    /// A transaction of PostgreSQL.
-    Postgres(DatabaseTransaction),
+    /// A transaction of PostgreSQL, or a snapshot of either.
+    Transaction(DatabaseTransaction),
     /// A savepoint of SQLite's writer.
     Sqlite(Turn),
 }
@@ -46,7 +46,7 @@ macro_rules! on {
         bounded(async {
             match $self {
                 Self::Pool($inner) => $call.await,
-                Self::Postgres($inner) => $call.await,
+                Self::Transaction($inner) => $call.await,
                 Self::Sqlite(turn) => {
                     let $inner = turn.connection();
                     $call.await
@@ -74,7 +74,7 @@ impl ConnectionTrait for Connection {
     fn get_database_backend(&self) -> DbBackend {
         match self {
             Self::Pool(pool) => pool.get_database_backend(),
-            Self::Postgres(_) => DbBackend::Postgres,
+            Self::Transaction(transaction) => transaction.get_database_backend(),
             Self::Sqlite(_) => DbBackend::Sqlite,
         }
     }

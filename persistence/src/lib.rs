@@ -17,6 +17,7 @@ mod failure;
 mod host;
 mod idempotency;
 mod job;
+mod ledger;
 mod mandate;
 mod outage;
 mod pool;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use domain::Error;
 use domain::store::{Reads, Store, Tx};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseConnection, IsolationLevel, Statement, TransactionTrait,
+};
 
 use crate::connection::{Connection, bounded};
 use crate::failure::{Result, corrupt, failed};
@@ -91,7 +93,7 @@ impl Database {
     async fn begin_handle(&self) -> Result<Handle> {
         let connection = match &self.writer {
             Some(writer) => Connection::Sqlite(writer.turn().await?),
-            None => Connection::Postgres(bounded(self.readers.begin()).await.map_err(failed)?),
+            None => Connection::Transaction(bounded(self.readers.begin()).await.map_err(failed)?),
         };
         Ok(Handle::new(connection, self.reads.totals.clone()))
     }
@@ -115,7 +117,7 @@ impl Tx for Handle {
         // Dropped in any case, since a commit that failed or was not waited for may have happened.
         let _changed = changes_offers.into_inner().then(|| Changed(totals));
         match connection {
-            Connection::Postgres(transaction) => {
+            Connection::Transaction(transaction) => {
                 bounded(transaction.commit()).await.map_err(failed)
             }
             Connection::Sqlite(turn) => turn.commit().await,
@@ -132,6 +134,16 @@ impl Store for Database {
 
     fn reads(&self) -> &dyn Reads {
         &self.reads
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a snapshot only reads, also on SQLite")]
+    async fn snapshot(&self) -> Result<Box<dyn Reads>> {
+        // SQLite's transactions are snapshots by themselves, and it knows no other kind.
+        let isolation = self.writer.is_none().then_some(IsolationLevel::RepeatableRead);
+        let access = self.writer.is_none().then_some(AccessMode::ReadOnly);
+        let begun = bounded(self.readers.begin_with_config(isolation, access)).await;
+        let connection = Connection::Transaction(begun.map_err(failed)?);
+        Ok(Box::new(Handle::new(connection, self.reads.totals.clone())))
     }
 
     async fn ready(&self) -> Result<()> {

@@ -19,7 +19,7 @@ use crate::failure::{Result, corrupt, failed};
 use crate::store::Handle;
 use crate::words::number;
 
-fn supplier(row: supplier::Model) -> Result<Supplier> {
+pub(crate) fn supplier(row: supplier::Model) -> Result<Supplier> {
     Ok(Supplier {
         user_id: UserId::from_uuid(row.user_id),
         commission_bp: number(row.commission_bp)?,

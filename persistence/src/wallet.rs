@@ -5,8 +5,8 @@ use domain::money::Money;
 use domain::rental::RentalId;
 use domain::user::UserId;
 use domain::wallet::{
-    ChainHead, Entry, Posting, PostingId, PostingKind, TransactionFilter, TransactionSort, Wallet,
-    WalletQueries, Wallets,
+    ChainHead, Checkpoint, Entry, Posting, PostingId, PostingKind, TransactionFilter,
+    TransactionSort, Wallet, WalletQueries, Wallets,
 };
 use sea_orm::sea_query::{Expr, LockType, Order};
 use sea_orm::{
@@ -19,7 +19,7 @@ use crate::failure::{Result, failed};
 use crate::store::Handle;
 use crate::words::{from_json, from_word, to_json};
 
-fn wallet(row: wallet::Model) -> Wallet {
+pub(crate) fn wallet(row: wallet::Model) -> Wallet {
     Wallet {
         user_id: UserId::from_uuid(row.user_id),
         balance: Money::from_e8(row.balance_e8),
@@ -28,7 +28,7 @@ fn wallet(row: wallet::Model) -> Wallet {
     }
 }
 
-fn posting(row: posting::Model) -> Result<Posting> {
+pub(crate) fn posting(row: posting::Model) -> Result<Posting> {
     Ok(Posting {
         id: PostingId::from_uuid(row.id),
         user_id: UserId::from_uuid(row.user_id),
@@ -116,6 +116,14 @@ impl Wallets for Handle {
     async fn wallet_for_update(&self, user_id: UserId) -> Result<Option<Wallet>> {
         let find = wallet::Entity::find_by_id(user_id.uuid()).lock(LockType::NoKeyUpdate);
         Ok(find.one(&self.connection).await.map_err(failed)?.map(wallet))
+    }
+
+    async fn add_checkpoint(
+        &self,
+        checkpoint: &Checkpoint,
+        heads: &[(UserId, ChainHead)],
+    ) -> Result<bool> {
+        crate::ledger::add_checkpoint(self, checkpoint, heads).await
     }
 
     async fn add_posting(

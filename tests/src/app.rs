@@ -87,6 +87,7 @@ impl TestApp {
             store: store.clone(),
             limits: Limits::new(options.limits, &as_clock),
             clock: as_clock,
+            manual_clock: None,
             random: Arc::new(SystemRandom),
             passwords: Arc::new(Argon2Passwords::default()),
             signer: Arc::new(HmacSigner::new(&key).unwrap()),

@@ -8,7 +8,7 @@ use domain::host::{self, Change, HostDraft};
 use super::{Outcome, setup};
 use crate::config::Config;
 use crate::import::{self as files, Row};
-use crate::system::{SystemClock, SystemRandom};
+use crate::system::SystemRandom;
 
 #[derive(Subcommand)]
 pub enum Import {
@@ -42,7 +42,9 @@ pub async fn run(config: &Config, what: &Import) -> Outcome {
         .into());
     }
     let database = setup::database(config).await?;
-    let imported = host::import(&database, &SystemClock, &SystemRandom, drafts, *dry_run).await?;
+    let clock = setup::clock(config, &database).await?;
+    let (clock, random) = (clock.as_ref(), &SystemRandom);
+    let imported = host::import(&database, clock, random, drafts, *dry_run).await?;
     database.optimize().await?;
     let count = |wanted| imported.changes.iter().filter(|(_, change)| *change == wanted).count();
     let (added, updated) = (count(Change::Add), count(Change::Update));

@@ -11,6 +11,7 @@ mod admin;
 mod demo;
 mod healthcheck;
 mod import;
+mod ledger;
 mod serve;
 mod setup;
 
@@ -57,6 +58,11 @@ enum Command {
         #[command(subcommand)]
         what: admin::Admin,
     },
+    /// Check the ledger from its first row to its last
+    Ledger {
+        #[command(subcommand)]
+        what: ledger::Ledger,
+    },
     /// Ask the server of this configuration whether it lives; for container health checks
     Healthcheck,
 }
@@ -83,6 +89,7 @@ async fn dispatch(arguments: &Arguments, config: &Config) -> Outcome {
         Some(Command::Migrate) => setup::migrate(config).await,
         Some(Command::Import { what }) => import::run(config, what).await,
         Some(Command::Admin { what }) => admin::run(config, what).await,
+        Some(Command::Ledger { what }) => ledger::run(config, what).await,
         Some(Command::Healthcheck) => healthcheck::run(config),
     }
 }

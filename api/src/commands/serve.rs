@@ -75,6 +75,9 @@ pub async fn until_stopped(config: &Config, app: Data<App>, listener: TcpListene
 /// Does jobs and sweeps until SIGTERM or SIGINT.
 pub async fn work(config: &Config) -> Outcome {
     setup::start_log(config)?;
+    if config.is_clock_manual {
+        return Err("with clock = manual only the server itself knows the time; let it work".into());
+    }
     let app = setup::app(config).await?;
     let store = app.store.clone();
     let (stop, stopping) = watch::channel(false);

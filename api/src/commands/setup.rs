@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use domain::clock::Clock;
+use domain::event::EventFilter;
+use domain::page::Page;
+use domain::store::Store;
 use outbound::deadline::WithDeadline;
 use outbound::simulated::Simulated;
 use persistence::Database;
@@ -16,6 +19,7 @@ use crate::app::App;
 use crate::auth::{AccessTokens, Argon2Passwords, HmacSigner, Limits};
 use crate::config::{Config, signing_key};
 use crate::http::Kept;
+use crate::rehearsal::ManualClock;
 use crate::system::{SystemClock, SystemRandom};
 
 /// The longest that preparing or wiping a host may take.
@@ -42,7 +46,36 @@ pub async fn database(config: &Config) -> Result<Database, Box<dyn std::error::E
         let advice = "amounts are not converted, so set BERTH__CURRENCY to that";
         return Err(format!("the database's currency is {first}, not {currency}; {advice}").into());
     }
+    let clock = if config.is_clock_manual { "manual" } else { "system" };
+    let first = database.fixed_setting("clock", clock).await?;
+    if first != clock {
+        let advice = "its time and ours do not fit together, so set BERTH__CLOCK to that";
+        return Err(format!("the database was begun with clock = {first}; {advice}").into());
+    }
     Ok(database)
+}
+
+/// The machine's clock, or the one of the rehearsal in this database.
+pub async fn clock(
+    config: &Config,
+    database: &Database,
+) -> Result<Arc<dyn Clock>, Box<dyn std::error::Error>> {
+    Ok(match manual_clock(config, database).await? {
+        Some(clock) => clock,
+        None => Arc::new(SystemClock),
+    })
+}
+
+async fn manual_clock(
+    config: &Config,
+    database: &Database,
+) -> domain::Result<Option<Arc<ManualClock>>> {
+    if !config.is_clock_manual {
+        return Ok(None);
+    }
+    let newest = Page { after: None, limit: Some(1) };
+    let newest = database.reads().events(&EventFilter::default(), &newest).await?;
+    Ok(Some(Arc::new(ManualClock::after(newest.first().map(|event| event.at)))))
 }
 
 /// `berth migrate`.
@@ -62,11 +95,16 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
         None => signing_key(&config.data_dir, random.as_ref())
             .map_err(|error| format!("the signing key cannot be kept: {error}"))?,
     };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let manual_clock = manual_clock(config, &database).await?;
+    let clock: Arc<dyn Clock> = match &manual_clock {
+        Some(clock) => clock.clone(),
+        None => Arc::new(SystemClock),
+    };
     Ok(Data::new(App {
         store: Arc::new(database),
         limits: Limits::new(config.limits, &clock),
         clock,
+        manual_clock,
         random,
         passwords: Arc::new(Argon2Passwords::default()),
         signer: Arc::new(HmacSigner::new(&key)?),

@@ -34,6 +34,8 @@ pub struct Config {
     pub max_connections: u32,
     /// `data_dir`: where generated keys, and by default the SQLite file, are kept.
     pub data_dir: PathBuf,
+    /// `clock`: whether an operator may move the time, for rehearsals.
+    pub is_clock_manual: bool,
     /// `http.listen`.
     pub listen: SocketAddr,
     /// `http.workers`: threads that serve requests.
@@ -88,6 +90,11 @@ impl Config {
         let listen = from.checked("http.listen", "127.0.0.1:8080", |text| {
             text.parse().map_err(|_| "must be host:port, such as 127.0.0.1:8080".to_owned())
         });
+        let is_clock_manual = from.checked("clock", "system", |text| match text {
+            "system" => Ok(false),
+            "manual" => Ok(true),
+            _ => Err("must be system or manual".to_owned()),
+        });
         let max_connections = from.number("database.max_connections", 16, 1..=1_000);
         let workers = from.number("http.workers", 2, 1..=256);
         let worker = from.flag("worker.enabled", true);
@@ -102,6 +109,7 @@ impl Config {
                 database_url: database_url?,
                 max_connections,
                 data_dir,
+                is_clock_manual: is_clock_manual?,
                 listen: listen?,
                 workers: usize::try_from(workers).ok()?,
                 worker,

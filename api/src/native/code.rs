@@ -77,6 +77,7 @@ codes! {
     RefundChanged = "REFUND_CHANGED", CONFLICT;
     QuoteUsed = "QUOTE_USED", CONFLICT;
     OutageOverlaps = "OUTAGE_OVERLAPS", CONFLICT;
+    ClockNotManual = "CLOCK_NOT_MANUAL", CONFLICT;
     IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", CONFLICT;
     InvitationExpired = "INVITATION_EXPIRED", GONE;
     QuoteExpired = "QUOTE_EXPIRED", GONE;

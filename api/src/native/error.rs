@@ -229,6 +229,7 @@ fn code_of_conflict(conflict: &Conflict) -> Code {
         Conflict::RefundChanged { .. } => Code::RefundChanged,
         Conflict::QuoteUsed => Code::QuoteUsed,
         Conflict::OutageOverlaps => Code::OutageOverlaps,
+        Conflict::ClockNotManual => Code::ClockNotManual,
         Conflict::IdempotencyKeyReused => Code::IdempotencyKeyReused,
         Conflict::IdempotencyInProgress => Code::IdempotencyInProgress,
     }

@@ -11,6 +11,7 @@ mod admin;
 mod admin_view;
 mod audit;
 mod auto_renew;
+mod clock;
 mod code;
 mod document;
 mod early_end;
@@ -20,6 +21,7 @@ mod extract;
 mod fallback;
 mod field;
 mod headers;
+mod ledger;
 mod limited;
 mod marketplace;
 mod members;
@@ -105,6 +107,9 @@ fn market_operations(config: &mut ServiceConfig) {
         .service(quotes::show_quote)
         .service(audit::list_notifications)
         .service(audit::list_audit)
+        .service(ledger::list_ledger)
+        .service(ledger::explain_entry)
+        .service(ledger::list_checkpoints)
         .service(suppliers::supplier_account)
         .configure(operator_operations);
 }
@@ -119,6 +124,8 @@ fn operator_operations(config: &mut ServiceConfig) {
         .service(suppliers::show_payout_run)
         .service(outages::record_outage)
         .service(outages::list_outages)
+        .service(clock::show_clock)
+        .service(clock::move_clock)
         .service(admin::book_deposit)
         .service(admin::book_adjustment)
         .service(admin::list_users)

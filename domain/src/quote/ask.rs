@@ -4,7 +4,7 @@ use chrono::Duration;
 use tracing::instrument;
 
 use super::{Quote, QuoteId, Signer};
-use crate::clock::{Clock, Random};
+use crate::clock::{Clock, Random, days};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::host::HostId;
 use crate::pool::{PoolId, PoolRole, require, role_of};
@@ -72,4 +72,21 @@ pub async fn show(store: &dyn Store, caller: &Caller, id: QuoteId) -> Result<Quo
     caller.may(Permission::RentalsRent)?;
     let quote = store.reads().quote_of(caller.user_id, id).await?;
     quote.ok_or(Error::NotFound(Thing::Quote))
+}
+
+/// An unused quote can be looked at so long after it expired.
+const KEPT_DAYS: u32 = 30;
+/// Rows removed in one transaction.
+const BATCH: u32 = 1_000;
+
+/// Removes quotes that nobody used and that expired a month ago.
+pub async fn remove_stale(store: &dyn Store, clock: &dyn Clock) -> Result<()> {
+    let before = clock.now() - days(KEPT_DAYS);
+    loop {
+        let removed =
+            atomically(store, async |tx: &dyn Tx| tx.remove_stale_quotes(before, BATCH).await);
+        if removed.await? < u64::from(BATCH) {
+            return Ok(());
+        }
+    }
 }

@@ -6,7 +6,7 @@ mod port;
 
 use serde_json::json;
 
-pub use ask::{AskQuote, ask, show};
+pub use ask::{AskQuote, ask, remove_stale, show};
 pub use port::{QuoteQueries, Quotes};
 
 use crate::clock::Timestamp;

@@ -2,19 +2,27 @@
 
 mod basis;
 mod book;
+mod chain;
+mod checkpoint;
+mod explain;
 mod ledger;
 mod owed;
 mod port;
 mod show;
+mod verify;
 
 use serde::{Deserialize, Serialize};
 
 pub use basis::{Basis, Downtime, EarlyEnd, WHOLE_BP, commission};
 pub use book::{Book, Booked, adjust, deposit};
+pub use chain::{KeptHead, LedgerQueries, Link, Links, RentalSums};
+pub use checkpoint::{Checkpoint, take_checkpoint};
+pub use explain::{Explanation, explain, ledger};
 pub use ledger::{Account, ChainHead, Entry, Posting, PostingDraft, PostingKind, moved, post};
 pub use owed::{paid_in, taken_back};
 pub use port::{TransactionFilter, TransactionSort, WalletQueries, Wallets};
-pub use show::{TransactionPage, balance, transaction, transactions};
+pub use show::{TransactionPage, balance, checkpoints, transaction, transactions};
+pub use verify::{Discrepancy, Row, Verified, verify};
 
 use crate::id::entity_id;
 use crate::money::Money;

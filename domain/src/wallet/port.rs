@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{Entry, Posting, PostingId, PostingKind, Wallet};
+use super::{ChainHead, Checkpoint, Entry, Posting, PostingId, PostingKind, Wallet};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::rental::RentalId;
@@ -62,6 +62,13 @@ pub trait Wallets {
 
     /// The wallet, locked until the transaction ends.
     async fn wallet_for_update(&self, user_id: UserId) -> Result<Option<Wallet>>;
+
+    /// Adds a checkpoint and its heads; false, and nothing is added, where another process was first.
+    async fn add_checkpoint(
+        &self,
+        checkpoint: &Checkpoint,
+        heads: &[(UserId, ChainHead)],
+    ) -> Result<bool>;
 
     /// Adds a posting and its entries and stores the wallet's new balance and chain head. A second
     /// charge of the same period violates a unique key and fails.

@@ -1,6 +1,6 @@
 //! Looks at one's own wallet.
 
-use super::{Posting, PostingId, TransactionFilter, TransactionSort, Wallet};
+use super::{Checkpoint, Posting, PostingId, TransactionFilter, TransactionSort, Wallet};
 use crate::error::{Error, Result, Thing};
 use crate::store::Store;
 use crate::token::Permission;
@@ -30,6 +30,17 @@ pub async fn transaction(store: &dyn Store, caller: &Caller, id: PostingId) -> R
     caller.may(Permission::WalletRead)?;
     let posting = store.reads().posting_of(caller.user_id, id).await?;
     posting.ok_or(Error::NotFound(Thing::Transaction))
+}
+
+/// Checkpoints of the ledger by number, ascending, for everybody who signs in.
+pub async fn checkpoints(
+    store: &dyn Store,
+    caller: &Caller,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Checkpoint>> {
+    caller.may(Permission::WalletRead)?;
+    store.reads().checkpoints(after, limit).await
 }
 
 /// A page of the caller's transactions.

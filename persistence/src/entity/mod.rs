@@ -2,6 +2,8 @@
 #![allow(missing_docs, reason = "a column means what the domain's field of its name means")]
 
 pub mod api_token;
+pub mod checkpoint;
+pub mod checkpoint_head;
 pub mod entry;
 pub mod event;
 pub mod host;

@@ -20,6 +20,7 @@ mod house;
 mod invitation_races;
 mod invitations;
 mod kept;
+mod ledger;
 mod life;
 mod limits;
 mod listing;

@@ -17,7 +17,7 @@ use domain::wallet::{self, Book, PostingId};
 use super::{Outcome, setup};
 use crate::auth::Argon2Passwords;
 use crate::config::Config;
-use crate::system::{SystemClock, SystemRandom};
+use crate::system::SystemRandom;
 
 #[derive(Subcommand)]
 pub enum Admin {
@@ -91,7 +91,8 @@ pub async fn run(config: &Config, what: &Admin) -> Outcome {
         Admin::RetryJob { id } => {
             let id = JobId::parse(id).ok_or("a job's id is 24 hexadecimal characters")?;
             let database = setup::database(config).await?;
-            job::retry(&database, &SystemClock, &Operator::Console, id).await?;
+            let clock = setup::clock(config, &database).await?;
+            job::retry(&database, clock.as_ref(), &Operator::Console, id).await?;
             say!("Queued.");
             Ok(())
         }
@@ -123,8 +124,9 @@ async fn create_operator(
     };
     let database = setup::database(config).await?;
     let passwords = Argon2Passwords::default();
-    let operator =
-        user::create_operator(&database, &SystemClock, &SystemRandom, &passwords, request).await?;
+    let clock = setup::clock(config, &database).await?;
+    let (clock, random) = (clock.as_ref(), &SystemRandom);
+    let operator = user::create_operator(&database, clock, random, &passwords, request).await?;
     say!("Made the operator {} ({}).", operator.username, operator.id);
     if let Some(text) = made {
         say!("Password: {text}");
@@ -148,7 +150,8 @@ async fn book(config: &Config, booking: &Booking, is_deposit: bool) -> Outcome {
         idempotency_key: key,
     };
     let database = setup::database(config).await?;
-    let (clock, random) = (&SystemClock, &SystemRandom);
+    let clock = setup::clock(config, &database).await?;
+    let (clock, random) = (clock.as_ref(), &SystemRandom);
     let booked = if is_deposit {
         wallet::deposit(&database, clock, random, request).await
     } else {

@@ -11,7 +11,7 @@ use domain::user::Operator;
 use crate::commands::{Outcome, setup};
 use crate::config::Config;
 use crate::import::{self, Row};
-use crate::system::{SystemClock, SystemRandom};
+use crate::system::SystemRandom;
 
 #[derive(Subcommand)]
 pub enum Server {
@@ -44,35 +44,33 @@ pub enum Server {
     },
 }
 
+/// What a command asks for, read before the database is opened.
+enum Wish {
+    Enlist(HostDraft),
+    Edit(EditHost),
+}
+
 /// Runs a command about servers.
 pub async fn run(config: &Config, what: &Server) -> Outcome {
     let operator = Operator::Console;
-    let (clock, random) = (&SystemClock, &SystemRandom);
-    let host = match what {
+    let wish = match what {
         Server::List => return list(config).await,
-        Server::Enlist { file } => {
-            let draft = one_row(file)?;
-            let database = setup::database(config).await?;
-            host::enlist(&database, clock, random, &operator, draft).await
-        }
+        Server::Enlist { file } => Wish::Enlist(one_row(file)?),
         Server::Edit { id, file } => {
             let HostDraft { specs, pricing, .. } = one_row(file)?;
-            let request = edit(id, Some(specs), Some(pricing), None)?;
-            let database = setup::database(config).await?;
-            host::edit(&database, clock, &operator, request).await
+            Wish::Edit(edit(id, Some(specs), Some(pricing), None)?)
         }
-        Server::Price { id, tiers } => {
-            let request = edit(id, None, Some(pricing(tiers)?), None)?;
-            let database = setup::database(config).await?;
-            host::edit(&database, clock, &operator, request).await
-        }
-        Server::Retire { id } => {
-            let request = edit(id, None, None, Some(false))?;
-            let database = setup::database(config).await?;
-            host::edit(&database, clock, &operator, request).await
-        }
+        Server::Price { id, tiers } => Wish::Edit(edit(id, None, Some(pricing(tiers)?), None)?),
+        Server::Retire { id } => Wish::Edit(edit(id, None, None, Some(false))?),
     };
-    print_row(&host?);
+    let database = setup::database(config).await?;
+    let clock = setup::clock(config, &database).await?;
+    let (clock, random) = (clock.as_ref(), &SystemRandom);
+    let host = match wish {
+        Wish::Enlist(draft) => host::enlist(&database, clock, random, &operator, draft).await?,
+        Wish::Edit(request) => host::edit(&database, clock, &operator, request).await?,
+    };
+    print_row(&host);
     Ok(())
 }
 

@@ -1,0 +1,125 @@
+//! Explains a posting: out of what its amount was made, down to the rounding.
+
+use super::{Basis, Downtime, EarlyEnd, Link, PostingId};
+use crate::error::{Error, Result, Thing};
+use crate::store::Store;
+use crate::token::Permission;
+use crate::user::{Caller, Role, UserId};
+
+/// A posting, and how it came about.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The posting with its entries.
+    pub link: Link,
+    /// Sentences, each a step of the computation.
+    pub steps: Vec<String>,
+    /// The amount before rounding, and the rule by which it was rounded.
+    pub rounding: Option<(rust_decimal::Decimal, &'static str)>,
+    /// Whether the amount computed anew from the basis is the booked one; `None` without a basis.
+    pub amount_holds: Option<bool>,
+    /// Whether the hash computed anew is the stored one.
+    pub hash_holds: bool,
+}
+
+/// Links of the caller's own chain in its order.
+pub async fn ledger(
+    store: &dyn Store,
+    caller: &Caller,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<Vec<Link>> {
+    caller.may(Permission::WalletRead)?;
+    let own = caller.user_id;
+    let after = after.map(|sequence| (own, sequence));
+    let wanted = super::Links { from: own, until: own, after, limit };
+    store.reads().links(&wanted).await
+}
+
+/// How one of the caller's postings came about; operators may ask about any.
+pub async fn explain(store: &dyn Store, caller: &Caller, id: PostingId) -> Result<Explanation> {
+    caller.may(Permission::WalletRead)?;
+    let sees_all = caller.role == Role::Operator && caller.permissions.allow(Permission::AdminRead);
+    let is_own = |owner: UserId| owner == caller.user_id;
+    let link = store.reads().link(id).await?;
+    let link = link.filter(|link| sees_all || is_own(link.posting.user_id));
+    let link = link.ok_or(Error::NotFound(Thing::Transaction))?;
+    let basis = link.posting.basis;
+    Ok(Explanation {
+        steps: basis.map(|basis| steps(&basis)).unwrap_or_default(),
+        rounding: basis.map(|basis| (basis.exact(), rule(&basis))),
+        amount_holds: basis.map(|basis| basis.amount() == link.posting.amount.magnitude()),
+        hash_holds: link.posting.digest(&link.entries) == link.posting.hash,
+        link,
+    })
+}
+
+const fn rule(basis: &Basis) -> &'static str {
+    match basis {
+        Basis::EarlyEnd(_) => "rounded down to the cent, at most what is left of the charge",
+        Basis::Downtime(_) => "rounded up to the cent, at most what is left of the charge",
+        Basis::Earning { .. } => "the commission is rounded down to 0.00000001",
+        Basis::Payout { .. } => "rounded down to the cent; the rest stays payable",
+        Basis::Rent { .. } | Basis::NeverReady { .. } => "none",
+    }
+}
+
+fn steps(basis: &Basis) -> Vec<String> {
+    match basis {
+        Basis::Rent { days, price, until, quote_id, by_mandate } => {
+            let source = match quote_id {
+                Some(id) => format!("the price in quote {id}"),
+                None => "the server's price on the day of the charge".to_owned(),
+            };
+            let mut steps = vec![
+                format!("{source} for {days} days: {}", price.to_decimal()),
+                format!("paid in advance until {}", until.to_rfc3339()),
+            ];
+            if *by_mandate {
+                steps.push("charged automatically by the mandate to renew".to_owned());
+            }
+            steps
+        }
+        Basis::EarlyEnd(end) => early_end(end),
+        Basis::NeverReady { charge_id, price, returned } => vec![
+            format!("charge {charge_id} paid {}", price.to_decimal()),
+            format!("the server never became ready: all of it but {}", returned.to_decimal()),
+        ],
+        Basis::Downtime(credited) => downtime(credited),
+        Basis::Earning { from, until, rent, commission_bp } => vec![
+            format!(
+                "rent from {} until {}: {}",
+                from.to_rfc3339(),
+                until.to_rfc3339(),
+                rent.to_decimal()
+            ),
+            format!("less a commission of {commission_bp} hundredths of a percent"),
+        ],
+        Basis::Payout { run_id, payable } => {
+            vec![format!("run {run_id} found {} payable", payable.to_decimal())]
+        }
+    }
+}
+
+fn early_end(end: &EarlyEnd) -> Vec<String> {
+    let EarlyEnd { charge_id, price, days, unused_days, fee_bp, returned } = end;
+    let price = price.to_decimal();
+    vec![
+        format!("charge {charge_id} paid {price} for {days} days"),
+        format!("{unused_days} whole days were unused"),
+        format!("fee on their value: {fee_bp} hundredths of a percent"),
+        format!("given back of this charge before: {}", returned.to_decimal()),
+        format!("{price} × {unused_days} / {days} × (1 − {fee_bp} / 10000)"),
+    ]
+}
+
+fn downtime(credited: &Downtime) -> Vec<String> {
+    let Downtime { outage_id, charge_id, price, days, minutes, sla, returned } = credited;
+    let (price, percent) = (price.to_decimal(), sla.credit_percent);
+    vec![
+        format!("charge {charge_id} paid {price} for {days} days"),
+        format!("outage {outage_id}: {minutes} whole minutes"),
+        format!("the terms give {percent} % of the price of that time"),
+        format!("given back of this charge before: {}", returned.to_decimal()),
+        format!("{price} × {minutes} / ({days} × 1440) × {percent} / 100"),
+    ]
+}
