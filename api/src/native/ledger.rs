@@ -61,6 +61,8 @@ pub struct LedgerEntryView {
     rental_id: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     period_start: Option<Stamp>,
+    /// The same in whole microseconds since 1970, as hashed.
+    period_start_us: Option<i64>,
     /// The transaction that this one corrects.
     corrects: Option<String>,
     #[schema(value_type = Object)]
@@ -76,6 +78,8 @@ pub struct LedgerEntryView {
     hash: String,
     #[schema(value_type = String, format = DateTime)]
     created_at: Stamp,
+    /// The same in whole microseconds since 1970, as hashed.
+    created_at_us: i64,
 }
 
 fn entry_view(link: Link, currency: &str) -> LedgerEntryView {
@@ -91,6 +95,7 @@ fn entry_view(link: Link, currency: &str) -> LedgerEntryView {
         author_id: posting.author.map(|id| id.to_string()),
         rental_id: posting.period.map(|(rental_id, _)| rental_id.to_string()),
         period_start: posting.period.map(|(_, start)| Stamp(start)),
+        period_start_us: posting.period.map(|(_, start)| start.timestamp_micros()),
         corrects: posting.corrects.map(|id| id.to_string()),
         metadata: posting.metadata,
         basis: posting.basis,
@@ -98,6 +103,7 @@ fn entry_view(link: Link, currency: &str) -> LedgerEntryView {
         previous_hash: hex(&posting.previous_hash),
         hash: hex(&posting.hash),
         created_at: Stamp(posting.at),
+        created_at_us: posting.at.timestamp_micros(),
     }
 }
 

@@ -105,7 +105,7 @@ const FORGERIES: [(&str, &str, &str); 9] = [
     (
         "UPDATE checkpoint_heads SET sequence = sequence + 10",
         "UPDATE checkpoint_heads SET sequence = sequence - 10",
-        "checkpoint 1: posting 11 of user",
+        " is another now",
     ),
 ];
 
