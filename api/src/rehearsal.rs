@@ -1,5 +1,7 @@
 //! A clock for rehearsals: an operator moves it, and sees in a minute what a month brings.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use actix_web::web::Data;
 use chrono::Duration;
 use domain::clock::{Clock, Timestamp};
@@ -12,10 +14,8 @@ use domain::user::Operator;
 use domain::wallet::take_checkpoint;
 use domain::{Error, Result};
 use serde_json::json;
-use std::sync::{Mutex, PoisonError};
 
 use crate::app::App;
-use crate::system::SystemClock;
 use crate::worker;
 
 /// Time moves on in steps of this, so that nothing happens much later than it would.
@@ -23,24 +23,27 @@ const STEP: Duration = Duration::hours(1);
 /// The furthest that one call goes.
 pub const MOST_HOURS: u32 = 31 * 24;
 
-/// The machine's clock, ahead by as much as an operator moved it.
-pub struct ManualClock(Mutex<Duration>);
+/// Another clock, ahead of it by as much as an operator moved it.
+pub struct ManualClock {
+    clock: Arc<dyn Clock>,
+    ahead: Mutex<Duration>,
+}
 
 impl ManualClock {
     /// Goes on from the latest moment that the database knows of, so that a restart turns nothing back.
-    pub fn after(latest: Option<Timestamp>) -> Self {
-        let ahead = latest.map_or(Duration::zero(), |latest| latest - SystemClock.now());
-        Self(Mutex::new(ahead.max(Duration::zero())))
+    pub fn after(clock: Arc<dyn Clock>, latest: Option<Timestamp>) -> Self {
+        let ahead = latest.map_or(Duration::zero(), |latest| latest - clock.now());
+        Self { clock, ahead: Mutex::new(ahead.max(Duration::zero())) }
     }
 
     fn advance(&self, by: Duration) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        SystemClock.now() + *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.clock.now() + *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Work that no request waits for: jobs, and the sweeps that look at what is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::web::Data;
 use domain::id::hex;
 use domain::wallet::take_checkpoint;
 use domain::{Error, Result, job, quote, rental};
+use persistence::counting_statements;
 use tokio::sync::watch;
 use tracing::{error, info};
 
@@ -42,12 +43,20 @@ pub async fn run(app: Data<App>, stop: watch::Receiver<bool>) {
 /// paid for: renewals come before ends.
 pub async fn move_on(app: &App) -> Result<()> {
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-    let renewed = rental::renew_due(store, clock, random).await?;
-    let moved = rental::expire_due(store, clock, random).await?;
-    let abandoned = rental::abandon_unready(store, clock, random).await?;
-    let earned = rental::earn_due(store, clock, random).await?;
-    if renewed + moved + abandoned + earned > 0 {
-        info!(renewed, moved, abandoned, earned, "rentals moved on");
+    told("renewed", Box::pin(rental::renew_due(store, clock, random))).await?;
+    told("held or expired", Box::pin(rental::expire_due(store, clock, random))).await?;
+    told("given up as never ready", Box::pin(rental::abandon_unready(store, clock, random)))
+        .await?;
+    told("earned from", Box::pin(rental::earn_due(store, clock, random))).await
+}
+
+/// A sweep, with a line in the log if it did something.
+async fn told(what: &str, sweep: impl Future<Output = Result<u32>>) -> Result<()> {
+    let began = Instant::now();
+    let (rentals, queries) = counting_statements(sweep).await;
+    let (rentals, duration_ms) = (rentals?, began.elapsed().as_millis());
+    if rentals > 0 {
+        info!(what, rentals, duration_ms, queries, "rentals moved on");
     }
     Ok(())
 }

@@ -44,25 +44,32 @@ impl JobQueries for Handle {
 #[async_trait]
 impl Jobs for Handle {
     async fn schedule(&self, job: &Job) -> Result<()> {
-        let row = ActiveModel {
-            id: Set(job.id.uuid()),
-            lane: Set(job.kind.lane()),
-            kind: Set(to_json(job.kind)?),
-            state: Set("queued".to_owned()),
-            is_wanted_again: Set(false),
-            run_at: Set(job.run_at),
-            leased_until: Set(None),
-            attempts: Set(i64::from(job.attempts)),
-            last_error: Set(None),
-            created_at: Set(job.created_at),
+        self.schedule_all(std::slice::from_ref(job)).await
+    }
+
+    async fn schedule_all(&self, jobs: &[Job]) -> Result<()> {
+        let row = |job: &Job| {
+            Ok(ActiveModel {
+                id: Set(job.id.uuid()),
+                lane: Set(job.kind.lane()),
+                kind: Set(to_json(job.kind)?),
+                state: Set("queued".to_owned()),
+                is_wanted_again: Set(false),
+                run_at: Set(job.run_at),
+                leased_until: Set(None),
+                attempts: Set(i64::from(job.attempts)),
+                last_error: Set(None),
+                created_at: Set(job.created_at),
+            })
         };
+        let rows = jobs.iter().map(row).collect::<Result<Vec<_>>>()?;
         let running = Expr::cust("jobs.state = 'running'");
         let live = OnConflict::column(Column::Lane)
             // Word for word the index's predicate: SQLite does not look through parameters.
             .target_and_where(Expr::cust("state IN ('queued', 'running')"))
             .value(Column::IsWantedAgain, running)
             .to_owned();
-        let insert = Entity::insert(row).on_conflict(live);
+        let insert = Entity::insert_many(rows).on_conflict(live);
         insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
     }
 

@@ -17,7 +17,7 @@ use domain::rental::{
 };
 use domain::user::UserId;
 use domain::wallet::PostingId;
-use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, RelationDef, Select, SelectTwo,
@@ -66,6 +66,22 @@ pub(crate) fn rental(row: Model) -> Result<Rental> {
     })
 }
 
+/// The columns of [`changeable`].
+const CHANGEABLE: [Column; 12] = [
+    Column::Status,
+    Column::EndsAt,
+    Column::HoldDays,
+    Column::HeldUntil,
+    Column::EndedAt,
+    Column::AmountE8,
+    Column::Access,
+    Column::RefundedE8,
+    Column::EscrowE8,
+    Column::EarnedUntil,
+    Column::EarnAt,
+    Column::ReadyAt,
+];
+
 /// What may change in a rental's life.
 fn changeable(rental: &Rental) -> Result<ActiveModel> {
     Ok(ActiveModel {
@@ -85,6 +101,21 @@ fn changeable(rental: &Rental) -> Result<ActiveModel> {
         earn_at: Set(rental.escrow.and_then(|escrow| escrow.next_at)),
         ready_at: Set(rental.ready_at),
         ..Default::default()
+    })
+}
+
+fn whole(rental: &Rental) -> Result<ActiveModel> {
+    Ok(ActiveModel {
+        id: Set(rental.id.uuid()),
+        host_id: Set(rental.host_id.uuid()),
+        renter_id: Set(rental.renter_id.uuid()),
+        pool_id: Set(rental.pool_id.map(PoolId::uuid)),
+        started_at: Set(rental.started_at),
+        terms: Set(to_json(rental.terms)?),
+        charge_id: Set(rental.charge_id.uuid()),
+        ready_by: Set(rental.ready_by),
+        supplier_id: Set(rental.terms.supplier.map(|terms| terms.supplier_id.uuid())),
+        ..changeable(rental)?
     })
 }
 
@@ -150,7 +181,7 @@ impl RentalQueries for Handle {
         Entity::find().filter(visible_to(user_id)).count(&self.connection).await.map_err(failed)
     }
 
-    async fn due_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>> {
+    async fn due_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<(RentalId, HostId)>> {
         // A statement for each, driven by its own partial index.
         let changed = [
             ("active", Column::EndsAt, Column::EndsAt.lte(now)),
@@ -161,7 +192,12 @@ impl RentalQueries for Handle {
         let mut due = Vec::new();
         for (status, order, has_changed) in changed {
             let find = Entity::find().filter(Column::Status.eq(status)).filter(has_changed);
-            due.extend(self.ids(find, order, limit).await?);
+            let find = find.select_only().column(Column::Id).column(Column::HostId);
+            let find = find.order_by_asc(order).limit(u64::from(limit)).into_tuple();
+            let pairs: Vec<(uuid::Uuid, uuid::Uuid)> =
+                find.all(&self.connection).await.map_err(failed)?;
+            let pairs = pairs.into_iter();
+            due.extend(pairs.map(|(id, host)| (RentalId::from_uuid(id), HostId::from_uuid(host))));
         }
         Ok(due)
     }
@@ -263,19 +299,7 @@ impl Handle {
 #[async_trait]
 impl Rentals for Handle {
     async fn add_rental(&self, rental: &Rental) -> Result<()> {
-        let row = ActiveModel {
-            id: Set(rental.id.uuid()),
-            host_id: Set(rental.host_id.uuid()),
-            renter_id: Set(rental.renter_id.uuid()),
-            pool_id: Set(rental.pool_id.map(PoolId::uuid)),
-            started_at: Set(rental.started_at),
-            terms: Set(to_json(rental.terms)?),
-            charge_id: Set(rental.charge_id.uuid()),
-            ready_by: Set(rental.ready_by),
-            supplier_id: Set(rental.terms.supplier.map(|terms| terms.supplier_id.uuid())),
-            ..changeable(rental)?
-        };
-        let insert = Entity::insert(row).exec_without_returning(&self.connection);
+        let insert = Entity::insert(whole(rental)?).exec_without_returning(&self.connection);
         insert.await.map(|_| ()).map_err(|error| match violated_key(&error) {
             Some(_) => Error::Conflict(Conflict::ServerUnavailable),
             None => failed(error),
@@ -297,6 +321,23 @@ impl Rentals for Handle {
 
     async fn remove_mandate(&self, rental_id: RentalId) -> Result<()> {
         crate::mandate::remove(self, rental_id).await
+    }
+
+    async fn rentals_for_update(&self, ids: &[RentalId]) -> Result<Vec<Rental>> {
+        let find = Entity::find()
+            .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+            .order_by_asc(Column::Id)
+            .lock(LockType::NoKeyUpdate);
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(rental).collect()
+    }
+
+    async fn save_rentals(&self, rentals: &[Rental]) -> Result<()> {
+        // Both databases know no shorter spelling of an update with other values for each row.
+        let rows = rentals.iter().map(whole).collect::<Result<Vec<_>>>()?;
+        let replace = OnConflict::column(Column::Id).update_columns(CHANGEABLE).to_owned();
+        let insert = Entity::insert_many(rows).on_conflict(replace);
+        insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn save_rental(&self, rental: &Rental) -> Result<()> {

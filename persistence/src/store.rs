@@ -136,7 +136,6 @@ impl Store for Database {
         &self.reads
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a snapshot only reads, also on SQLite")]
     async fn snapshot(&self) -> Result<Box<dyn Reads>> {
         // SQLite's transactions are snapshots by themselves, and it knows no other kind.
         let isolation = self.writer.is_none().then_some(IsolationLevel::RepeatableRead);

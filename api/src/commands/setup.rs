@@ -75,7 +75,8 @@ async fn manual_clock(
     }
     let newest = Page { after: None, limit: Some(1) };
     let newest = database.reads().events(&EventFilter::default(), &newest).await?;
-    Ok(Some(Arc::new(ManualClock::after(newest.first().map(|event| event.at)))))
+    let newest = newest.first().map(|event| event.at);
+    Ok(Some(Arc::new(ManualClock::after(Arc::new(SystemClock), newest))))
 }
 
 /// `berth migrate`.

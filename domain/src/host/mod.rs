@@ -79,6 +79,11 @@ impl Host {
         self.is_available() && self.pricing.tiers().next().is_some()
     }
 
+    /// Whether the data of an ended rental are being wiped.
+    pub const fn is_cleaning(&self) -> bool {
+        matches!(self.occupancy, Occupancy::Cleaning(_))
+    }
+
     /// Gives the host to a rental.
     pub fn rent_to(self, rental_id: RentalId) -> Result<Self> {
         if self.is_available() {

@@ -43,6 +43,12 @@ pub trait Hosts {
     /// The host, locked until the transaction ends.
     async fn host_for_update(&self, id: HostId) -> Result<Option<Host>>;
 
+    /// The hosts that there are of these, by id, locked until the transaction ends.
+    async fn hosts_for_update(&self, ids: &[HostId]) -> Result<Vec<Host>>;
+
+    /// Stores that these locked hosts are wiped after the rentals that they had.
+    async fn save_cleaning(&self, ids: &[HostId]) -> Result<()>;
+
     /// Adds hosts; an external id that another host has is refused as `/external_id`.
     async fn add_hosts(&self, hosts: &[Host]) -> Result<()>;
 

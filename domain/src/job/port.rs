@@ -17,6 +17,9 @@ pub trait Jobs {
     /// Adds a job unless its lane has a waiting one; a running one will run once more.
     async fn schedule(&self, job: &Job) -> Result<()>;
 
+    /// The same for several jobs of different lanes, with one statement.
+    async fn schedule_all(&self, jobs: &[Job]) -> Result<()>;
+
     /// Takes the oldest job that may run and that nobody holds, for as long as the lease; counts
     /// the attempt. No two callers get the same job.
     async fn claim_job(&self, now: Timestamp, leased_until: Timestamp) -> Result<Option<Job>>;

@@ -1,5 +1,7 @@
 //! Writes down what time has done to rentals.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 use tracing::{error, instrument};
 
@@ -7,10 +9,11 @@ use super::{Phase, Rental, RentalId};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result};
 use crate::event::{Actor, Event, Subject};
+use crate::host::{Host, HostId};
 use crate::job::{Job, JobKind};
 use crate::store::{Store, Tx, atomically};
 
-/// Rentals looked up at a time; each is written in a transaction of its own.
+/// Rentals moved in one transaction, with a fixed number of statements.
 const BATCH: u32 = 200;
 
 /// Moves every rental whose end or hold has passed to where it stands now, and answers how many
@@ -22,16 +25,11 @@ pub async fn expire_due(store: &dyn Store, clock: &dyn Clock, random: &dyn Rando
         let now = clock.now();
         let due = store.reads().due_rentals(now, BATCH).await?;
         let before = moved;
-        for id in &due {
-            match move_on(store, random, *id, now).await {
-                Ok(true) => moved += 1,
-                Ok(false) => {}
-                // A row that cannot be read must not keep all the others from moving.
-                Err(error @ Error::Internal(_)) => {
-                    error!(rental_id = %id, cause = error.for_the_log(), "a rental did not move on");
-                }
-                Err(error) => return Err(error),
-            }
+        match move_on(store, random, &due, now).await {
+            Ok(count) => moved += count,
+            // A row that cannot be read must not keep all the others from moving.
+            Err(Error::Internal(_)) => moved += one_by_one(store, random, &due, now).await?,
+            Err(error) => return Err(error),
         }
         // None were due, or others move the same ones at this moment.
         if moved == before {
@@ -40,34 +38,66 @@ pub async fn expire_due(store: &dyn Store, clock: &dyn Clock, random: &dyn Rando
     }
 }
 
+async fn one_by_one(
+    store: &dyn Store,
+    random: &dyn Random,
+    due: &[(RentalId, HostId)],
+    now: Timestamp,
+) -> Result<u32> {
+    let mut moved = 0;
+    for pair in due {
+        match move_on(store, random, &[*pair], now).await {
+            Ok(count) => moved += count,
+            Err(error @ Error::Internal(_)) => {
+                let cause = error.for_the_log();
+                error!(rental_id = %pair.0, cause, "a rental did not move on");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(moved)
+}
+
 async fn move_on(
     store: &dyn Store,
     random: &dyn Random,
-    id: RentalId,
+    due: &[(RentalId, HostId)],
     now: Timestamp,
-) -> Result<bool> {
+) -> Result<u32> {
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let (mut ids, mut host_ids): (Vec<RentalId>, Vec<HostId>) = due.iter().copied().unzip();
+    ids.sort();
+    ids.dedup();
+    host_ids.sort();
+    host_ids.dedup();
     atomically(store, async |tx: &dyn Tx| {
-        let Some(seen) = tx.rental_with_host(id).await? else {
-            return Ok(false);
-        };
-        let Some(host) = tx.host_for_update(seen.host.id).await? else {
-            return Ok(false);
-        };
-        let Some(stored) = tx.rental_for_update(id).await? else {
-            return Ok(false);
-        };
-        let rental = stored.clone().at(now);
-        if rental == stored {
-            return Ok(false);
+        let hosts = tx.hosts_for_update(&host_ids).await?;
+        let hosts: HashMap<HostId, Host> = hosts.into_iter().map(|host| (host.id, host)).collect();
+        let (mut moved, mut cleaning, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut happened = Vec::new();
+        for stored in tx.rentals_for_update(&ids).await? {
+            let rental = stored.clone().at(now);
+            if rental == stored {
+                continue;
+            }
+            let rental = rental.earning_at(now);
+            let host = hosts.get(&rental.host_id).cloned();
+            let host = host.filter(|_| !rental.is_live()).map(|host| host.release_from(rental.id));
+            cleaning.extend(host.filter(Host::is_cleaning).map(|host| host.id));
+            jobs.push(Job::new(JobKind::AlignAccess { rental_id: rental.id }, now, random));
+            happened.extend(events(&stored, &rental, now));
+            moved.push(rental);
         }
-        let rental = rental.earning_at(now);
-        tx.save_rental(&rental).await?;
-        if !rental.is_live() {
-            tx.save_occupancy(&host.release_from(id)).await?;
+        if moved.is_empty() {
+            return Ok(0);
         }
-        tx.schedule(&Job::new(JobKind::AlignAccess { rental_id: id }, now, random)).await?;
-        tx.record(events(&stored, &rental, now)).await?;
-        Ok(true)
+        tx.save_rentals(&moved).await?;
+        tx.save_cleaning(&cleaning).await?;
+        tx.schedule_all(&jobs).await?;
+        tx.record(happened).await?;
+        Ok(u32::try_from(moved.len()).unwrap_or(u32::MAX))
     })
     .await
 }

@@ -39,7 +39,7 @@ pub trait RentalQueries {
 
     /// Live rentals whose phase at `now` is not the stored one: up to `limit` whose term has ended,
     /// whose hold has, and that a clock running ahead has put on hold too early.
-    async fn due_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<RentalId>>;
+    async fn due_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<(RentalId, HostId)>>;
 
     /// Rentals whose host should have been ready by `now`, never was, and whose rent was not given
     /// back: up to `limit` of them.
@@ -76,6 +76,13 @@ pub trait Rentals {
 
     /// The rental, locked until the transaction ends. Lock its host before.
     async fn rental_for_update(&self, id: RentalId) -> Result<Option<Rental>>;
+
+    /// The rentals that there are of these, by id, locked until the transaction ends. Lock their hosts
+    /// before.
+    async fn rentals_for_update(&self, ids: &[RentalId]) -> Result<Vec<Rental>>;
+
+    /// Stores locked rentals, all with one statement.
+    async fn save_rentals(&self, rentals: &[Rental]) -> Result<()>;
 
     /// Stores a locked rental.
     async fn save_rental(&self, rental: &Rental) -> Result<()>;

@@ -10,7 +10,7 @@ use domain::money::Money;
 use domain::page::Page;
 use domain::rental::RentalId;
 use domain::user::UserId;
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, NotSet, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
@@ -147,6 +147,23 @@ impl Hosts for Handle {
     async fn host_for_update(&self, id: HostId) -> Result<Option<Host>> {
         let find = Entity::find_by_id(id.uuid()).lock(LockType::NoKeyUpdate);
         find.one(&self.connection).await.map_err(failed)?.map(host).transpose()
+    }
+
+    async fn hosts_for_update(&self, ids: &[HostId]) -> Result<Vec<Host>> {
+        let find = Entity::find()
+            .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+            .order_by_asc(Column::Id)
+            .lock(LockType::NoKeyUpdate);
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(host).collect()
+    }
+
+    async fn save_cleaning(&self, ids: &[HostId]) -> Result<()> {
+        self.changes_offers();
+        let update = Entity::update_many()
+            .col_expr(Column::IsCleaning, Expr::value(true))
+            .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn add_hosts(&self, hosts: &[Host]) -> Result<()> {

@@ -17,6 +17,14 @@ async fn transactions(client: &Client) -> u64 {
 }
 
 on_both_databases! {
+    async fn time_is_only_moved_in_a_rehearsal(app: &TestApp) {
+        let boss = app.operator("boss").await;
+        let clock = boss.get("/admin/clock").await.data(200);
+        assert_eq!(clock, json!({ "manual": false, "now": "2025-01-21T22:00:00.000Z" }));
+        let ahead = json!({ "advance_hours": 1 });
+        boss.post("/admin/clock", ahead).await.refused(409, "CLOCK_NOT_MANUAL");
+    }
+
     async fn a_deposit_is_booked_and_its_owner_sees_it(app: &TestApp) {
         let (operator, jane) = (app.operator("olga").await, app.user("jane").await);
         let booked = operator.post("/admin/deposits", booking("100.00")).await.data(201);

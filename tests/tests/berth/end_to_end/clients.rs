@@ -18,13 +18,13 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
     unsupported_method,ignored_auth,use_after_free,ensure_resource_availability";
 
 #[expect(clippy::disallowed_methods, reason = "./check says where it has installed the clients")]
-fn tools() -> PathBuf {
+pub fn tools() -> PathBuf {
     let folder = std::env::var("BERTH_TEST_CLIENTS");
     folder.expect("BERTH_TEST_CLIENTS is not set: run the tests with ./check").into()
 }
 
 #[track_caller]
-fn succeed(command: &mut Command) -> String {
+pub fn succeed(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let error = String::from_utf8_lossy(&output.stderr);

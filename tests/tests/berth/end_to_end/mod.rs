@@ -8,6 +8,7 @@ mod demo;
 mod full_disk;
 mod import;
 mod process;
+mod rehearsal;
 mod session;
 
 /// Runs one body on a `berth` with either database: `a_fact::sqlite` and `a_fact::postgres`.

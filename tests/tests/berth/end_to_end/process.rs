@@ -94,6 +94,14 @@ impl Berth {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// The same with another environment.
+    #[track_caller]
+    pub fn fail_with(&self, key: &str, value: &str, arguments: &[&str]) -> String {
+        let output = self.command(arguments).env(key, value).stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "berth {arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// Starts a command that serves, and waits until it is ready. Its output goes to `out.txt` and
     /// `log.txt` in its folder.
     pub async fn start(&mut self, arguments: &[&str]) {
