@@ -1,7 +1,7 @@
 //! The complete life of money: refunds, quotes, mandates, suppliers, outages, checkpoints, audit.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DbBackend;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::types::{in_dialect, run};
 
@@ -92,15 +92,30 @@ CREATE TRIGGER checkpoint_heads_are_not_deleted BEFORE DELETE ON checkpoint_head
 BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;
 ";
 
+/// What foreign keys would have refused, had they been switched on.
+async fn no_row_lost_its_parent(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    let check =
+        Statement::from_string(connection.get_database_backend(), "PRAGMA foreign_key_check");
+    match connection.query_one_raw(check).await? {
+        None => Ok(()),
+        Some(row) => {
+            let table: String = row.try_get_by_index(0)?;
+            Err(DbErr::Custom(format!("a row of {table} refers to one that does not exist")))
+        }
+    }
+}
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let backend = manager.get_database_backend();
         run(manager, &in_dialect(backend, TABLES)).await?;
-        match backend {
-            DbBackend::Postgres => run(manager, POSTGRES_LEDGER).await,
-            _ => run(manager, SQLITE_LEDGER).await,
+        if backend == DbBackend::Postgres {
+            return run(manager, POSTGRES_LEDGER).await;
         }
+        run(manager, SQLITE_LEDGER).await?;
+        no_row_lost_its_parent(manager).await
     }
 
     /// All or nothing, also on SQLite, where migrations have no transaction by default.
