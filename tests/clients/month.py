@@ -8,7 +8,6 @@ the API tells, and a charge picked at random is explained. Any answer but the ex
 a traceback. STRIPE is the address of tests/clients/stripe_fake.py, or `-` for deposits by the operator.
 """
 
-import hashlib
 import json
 import random
 import sys
@@ -19,12 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from chain import digest, genesis
+
 ADDRESS, OPERATOR, PASSWORD, STRIPE = sys.argv[1:5]
 RENTERS, DAYS = int(sys.argv[5]), int(sys.argv[6])
 CHANCE = random.Random(20261121)
 RENTER_PASSWORD = "a month of rent, rehearsed"
 IBANS = ["DE89370400440532013000", "GB29NWBK60161331926819", "FR1420041010050500013M02606"]
-SEEN = {}
 
 
 def call(method, path, body=None, token=None, key=None, base=ADDRESS + "/api/v1"):
@@ -48,7 +48,6 @@ def done(method, path, body=None, **named):
     """The data of a request that must succeed."""
     status, answer = call(method, path, body, **named)
     assert status in (200, 201), (method, path, body, status, answer)
-    SEEN[method + " " + path.split("?")[0].strip("/").split("/")[-1]] = True
     return answer["data"]
 
 
@@ -197,58 +196,6 @@ def day(renters, servers):
         fail(server)
 
 
-def field(hash_, data):
-    hash_.update(len(data).to_bytes(8, "big") + data)
-
-
-def number(value):
-    return value.to_bytes(8, "big", signed=True)
-
-
-def uuid_of(text):
-    """The UUIDv8 that the 24 characters of an id stand for."""
-    bits = int(text, 16)
-    millis, high, low = bits >> 48, bits >> 36 & 0xFFF, bits & (1 << 36) - 1
-    value = millis << 80 | 8 << 76 | high << 64 | 2 << 62 | low << 26
-    return value.to_bytes(16, "big")
-
-
-def units(text):
-    return int(Decimal(text).scaleb(8))
-
-
-def compact(value):
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def digest(row):
-    """The hash of a row of /wallet/ledger, as README.md describes it."""
-    hash_ = hashlib.sha256()
-    field(hash_, bytes.fromhex(row["previous_hash"]))
-    field(hash_, number(row["sequence"]))
-    field(hash_, uuid_of(row["id"]))
-    field(hash_, uuid_of(row["user_id"]))
-    field(hash_, row["kind"].encode())
-    field(hash_, number(units(row["amount"])))
-    field(hash_, row["reason"].encode())
-    field(hash_, (row["author_id"] or "").encode())
-    period = f"{row['rental_id']} {row['period_start_us']}" if row["rental_id"] else ""
-    field(hash_, period.encode())
-    field(hash_, number(row["created_at_us"]))
-    field(hash_, compact(row["metadata"]))
-    if row["basis"] is not None:
-        field(hash_, b"basis")
-        field(hash_, compact(row["basis"]))
-    if row["corrects"] is not None:
-        field(hash_, b"corrects")
-        field(hash_, row["corrects"].encode())
-    for entry in row["entries"]:
-        field(hash_, entry["account"].encode())
-        field(hash_, (entry["owner_id"] or "").encode())
-        field(hash_, number(units(entry["amount"])))
-    return hash_.hexdigest()
-
-
 def chain(token):
     """All rows of a wallet's chain."""
     rows = []
@@ -265,7 +212,7 @@ def check_wallet(name, token):
     before, balance, rows = None, Decimal(0), chain(token)
     for row in rows:
         own = row["user_id"]
-        before = before or hashlib.sha256(uuid_of(own)).hexdigest()
+        before = before or genesis(own)
         assert row["previous_hash"] == before, (name, row)
         assert digest(row) == row["hash"], (name, row)
         assert sum(Decimal(entry["amount"]) for entry in row["entries"]) == 0, (name, row)
