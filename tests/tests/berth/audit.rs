@@ -154,7 +154,7 @@ on_both_databases! {
         let connection = app.database.connect().await;
         let mut changes = vec![
             "UPDATE events SET kind = 'x'".to_owned(),
-            "UPDATE events SET id = id".to_owned(),
+            "UPDATE events SET data = data".to_owned(),
             "DELETE FROM events".to_owned(),
         ];
         if app.database.kind == Kind::Postgres {

@@ -13,19 +13,14 @@ use crate::suppliers::{account, server_of, supplier};
 
 const MANY: usize = 32;
 
-fn post(
-    client: &Client,
-    path: &str,
-    body: Value,
-) -> impl Future<Output = Answer> + Send + 'static {
+fn post(client: &Client, path: &str, body: Value) -> impl Future<Output = Answer> + Send + 'static {
     let (client, path) = (client.clone(), path.to_owned());
     async move { client.post(&path, body).await }
 }
 
 /// How many succeeded; all others were refused with this code.
 fn done(answers: &[Answer], code: &str) -> usize {
-    let (done, refused): (Vec<_>, Vec<_>) =
-        answers.iter().partition(|answer| answer.status < 300);
+    let (done, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status < 300);
     for answer in refused {
         assert_eq!(answer.body["error"], code, "{}", answer.body);
     }

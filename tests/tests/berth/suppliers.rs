@@ -247,6 +247,7 @@ on_both_databases! {
         assert_eq!(account(&iron).await[2], "12.14");
         let nobody = boss.post("/admin/payouts", json!({})).await.data(201);
         assert_eq!((&nobody["run"]["minimum"], &nobody["count"]), (&json!("50.00"), &json!(0)));
+        app.clock.advance(Duration::seconds(1));
         let wish = json!({ "minimum": "8.51" });
         let paid = boss.post_once("/admin/payouts", "run-1", wish.clone()).await;
         let again = boss.post_once("/admin/payouts", "run-1", wish).await;
@@ -270,7 +271,7 @@ on_both_databases! {
         let id = payouts[0]["id"].as_str().unwrap();
         assert_eq!(payouts, json!([{
             "id": id, "run_id": paid["run"]["id"], "supplier_id": iron.id, "amount": "12.14",
-            "account_holder": "iron Ltd", "iban": IBAN, "created_at": "2025-01-22T22:00:00.000Z"
+            "account_holder": "iron Ltd", "iban": IBAN, "created_at": "2025-01-22T22:00:01.000Z"
         }]));
         assert_eq!(iron.get("/supplier").await.data(200)["payouts"], payouts);
         let csv = boss.get(&format!("{path}/csv")).await;
@@ -303,8 +304,9 @@ on_both_databases! {
 
     async fn a_supplier_sees_their_own_account_only(app: &TestApp) {
         let (boss, jane) = (boss(app).await, payer(app, "jane", "500.00").await);
-        let (iron, steel) =
-            (supplier(app, &boss, "iron").await, supplier(app, &boss, "steel").await);
+        let iron = supplier(app, &boss, "iron").await;
+        app.clock.advance(Duration::seconds(1));
+        let steel = supplier(app, &boss, "steel").await;
         let server = server_of(app, &boss, "iron", "node").await;
         rented(app, &jane, &server).await;
         assert_eq!(account(&iron).await, ["70.00", "0.00", "0.00"]);

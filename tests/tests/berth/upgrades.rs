@@ -92,8 +92,18 @@ async fn every_row_is_kept(kind: Kind) {
     let connection = look(&database).await;
     Migrator::up(&connection, Some(1)).await.unwrap();
     connection.execute_unprepared(&rows(kind)).await.unwrap();
-    let tables = ["users", "pools", "pool_members", "hosts", "wallets", "postings", "entries",
-        "rentals", "events", "idempotency_records"];
+    let tables = [
+        "users",
+        "pools",
+        "pool_members",
+        "hosts",
+        "wallets",
+        "postings",
+        "entries",
+        "rentals",
+        "events",
+        "idempotency_records",
+    ];
     let mut before = Vec::new();
     for table in tables {
         before.push(count(&connection, &format!("SELECT count(*) FROM {table}")).await);
