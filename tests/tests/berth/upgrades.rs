@@ -6,18 +6,18 @@ use tests::{Kind, TestDatabase, invariants};
 
 use crate::databases::{count, empty, look};
 
-/// Two users, a pool, two servers, a rental that runs and one that has ended, as the first migration
-/// has them. `{1}` to `{9}` are ids, `{t}` and `{f}` truth values, `{h}` a hash.
+/// Two users, a pool, two servers, a rental that runs and one that has ended, as the first
+/// migration has them. `{1}` to `{9}` are ids, `{t}` and `{f}` truth values, `{h}` a hash.
 const ROWS: &str = "
 INSERT INTO users VALUES ({1}, 'jane', 'jane', 'j@example.org', 'j@example.org', NULL, 'user', 'x',
     {at}, {at}), ({2}, 'boss', 'boss', 'b@example.org', 'b@example.org', NULL, 'operator', 'x',
     {at}, {at});
 INSERT INTO pools VALUES ({3}, {1}, 'Team', NULL, {t}, '{}', {at}, {at});
 INSERT INTO pool_members VALUES ({4}, {3}, {1}, 'owner', 'accepted', NULL, {at}, NULL, {at});
-INSERT INTO hosts SELECT {5}, 'h-1', '{}', '{}', {t}, {7}, {f}, {at}, {at}, 'US', 'r', 'compute', {f},
-    1, NULL, '', 1, 1, NULL, 1, 'ddr4', 1, 1, 1, 1, '';
-INSERT INTO hosts SELECT {6}, 'h-2', '{}', '{}', {t}, NULL, {f}, {at}, {at}, 'US', 'r', 'compute', {f},
-    1, NULL, '', 1, 1, NULL, 1, 'ddr4', 1, 1, 1, 1, '';
+INSERT INTO hosts SELECT {5}, 'h-1', '{}', '{}', {t}, {7}, {f}, {at}, {at}, 'US', 'r', 'compute',
+    {f}, 1, NULL, '', 1, 1, NULL, 1, 'ddr4', 1, 1, 1, 1, '';
+INSERT INTO hosts SELECT {6}, 'h-2', '{}', '{}', {t}, NULL, {f}, {at}, {at}, 'US', 'r', 'compute',
+    {f}, 1, NULL, '', 1, 1, NULL, 1, 'ddr4', 1, 1, 1, 1, '';
 INSERT INTO wallets VALUES ({1}, 36000000000, 3, {h3}), ({2}, 0, 0, {h0});
 INSERT INTO postings VALUES
     ({a}, {1}, 'deposit', 50000000000, 'in', {2}, NULL, NULL, '{\"a\": 1}', {at}, 1, {h0}, {h1}),
@@ -30,7 +30,8 @@ INSERT INTO entries VALUES ({a}, 1, 'wallet', {1}, 50000000000),
 INSERT INTO rentals VALUES
     ({7}, {5}, {1}, {3}, 'active', {at}, {later}, 2, {later}, NULL, 7000000000, '{terms}', {b},
         'granted'),
-    ({8}, {6}, {1}, NULL, 'expired', {at}, {at}, 0, {at}, {at}, 7000000000, '{terms}', {c}, 'wiped');
+    ({8}, {6}, {1}, NULL, 'expired', {at}, {at}, 0, {at}, {at}, 7000000000, '{terms}', {c},
+        'wiped');
 INSERT INTO events (kind, subject_kind, subject_id, actor_id, data, created_at)
     VALUES ('user.signed_up', 'user', {1}, {1}, '{\"a\": 1}', {at});
 INSERT INTO idempotency_records VALUES ({1}, 'key', {h0}, '{}', {at});
