@@ -37,6 +37,8 @@ async fn six_sweeps(app: &TestApp) {
 }
 
 on_both_databases! {
+    // Seen failing without `is_live` in `terminate::end`, and the database's unique key then refused
+    // the second refund.
     async fn of_32_early_ends_exactly_one_gives_back(app: &TestApp) {
         let jane = payer(app, "jane", "100.00").await;
         let rental = rented(app, &jane, &app.server("node").await).await;
@@ -95,6 +97,7 @@ on_both_databases! {
         }
     }
 
+    // Seen failing without `is_live` in `terminate::end`: what had expired was ended once more.
     async fn ending_and_expiring_at_once_ends_in_one_of_the_two(app: &TestApp) {
         for round in 0..8 {
             let jane = payer(app, &format!("renter-{round}"), "100.00").await;
@@ -127,6 +130,7 @@ on_both_databases! {
         }
     }
 
+    // Seen failing on PostgreSQL without `expected_end` in `renew`: charged twice.
     async fn six_workers_and_a_caller_at_once_renew_exactly_once(app: &TestApp) {
         for round in 0..8 {
             let jane = payer(app, &format!("renter-{round}"), "1000.00").await;
@@ -158,7 +162,8 @@ on_both_databases! {
         }
     }
 
-    // The new limit holds from the moment on that it was acknowledged.
+    // The new limit holds from the moment on that it was acknowledged. Seen failing on PostgreSQL when
+    // only the renewals left were looked at again under the locks.
     async fn a_renewal_never_charges_more_than_the_mandate_says_then(app: &TestApp) {
         for round in 0..12 {
             let jane = payer(app, &format!("renter-{round}"), "1000.00").await;
@@ -180,6 +185,7 @@ on_both_databases! {
         }
     }
 
+    // Seen failing without `has_outage_between` in `outage::record`: credited 32 times.
     async fn one_outage_recorded_at_once_is_credited_once(app: &TestApp) {
         let (boss, jane) = (boss(app).await, payer(app, "jane", "100.00").await);
         let server = app.server("node").await;
@@ -198,6 +204,7 @@ on_both_databases! {
         assert_eq!(count(&jane, "refund").await, 1);
     }
 
+    // Seen failing without the bounds by `returned` in `Basis`: the credit could not be stored.
     async fn a_credit_and_an_early_end_at_once_give_back_no_more_than_was_paid(app: &TestApp) {
         let boss = boss(app).await;
         for round in 0..8 {
@@ -226,6 +233,8 @@ on_both_databases! {
         }
     }
 
+    // Two things hold it: the supplier's wallet, locked before the rental is read, and the unique key
+    // of a day's earning.
     async fn six_sweeps_at_once_earn_a_day_once(app: &TestApp) {
         let (boss, jane) = (boss(app).await, payer(app, "jane", "1000.00").await);
         let iron = supplier(app, &boss, "iron").await;
@@ -268,6 +277,7 @@ on_both_databases! {
         app.do_jobs().await;
     }
 
+    // Seen failing on PostgreSQL when a supplier's payable was not looked at again under the lock.
     async fn runs_of_payouts_at_once_pay_everybody_once(app: &TestApp) {
         let (boss, jane) = (boss(app).await, payer(app, "jane", "1000.00").await);
         let names = ["iron", "steel", "zinc"];
@@ -287,6 +297,7 @@ on_both_databases! {
         assert_eq!(number(app, "SELECT count(*) FROM suppliers WHERE payable_e8 <> 0").await, 0);
     }
 
+    // Seen failing without `rental_id` in `quote::redeemable`.
     async fn one_quote_used_at_once_makes_one_rental(app: &TestApp) {
         let jane = payer(app, "jane", "1000.00").await;
         let server = app.server("node").await;
