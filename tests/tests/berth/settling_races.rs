@@ -37,8 +37,7 @@ async fn six_sweeps(app: &TestApp) {
 }
 
 on_both_databases! {
-    // Seen failing without `is_live` in `terminate::end`, and the database's unique key then refused
-    // the second refund.
+    // Seen failing without `is_live` in `terminate::end`: the unique key alone refused the others.
     async fn of_32_early_ends_exactly_one_gives_back(app: &TestApp) {
         let jane = payer(app, "jane", "100.00").await;
         let rental = rented(app, &jane, &app.server("node").await).await;
@@ -162,8 +161,8 @@ on_both_databases! {
         }
     }
 
-    // The new limit holds from the moment on that it was acknowledged. Seen failing on PostgreSQL when
-    // only the renewals left were looked at again under the locks.
+    // The new limit holds from the moment on that it was acknowledged. Seen failing on PostgreSQL
+    // when only the renewals left were looked at again under the locks.
     async fn a_renewal_never_charges_more_than_the_mandate_says_then(app: &TestApp) {
         for round in 0..12 {
             let jane = payer(app, &format!("renter-{round}"), "1000.00").await;
@@ -233,8 +232,8 @@ on_both_databases! {
         }
     }
 
-    // Two things hold it: the supplier's wallet, locked before the rental is read, and the unique key
-    // of a day's earning.
+    // Two things hold it: the supplier's wallet, locked before the rental is read, and the unique
+    // key of a day's earning, which held alone when the rental was read before.
     async fn six_sweeps_at_once_earn_a_day_once(app: &TestApp) {
         let (boss, jane) = (boss(app).await, payer(app, "jane", "1000.00").await);
         let iron = supplier(app, &boss, "iron").await;
