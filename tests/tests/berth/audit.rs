@@ -119,7 +119,7 @@ on_both_databases! {
             paged.extend(rows.as_array().unwrap().clone());
             let Some(link) = link else { break };
             let next = link.split(['<', '>']).nth(1).unwrap();
-            path = next[next.find("/audit").unwrap()..].to_owned();
+            next[next.find("/audit").unwrap()..].clone_into(&mut path);
         }
         assert_eq!(paged, all);
         for bad in ["actor_id=x", "subject_id=x", "start_date=x", "end_date=x", "limit=501"] {

@@ -1,6 +1,7 @@
 //! Rentals to try things on, for the files about early ends, quotes, renewals, suppliers, outages.
 //! The clients of this file have tokens that do not run out as days pass.
 
+use domain::money::Money;
 use serde_json::{Value, json};
 use tests::{Client, TestApp};
 
@@ -52,8 +53,8 @@ pub async fn ended(client: &Client, rental: &str) -> String {
     assert_eq!(data["refund_amount"], refund, "the preview and the booking differ");
     assert_eq!(data["rental"]["status"], "terminated");
     let rows = data["transactions"].as_array().unwrap().iter();
-    let sum = rows.fold(0.0, |sum, row| sum + row["amount"].as_f64().unwrap());
-    assert_eq!(format!("{sum:.2}"), refund, "the transactions are not the refund");
+    let sum: Money = rows.map(|row| Money::parse(&row["amount"].to_string()).unwrap()).sum();
+    assert_eq!(sum.to_string(), refund, "the transactions are not the refund");
     refund
 }
 
