@@ -29,9 +29,13 @@ fn done(answers: &[Answer], code: &str) -> usize {
 
 /// Six workers' sweeps at once; those that lost a race too often try again in the next round.
 async fn six_sweeps(app: &TestApp) {
-    let sweep = async || match api::worker::move_on(&app.app).await {
-        Ok(()) | Err(domain::Error::Busy) => {}
-        Err(error) => panic!("{}", error.for_the_log()),
+    let sweep = || {
+        Box::pin(async {
+            match api::worker::move_on(&app.app).await {
+                Ok(()) | Err(domain::Error::Busy) => {}
+                Err(error) => panic!("{}", error.for_the_log()),
+            }
+        })
     };
     tokio::join!(sweep(), sweep(), sweep(), sweep(), sweep(), sweep());
 }
