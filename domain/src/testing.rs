@@ -11,7 +11,7 @@ use crate::host::{
 use crate::money::Money;
 use crate::rental::{Access, Phase, Rental, RentalId, Terms};
 use crate::user::UserId;
-use crate::wallet::PostingId;
+use crate::wallet::{Posting, PostingId, PostingKind};
 
 pub fn instant() -> Timestamp {
     "2025-01-21T22:00:00Z".parse().unwrap()
@@ -94,5 +94,26 @@ pub fn rental() -> Rental {
         escrow: None,
         ready_at: None,
         ready_by: None,
+    }
+}
+
+/// A posting about a period of [`rental`] that begins then: a charge is below zero, what is given back
+/// above.
+pub fn posting(kind: PostingKind, user: u128, starts_at: Timestamp, cents: i64) -> Posting {
+    Posting {
+        id: PostingId::from_uuid(Uuid::from_u128(1)),
+        user_id: UserId::from_uuid(Uuid::from_u128(user)),
+        kind,
+        amount: Money::from_cents(cents).unwrap(),
+        reason: String::new(),
+        author: None,
+        period: Some((rental().id, starts_at)),
+        metadata: serde_json::Value::Null,
+        basis: None,
+        corrects: None,
+        at: instant(),
+        sequence: 1,
+        previous_hash: Vec::new(),
+        hash: Vec::new(),
     }
 }

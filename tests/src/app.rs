@@ -121,6 +121,11 @@ impl TestApp {
         self.do_jobs().await;
     }
 
+    /// Lets the sweeps run, and no job: no server becomes ready, none is wiped.
+    pub async fn sweep_without_jobs(&self) {
+        api::worker::move_on(&self.app).await.unwrap();
+    }
+
     /// Lets days pass, without any sweep.
     pub fn days_pass(&self, days: i64) {
         self.clock.advance(Duration::days(days));

@@ -34,6 +34,10 @@ impl TestDatabase {
         match kind {
             Kind::Sqlite => {
                 let folder = std::env::temp_dir().join(&name);
+                // A test that failed left its own, and the number of its process may come again.
+                if folder.exists() {
+                    std::fs::remove_dir_all(&folder).unwrap();
+                }
                 std::fs::create_dir_all(&folder).unwrap();
                 let url = format!("sqlite://{}/berth.sqlite", folder.display());
                 Self { kind, url, name }

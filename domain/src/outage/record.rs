@@ -195,7 +195,8 @@ async fn credit(
     Ok(Recorded { outage: outage.clone(), credits })
 }
 
-/// What one rental gets for the outage: by period, from when, who, and out of what it is computed.
+/// What one rental gets for the outage: by period, from when, who, and out of what it is computed. A
+/// server that is not ready yet is not down: if it never becomes ready, all of its rent is given back.
 fn due(outage: &Outage, rental: &Rental, periods: &[Period]) -> Vec<(Timestamp, UserId, Basis)> {
     let minutes = |from: Timestamp, until: Timestamp| {
         u32::try_from((until - from).num_minutes()).unwrap_or_default()
@@ -204,12 +205,15 @@ fn due(outage: &Outage, rental: &Rental, periods: &[Period]) -> Vec<(Timestamp, 
     let Some(sla) = rental.terms.sla.filter(|sla: &Sla| whole > sla.grace_minutes) else {
         return Vec::new();
     };
+    let Some(ready_at) = rental.ready_at else {
+        return Vec::new();
+    };
     let ended_at = match rental.phase {
         Phase::Ended { at, .. } => at,
         Phase::Active | Phase::Hold => rental.ends_at,
     };
     let share = |period: &Period| {
-        let from = outage.started_at.max(period.starts_at);
+        let from = outage.started_at.max(period.starts_at).max(ready_at);
         let until = outage.ended_at.min(period.ends_at).min(ended_at);
         let basis = Basis::Downtime(Downtime {
             outage_id: outage.id,

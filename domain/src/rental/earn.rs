@@ -101,10 +101,11 @@ fn too_much() -> Error {
 fn earned(rental: &Rental, periods: &[Period], now: Timestamp) -> Option<(Escrow, Money, Escrow)> {
     let escrow = rental.escrow.filter(|escrow| escrow.next_at.is_some_and(|at| at <= now))?;
     rental.ready_at?;
-    let passed = clock::whole_days(escrow.earned_until, now);
+    // Days on hold are paid for by an extension, or not at all.
+    let passed = clock::whole_days(escrow.earned_until, now.min(rental.ends_at));
     let until = escrow.earned_until + clock::days(passed);
     // As it stands now, also where no sweep has written that down yet.
-    let is_over = !rental.clone().at(now).is_live();
+    let is_over = now >= rental.ends_at || !rental.is_live();
     let by = |at: Timestamp| -> Money { periods.iter().map(|period| period.earned(at)).sum() };
     let rent = if is_over {
         escrow.held
@@ -112,7 +113,7 @@ fn earned(rental: &Rental, periods: &[Period], now: Timestamp) -> Option<(Escrow
         by(until).saturating_sub(by(escrow.earned_until)).min(escrow.held)
     };
     let held = escrow.held.saturating_sub(rent);
-    let next_at = (!is_over || held > Money::ZERO).then(|| until + clock::days(1));
+    let next_at = (held > Money::ZERO).then(|| until + clock::days(1));
     Some((escrow, rent, Escrow { held, earned_until: until, next_at }))
 }
 
@@ -140,5 +141,78 @@ fn earning(
         metadata: json!({ "rental_id": rental.id, "server_id": rental.host_id }),
         basis: Some(basis),
         corrects: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Duration;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::rental::{EndReason, Phase};
+    use crate::testing::{instant, posting, rental};
+
+    fn supplied(cents: i64, length: u32) -> (Rental, Vec<Period>) {
+        let held = Money::from_cents(cents).unwrap();
+        let rental = Rental {
+            ends_at: instant() + clock::days(length),
+            escrow: Some(Escrow::begun(held, instant())),
+            ready_at: Some(instant()),
+            ..rental()
+        };
+        let charge = posting(PostingKind::Charge, 1, instant(), -cents);
+        let periods = periods(&rental, &[charge]);
+        (rental, periods)
+    }
+
+    #[test]
+    fn whole_days_are_earned_and_all_that_is_left_at_the_end() {
+        let (rental, periods) = supplied(7_000, 7);
+        let rent = |rental: &Rental, after| {
+            earned(rental, &periods, instant() + after).map(|(_, rent, escrow)| {
+                let next = escrow.next_at.map(|at| (at - instant()).num_days());
+                (rent.to_string(), escrow.held.to_string(), next)
+            })
+        };
+        let some = |rent: &str, held: &str, next| Some((rent.to_owned(), held.to_owned(), next));
+        assert_eq!(rent(&rental, Duration::hours(23)), None);
+        assert_eq!(rent(&rental, Duration::hours(24)), some("10.00", "60.00", Some(2)));
+        assert_eq!(rent(&rental, Duration::hours(71)), some("20.00", "50.00", Some(3)));
+        assert_eq!(rent(&rental, Duration::days(7)), some("70.00", "0.00", None));
+        assert_eq!(rent(&rental, Duration::days(8)), some("70.00", "0.00", None), "on hold");
+        let unready = Rental { ready_at: None, ..rental.clone() };
+        assert_eq!(rent(&unready, Duration::days(30)), None);
+        let at = instant() + Duration::hours(1);
+        let phase = Phase::Ended { at, reason: EndReason::Terminated };
+        let ended = Rental { phase, ..rental.clone() }.earning_at(at);
+        assert_eq!(rent(&ended, Duration::hours(1)), some("70.00", "0.00", None));
+        assert_eq!(rent(&Rental { escrow: None, ..rental }, Duration::days(30)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn however_often_it_is_swept_the_rent_is_earned_once(
+            cents in 1i64..10_000_000, length in 1u32..60,
+            pauses in prop::collection::vec(0i64..200, 0..40),
+        ) {
+            let (mut rental, periods) = supplied(cents, length);
+            let price = periods[0].price;
+            let (mut now, mut sum) = (instant(), Money::ZERO);
+            for hours in pauses.into_iter().chain([24 * 60]) {
+                now += Duration::hours(hours);
+                if let Some((before, rent, after)) = earned(&rental, &periods, now) {
+                    prop_assert_eq!(before, rental.escrow.unwrap());
+                    prop_assert!(rent >= Money::ZERO);
+                    // Otherwise the sweep would find it again, and again.
+                    prop_assert!(after.next_at.is_none_or(|at| at > now));
+                    sum = sum.checked_add(rent).unwrap();
+                    rental.escrow = Some(after);
+                }
+                prop_assert_eq!(sum.checked_add(rental.escrow.unwrap().held).unwrap(), price);
+                prop_assert_eq!(sum, periods[0].earned(now));
+            }
+            prop_assert_eq!(sum, price);
+        }
     }
 }

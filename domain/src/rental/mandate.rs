@@ -202,3 +202,75 @@ pub async fn show_mandate(
     seen.ok_or(Error::NotFound(Thing::Rental))?;
     reads.mandate(rental_id).await?.ok_or(Error::NotFound(Thing::Mandate))
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::Duration;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::rental::{EndReason, Phase};
+    use crate::testing::{instant, rental};
+
+    fn mandate() -> Mandate {
+        Mandate {
+            rental_id: rental().id,
+            payer_id: UserId::from_uuid(Uuid::from_u128(1)),
+            days: 7,
+            max_price: Money::from_cents(7_000).unwrap(),
+            max_renewals: None,
+            renewals: 0,
+            notice_days: 3,
+            noticed_for: None,
+            refused_for: None,
+            look_at: None,
+            created_at: instant(),
+        }
+    }
+
+    #[test]
+    fn it_is_looked_at_for_the_notice_the_renewal_and_after_a_refusal() {
+        let (end, now) = (rental().ends_at, instant() + days(5));
+        let old = instant() - days(7);
+        let cases = [
+            (None, None, instant() + days(4)),
+            (Some(old), None, instant() + days(4)),
+            (Some(old), Some(old), instant() + days(4)),
+            (Some(end), None, end - Duration::hours(1)),
+            (Some(end), Some(old), end - Duration::hours(1)),
+            (Some(end), Some(end), now + Duration::hours(1)),
+        ];
+        for (noticed_for, refused_for, look_at) in cases {
+            let planned = Mandate { noticed_for, refused_for, ..mandate() }.planned(&rental(), now);
+            assert_eq!(planned.look_at, Some(look_at), "{noticed_for:?} {refused_for:?}");
+        }
+    }
+
+    #[test]
+    fn on_hold_it_is_tried_again_and_after_the_end_never() {
+        let end = rental().ends_at;
+        let refused = Mandate { noticed_for: Some(end), refused_for: Some(end), ..mandate() };
+        let on_hold = instant() + days(8);
+        let next = refused.planned(&rental().at(on_hold), on_hold).look_at;
+        assert_eq!(next, Some(on_hold + Duration::hours(1)));
+        let expired = instant() + days(9);
+        assert_eq!(refused.planned(&rental().at(expired), expired).look_at, None);
+        let phase = Phase::Ended { at: instant(), reason: EndReason::Terminated };
+        let terminated = Rental { phase, ..rental() };
+        assert_eq!(mandate().planned(&terminated, instant()).look_at, None);
+    }
+
+    #[test]
+    fn it_renews_as_often_as_it_says() {
+        for (most, renewals, left) in [
+            (None, 10_000, true),
+            (Some(2), 0, true),
+            (Some(2), 1, true),
+            (Some(2), 2, false),
+            (Some(2), 3, false),
+        ] {
+            let mandate = Mandate { max_renewals: most, renewals, ..mandate() };
+            assert_eq!(mandate.has_renewals_left(), left, "{renewals} of {most:?}");
+        }
+    }
+}

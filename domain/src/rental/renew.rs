@@ -93,9 +93,8 @@ async fn renew(tx: &dyn Tx, random: &dyn Random, id: RentalId, now: Timestamp) -
         by_mandate: true,
     };
     let extended = prolong(tx, random, &extension, now).await?;
-    // Read again under the locks: it may have been taken back or used up meanwhile.
-    let mandate = tx.mandate_for_update(id).await?.ok_or(Error::Contention)?;
-    if !mandate.has_renewals_left() {
+    // Read again under the locks: it may have been taken back, replaced or used up meanwhile.
+    if tx.mandate_for_update(id).await? != Some(mandate) {
         return Err(Error::Contention);
     }
     let mandate = Mandate { renewals: mandate.renewals.saturating_add(1), ..mandate };

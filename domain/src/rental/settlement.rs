@@ -162,3 +162,81 @@ fn refunded(posting: &Posting, actor: Actor) -> Event {
         at: posting.at,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::Duration;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clock::days;
+    use crate::rental::Terms;
+    use crate::testing::{instant, posting, rental};
+
+    fn ready(fee_bp: u32) -> Rental {
+        let rental = rental();
+        let terms = Terms { early_end_fee_bp: fee_bp, ..rental.terms };
+        Rental { ready_at: Some(instant()), terms, ..rental }
+    }
+
+    fn amounts(rental: &Rental, postings: &[Posting], now: Timestamp) -> Vec<String> {
+        let shares = settlement(rental, &periods(rental, postings), now);
+        shares.iter().map(|share| share.amount.to_string()).collect()
+    }
+
+    #[test]
+    fn each_period_gives_back_its_own_unused_days() {
+        let second = instant() + days(7);
+        let rental = Rental { ends_at: instant() + days(37), ..ready(0) };
+        let paid = [
+            posting(PostingKind::Charge, 1, instant(), -7_000),
+            posting(PostingKind::Charge, 2, second, -10_000),
+        ];
+        let cases = [
+            (Duration::zero(), ["70.00", "100.00"]),
+            (Duration::hours(1), ["60.00", "100.00"]),
+            (Duration::days(7), ["0.00", "100.00"]),
+            (Duration::days(14), ["0.00", "76.66"]),
+            (Duration::days(37), ["0.00", "0.00"]),
+        ];
+        for (after, expected) in cases {
+            assert_eq!(amounts(&rental, &paid, instant() + after), expected, "{after}");
+        }
+        let unready = Rental { ready_at: None, ..rental };
+        assert_eq!(amounts(&unready, &paid, instant() + days(100)), ["70.00", "100.00"]);
+    }
+
+    #[test]
+    fn what_was_credited_before_is_not_given_back_again() {
+        let charge = posting(PostingKind::Charge, 1, instant(), -7_000);
+        let postings = [charge, posting(PostingKind::Credit, 1, instant() + days(1), 6_500)];
+        let now = instant() + days(2);
+        assert_eq!(amounts(&ready(0), &postings, now), ["5.00"]);
+        let unready = Rental { ready_at: None, ..ready(0) };
+        assert_eq!(amounts(&unready, &postings, now), ["5.00"]);
+    }
+
+    proptest! {
+        /// So what a supplier has not earned yet always covers it.
+        #[test]
+        fn a_refund_leaves_what_was_earned(
+            cents in 1i64..10_000_000, length in 1u32..400, hours in 0i64..10_000,
+            fee_bp in 0u32..=10_000, credited in 0i64..10_000_000,
+        ) {
+            let rental = Rental { ends_at: instant() + days(length), ..ready(fee_bp) };
+            let postings = [
+                posting(PostingKind::Charge, 1, instant(), -cents),
+                posting(PostingKind::Credit, 1, instant(), credited.min(cents)),
+            ];
+            let paid = periods(&rental, &postings);
+            let now = instant() + Duration::hours(hours);
+            let share = settlement(&rental, &paid, now)[0];
+            prop_assert!(share.amount >= Money::ZERO && share.amount.is_whole_cents());
+            prop_assert!(share.amount <= share.period.price.saturating_sub(share.period.returned));
+            let unearned = share.period.price.saturating_sub(share.period.earned(now));
+            prop_assert!(share.amount <= unearned);
+            let later = settlement(&rental, &paid, now + Duration::hours(1))[0];
+            prop_assert!(later.amount <= share.amount);
+        }
+    }
+}

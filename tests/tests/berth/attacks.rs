@@ -137,6 +137,7 @@ on_both_databases! {
         let (server, jane) = (app.server("node").await, app.renter("jane", "70.00").await);
         let rental = jane.rent(&server, 7).await.data(201)["rental"]["id"].clone();
         let id = RentalId::parse(rental.as_str().unwrap()).unwrap();
+        app.do_jobs().await;
         app.days_pass(8);
         app.sweep().await;
         assert_eq!(app.driver.access(id), Some(Access::Suspended));

@@ -73,15 +73,22 @@ impl Operation {
         let properties = &DOCUMENT.pointer(&reference[1..]).unwrap()["properties"];
         let mut body = Map::new();
         for (name, property) in properties.as_object().unwrap() {
-            // Objects have no example in the document.
-            let object = match name.as_str() {
+            // Objects, ids and instants have no example in the document.
+            let known = match name.as_str() {
                 "specs" => Some(world.specs.clone()),
                 "prices" => Some(json!({ "7": { "price": "70.00", "hold_days": 2 } })),
                 "permissions" => Some(json!({ "tokens": { "write": true } })),
+                "server_id" => Some(json!(world.ids["server"])),
+                "started_at" => Some(json!("2025-01-21T20:00:00.000Z")),
+                "ended_at" => Some(json!("2025-01-21T21:00:00.000Z")),
                 _ => None,
             };
-            if let Some(object) = object {
-                body.insert(name.clone(), object);
+            // A server that was just listed cannot have one.
+            if self.name() == "POST /admin/servers" && name == "sla" {
+                continue;
+            }
+            if let Some(known) = known {
+                body.insert(name.clone(), known);
             } else if let Some(example) = property.get("example") {
                 body.insert(name.clone(), example.clone());
             }
@@ -122,12 +129,20 @@ impl World {
         member.post(&format!("/pools/{invitation}/accept"), json!({})).await.data(200);
         let invitation = id(&invitee.get(pending).await.data(200)[0]);
         let wish = json!({ "rental_days": 7, "pool_id": pool });
+        let asked = json!({ "server_id": server, "rental_days": 7 });
+        let quote = id(&owner.post("/quotes", asked).await.data(201));
         let rented = owner.post(&format!("/servers/{server}/rent"), wish).await.data(201);
+        let renew = format!("/rentals/{}/auto-renew", id(&rented["rental"]));
+        owner.put(&renew, json!({ "days": 7, "max_price": "70.00" })).await.data(200);
         let wish = json!({ "alias": "script", "permissions": { "*": true } });
         let token = id(&owner.post("/auth/tokens", wish).await.data(201));
         app.do_jobs().await;
         let operator = app.operator("builder").await;
         let seen = operator.get(&format!("/admin/servers/{server}")).await.data(200);
+        let terms = json!({ "commission_percent": "15.00", "account_holder": "Iron Hosting Ltd",
+            "iban": "DE89370400440532013000" });
+        operator.put("/admin/suppliers/owner", terms).await.data(200);
+        let run = operator.post("/admin/payouts", json!({})).await.data(201);
         let ids = BTreeMap::from([
             ("server", server),
             ("pool", pool),
@@ -137,6 +152,9 @@ impl World {
             ("transaction", id(&rented["transaction"])),
             ("token", token),
             ("user", owner.id.clone()),
+            ("quote", quote),
+            ("supplier", "owner".to_owned()),
+            ("payout run", id(&run["run"])),
             ("job", "0123456789abcdef01234567".to_owned()),
         ]);
         Self { owner, invitee, ids, specs: seen["specs"].clone() }
@@ -160,6 +178,9 @@ impl World {
                 ("tokens", _) => "token",
                 ("users", _) => "user",
                 ("jobs", _) => "job",
+                ("quotes", _) => "quote",
+                ("suppliers", _) => "supplier",
+                ("payouts", _) => "payout run",
                 _ => panic!("{template}: let the World of this file own one of these"),
             };
             self.ids[noun].clone()
@@ -180,6 +201,11 @@ impl World {
             "/auth/tokens",
             "/pools/{id}",
             "/rentals/{id}",
+            "/rentals/{id}/auto-renew",
+            "/rentals/{id}/termination-preview",
+            "/quotes/{id}",
+            "/supplier",
+            "/notifications",
         ] {
             state.push(self.owner.get(&self.path(path)).await.data(200));
         }

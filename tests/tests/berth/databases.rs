@@ -17,7 +17,7 @@ async fn migrated(database: &TestDatabase) -> Result<(), SchemaError> {
 }
 
 /// A PostgreSQL or SQLite database without a single table.
-async fn empty(kind: Kind) -> TestDatabase {
+pub async fn empty(kind: Kind) -> TestDatabase {
     let database = TestDatabase::create(kind).await;
     if kind == Kind::Postgres {
         let connection = database.connect().await;
@@ -30,7 +30,7 @@ async fn empty(kind: Kind) -> TestDatabase {
 
 /// A connection of the tests' own, with the triggers of `persistence::schema`'s; on SQLite the file
 /// is created if it is not there yet.
-async fn look(database: &TestDatabase) -> DatabaseConnection {
+pub async fn look(database: &TestDatabase) -> DatabaseConnection {
     let mut options = sea_orm::ConnectOptions::new(&database.url);
     options.max_connections(1).sqlx_logging(false);
     options.map_sqlx_sqlite_opts(|sqlite| {
@@ -39,7 +39,7 @@ async fn look(database: &TestDatabase) -> DatabaseConnection {
     sea_orm::Database::connect(options).await.unwrap()
 }
 
-async fn count(connection: &DatabaseConnection, sql: &str) -> i64 {
+pub async fn count(connection: &DatabaseConnection, sql: &str) -> i64 {
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     connection.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
 }
@@ -273,9 +273,11 @@ on_both_databases! {
         let insert = |status: &str, ended_at: &str| {
             let id = new_id(&app.database);
             format!(
-                "INSERT INTO rentals SELECT {id}, host_id, renter_id, pool_id, '{status}', \
-                 started_at, ends_at, hold_days, held_until, {ended_at}, amount_e8, terms, \
-                 charge_id, access FROM rentals"
+                "INSERT INTO rentals (id, host_id, renter_id, pool_id, status, started_at, \
+                 ends_at, hold_days, held_until, ended_at, amount_e8, terms, charge_id, access) \
+                 SELECT {id}, host_id, renter_id, pool_id, '{status}', started_at, ends_at, \
+                 hold_days, held_until, {ended_at}, amount_e8, terms, charge_id, access \
+                 FROM rentals"
             )
         };
         let ended = insert("expired", "ends_at");
@@ -294,9 +296,11 @@ on_both_databases! {
         let insert = |kind: &str| {
             let id = new_id(&app.database);
             format!(
-                "INSERT INTO postings SELECT {id}, user_id, '{kind}', amount_e8, reason, \
-                 author_id, rental_id, period_start, metadata, created_at, sequence + 100, \
-                 previous_hash, hash FROM postings WHERE kind = 'charge'"
+                "INSERT INTO postings (id, user_id, kind, amount_e8, reason, author_id, \
+                 rental_id, period_start, metadata, created_at, sequence, previous_hash, hash) \
+                 SELECT {id}, user_id, '{kind}', amount_e8, reason, author_id, rental_id, \
+                 period_start, metadata, created_at, sequence + 100, previous_hash, hash \
+                 FROM postings WHERE kind = 'charge'"
             )
         };
         let key = ["one_posting_per_period_and_kind", "postings.period_start"];

@@ -8,6 +8,7 @@ use crate::pools::{join, new_pool, rent_into};
 async fn rented(app: &TestApp, renter: &Client) -> (String, String) {
     let server = app.server("node-1").await;
     let data = renter.rent(&server, 7).await.data(201);
+    app.do_jobs().await;
     (server, format!("/rentals/{}", data["rental"]["id"].as_str().unwrap()))
 }
 

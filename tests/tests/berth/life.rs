@@ -91,6 +91,7 @@ on_both_databases! {
     async fn a_clock_that_jumps_back_ends_nothing(app: &TestApp) {
         let jane = app.renter("jane", "100.00").await;
         let (_, rental) = rented(app, &jane).await;
+        app.do_jobs().await;
         app.days_pass(8);
         app.sweep().await;
         app.days_pass(-5);

@@ -94,17 +94,13 @@ on_both_databases! {
         let mut before = ChainHead::genesis(user_id).hash;
         for posting in postings {
             assert_eq!(posting.previous_hash, before);
-            let against = match posting.kind {
-                PostingKind::Charge => Account::Revenue,
-                _ => Account::CashClearing,
+            let own = Entry { account: Account::Wallet(user_id), amount: posting.amount };
+            let against = |account| Entry { account, amount: posting.amount.negated() };
+            let entries = match posting.kind {
+                PostingKind::Charge => [against(Account::Revenue), own],
+                _ => [own, against(Account::CashClearing)],
             };
-            let entries = [
-                Entry {
-                    account: Account::Wallet(user_id),
-                    amount: posting.amount,
-                },
-                Entry { account: against, amount: posting.amount.negated() },
-            ];
+            assert_eq!(posting.basis.is_some(), posting.kind == PostingKind::Charge);
             assert_eq!(posting.digest(&entries), posting.hash);
             before = posting.hash;
         }
