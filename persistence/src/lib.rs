@@ -19,6 +19,7 @@ mod idempotency;
 mod job;
 mod mandate;
 mod outage;
+mod payment;
 mod pool;
 mod quote;
 mod rental;
