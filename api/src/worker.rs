@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::web::Data;
-use domain::{Error, Result, job, rental};
+use domain::{Error, Result, job, payment, rental};
 use tokio::sync::watch;
 use tracing::{error, info};
 
@@ -13,6 +13,8 @@ use crate::app::App;
 const IDLE: Duration = Duration::from_millis(500);
 /// How often to look for rentals that time has moved on.
 const MOVE_ON_EVERY: Duration = Duration::from_secs(5);
+/// How often to look for payments that are to be settled; a payer waits for it.
+const SETTLE_EVERY: Duration = Duration::from_secs(1);
 /// How often to look for work that was lost.
 const REALIGN_EVERY: Duration = Duration::from_mins(1);
 /// After a failure, such as a database that does not answer.
@@ -28,6 +30,7 @@ pub async fn run(app: Data<App>, stop: watch::Receiver<bool>) {
             Ok(())
         }),
         repeat(MOVE_ON_EVERY, stop.clone(), async || move_on(&app).await),
+        repeat(SETTLE_EVERY, stop.clone(), async || settle(&app).await),
         repeat(REALIGN_EVERY, stop.clone(), async || realign(&app).await),
     );
     info!("worker stopped");
@@ -43,6 +46,20 @@ pub async fn move_on(app: &App) -> Result<()> {
     let earned = rental::earn_due(store, clock, random).await?;
     if renewed + moved + abandoned + earned > 0 {
         info!(renewed, moved, abandoned, earned, "rentals moved on");
+    }
+    Ok(())
+}
+
+/// Everything about payments by card, where they are configured: what became of them, then top-ups of
+/// wallets that are low all the same.
+pub async fn settle(app: &App) -> Result<()> {
+    let Ok(context) = app.payment_context() else {
+        return Ok(());
+    };
+    let paid = payment::settle_due(context).await?;
+    let topped_up = payment::top_up_due(context).await?;
+    if paid + topped_up > 0 {
+        info!(paid, topped_up, "payments settled");
     }
     Ok(())
 }

@@ -8,13 +8,14 @@ use actix_web::web::Data;
 use domain::clock::Clock;
 use outbound::deadline::WithDeadline;
 use outbound::simulated::Simulated;
+use outbound::stripe::{BadAddress, Events, Stripe};
 use persistence::Database;
 use tracing_subscriber::EnvFilter;
 
 use super::Outcome;
-use crate::app::App;
+use crate::app::{App, Cards};
 use crate::auth::{AccessTokens, Argon2Passwords, HmacSigner, Limits};
-use crate::config::{Config, signing_key};
+use crate::config::{Config, StripeConfig, signing_key};
 use crate::http::Kept;
 use crate::system::{SystemClock, SystemRandom};
 
@@ -71,8 +72,19 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
         passwords: Arc::new(Argon2Passwords::default()),
         signer: Arc::new(HmacSigner::new(&key)?),
         driver: Arc::new(WithDeadline::new(Simulated::default(), DRIVER_DEADLINE)),
+        cards: config
+            .stripe
+            .as_ref()
+            .map(|stripe| cards(stripe, &config.settings.currency))
+            .transpose()?,
         offers: Kept::default(),
         access_tokens: AccessTokens::new(&key, config.access_lifetime),
         settings: config.settings.clone(),
     }))
+}
+
+fn cards(config: &StripeConfig, currency: &str) -> Result<Cards, BadAddress> {
+    let provider = Stripe::new(&config.base_url, config.secret_key.clone(), currency)?;
+    let events = Events::new(config.webhook_secret.clone());
+    Ok(Cards { provider: Arc::new(provider), events: Arc::new(events) })
 }

@@ -4,6 +4,7 @@
 //! printed.
 
 mod keys;
+mod payments;
 mod read;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use ipnet::IpNet;
 use secrecy::SecretSlice;
 
 pub use keys::signing_key;
+pub use payments::StripeConfig;
 use read::Reader;
 
 use crate::app::Settings;
@@ -44,6 +46,8 @@ pub struct Config {
     pub access_lifetime: Duration,
     /// `auth.signing_key`: hexadecimal, at least 32 bytes; generated in `data_dir` if not given.
     pub signing_key: Option<SecretSlice<u8>>,
+    /// `payments.stripe`: without a key, nobody pays by card.
+    pub stripe: Option<StripeConfig>,
     /// `limits.attempts_per_minute_and_address`, `limits.attempts_per_minute_and_account`.
     pub limits: LimitsConfig,
     /// `log.filter`, in the syntax of `RUST_LOG`.
@@ -97,6 +101,8 @@ impl Config {
         let log_filter = from.text("log.filter", "info");
         let log_json = from.flag("log.json", false);
         let settings = settings(&mut from);
+        let currency = settings.as_ref().map(|settings| settings.currency.as_str());
+        let stripe = payments::stripe(&mut from, currency);
         from.finish(|| {
             Some(Self {
                 database_url: database_url?,
@@ -107,6 +113,7 @@ impl Config {
                 worker,
                 access_lifetime: Duration::minutes(access_minutes.into()),
                 signing_key,
+                stripe,
                 limits,
                 log_filter,
                 log_json,
@@ -132,6 +139,7 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
     let ready_minutes = from.number("rentals.ready_within_minutes", 60, 1..=100_000);
     let quote_minutes = from.number("quotes.valid_minutes", 15, 1..=100_000);
     let payout_minimum = from.checked("payouts.minimum", "50.00", positive_amount);
+    let payment_policy = payments::policy(from);
     let invitation_days = from.number("pools.invitation_days", 14, 1..=3_650);
     let client_seconds = from.number("http.client_timeout_seconds", 15, 1..=3_600);
     Some(Settings {
@@ -143,6 +151,7 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
             ready_within: Duration::minutes(ready_minutes.into()),
         },
         payout_minimum: payout_minimum?,
+        payment_policy: payment_policy?,
         quote_lifetime: Duration::minutes(quote_minutes.into()),
         trusted_proxies: trusted_proxies?,
         cors_origins: cors_origins?,
