@@ -27,6 +27,7 @@ mod marketplace;
 mod members;
 mod operators;
 mod paging;
+mod payments;
 mod pools;
 mod races;
 mod rentals;
