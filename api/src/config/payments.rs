@@ -32,11 +32,13 @@ pub fn policy(from: &mut Reader<'_>) -> Option<PaymentPolicy> {
 pub fn stripe(from: &mut Reader<'_>, currency: Option<&str>) -> Option<StripeConfig> {
     let secret_key = from.secret("payments.stripe.secret_key", key);
     let webhook_secret = from.secret("payments.stripe.webhook_secret", key);
-    let base_url =
-        from.checked("payments.stripe.base_url", "https://api.stripe.com", base_url)?;
+    let base_url = from.checked("payments.stripe.base_url", "https://api.stripe.com", base_url)?;
     let secret_key = secret_key?;
     if currency.is_some_and(|currency| !outbound::stripe::takes(currency)) {
-        from.fault("payments.stripe.secret_key", "amounts in this currency have no cents at Stripe");
+        from.fault(
+            "payments.stripe.secret_key",
+            "amounts in this currency have no cents at Stripe",
+        );
     }
     if webhook_secret.is_none() {
         from.fault("payments.stripe.webhook_secret", "is needed with a key");
@@ -56,7 +58,8 @@ fn key(text: &str) -> Result<SecretString, &'static str> {
 fn base_url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let is_plain = rest.is_some_and(|rest| {
-        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#@".contains(&byte))
+        !rest.is_empty()
+            && rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#@".contains(&byte))
     });
     let advice = || "must be an address such as https://api.stripe.com".to_owned();
     if is_plain { Ok(text.to_owned()) } else { Err(advice()) }

@@ -83,8 +83,7 @@ pub async fn set_auto_top_up(
         let (threshold, amount, monthly_max) = (threshold?, each?, monthly_max?);
         Some(SetAutoTopUp { caller, threshold, amount, monthly_max, policy })
     })?;
-    let wish =
-        payment::set_auto_top_up(app.store.as_ref(), app.clock.as_ref(), request).await?;
+    let wish = payment::set_auto_top_up(app.store.as_ref(), app.clock.as_ref(), request).await?;
     let view = auto_top_up_view(wish, &app.settings.currency);
     Ok(Success::ok("Automatic top-up saved successfully", view))
 }

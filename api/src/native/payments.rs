@@ -4,9 +4,7 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, get, post};
 use domain::Error;
 use domain::error::Thing;
-use domain::payment::{
-    self, CheckOut, CheckoutPages, Payment, PaymentId, PaymentState, Purpose,
-};
+use domain::payment::{self, CheckOut, CheckoutPages, Payment, PaymentId, PaymentState, Purpose};
 use domain::token::Permission;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -104,7 +102,8 @@ fn payment_view(payment: Payment, currency: &str) -> PaymentView {
 /// An address that a browser can be sent to.
 fn web_address(text: String) -> Result<String, &'static str> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let is_host = rest.is_some_and(|rest| rest.starts_with(|letter: char| letter.is_alphanumeric()));
+    let is_host =
+        rest.is_some_and(|rest| rest.starts_with(|letter: char| letter.is_alphanumeric()));
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     if is_host && is_plain && text.len() <= 2_048 {
         Ok(text)

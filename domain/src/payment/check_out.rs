@@ -59,7 +59,8 @@ pub async fn check_out(context: PaymentContext<'_>, request: CheckOut) -> Result
     request.caller.may(Permission::WalletWrite)?;
     request.policy.check("/amount", request.amount)?;
     let (store, now) = (context.store, context.clock.now());
-    let id = atomically(store, async |tx: &dyn Tx| begin(tx, &context, &request, now).await).await?;
+    let id =
+        atomically(store, async |tx: &dyn Tx| begin(tx, &context, &request, now).await).await?;
     let payment = store.reads().payment(id).await?.ok_or(Error::NotFound(Thing::Payment))?;
     if payment.session_id.is_some() {
         return Ok(payment);

@@ -11,7 +11,9 @@ use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event, Subject};
 use crate::money::Money;
 use crate::store::{Tx, atomically};
-use crate::wallet::{Entry, PostingDraft, PostingId, PostingKind, Wallet, paid_in, post, taken_back};
+use crate::wallet::{
+    Entry, PostingDraft, PostingId, PostingKind, Wallet, paid_in, post, taken_back,
+};
 
 /// How often to ask again because somebody else was faster.
 const ATTEMPTS: u32 = 5;
@@ -43,10 +45,7 @@ pub async fn settle(context: PaymentContext<'_>, id: PaymentId) -> Result<Paymen
 
 /// What the provider knows. Where it was never heard of an id, a charge is repeated, which is
 /// idempotent, and a page that was never opened has only its time.
-async fn ask(
-    context: &PaymentContext<'_>,
-    payment: &Payment,
-) -> Result<Snapshot, ProviderError> {
+async fn ask(context: &PaymentContext<'_>, payment: &Payment) -> Result<Snapshot, ProviderError> {
     if payment.provider_payment_id.is_some() || payment.session_id.is_some() {
         return context.provider.look(payment).await;
     }

@@ -119,9 +119,8 @@ pub async fn top_up_due(context: PaymentContext<'_>) -> Result<u32> {
         let users = context.store.reads().users_to_top_up(month, BATCH).await?;
         let before = begun;
         for user_id in users {
-            let wanted = atomically(context.store, async |tx: &dyn Tx| {
-                begin(tx, &context, user_id).await
-            });
+            let wanted =
+                atomically(context.store, async |tx: &dyn Tx| begin(tx, &context, user_id).await);
             let Some(id) = wanted.await? else {
                 continue;
             };

@@ -93,17 +93,20 @@ impl PaymentProvider for Stripe {
             return Err(ProviderError::Refused("a top-up has no page".to_owned()));
         };
         let form = checkout_form(payment, pages, &self.currency);
-        let session = self.http.post("/v1/checkout/sessions", &payment.id.to_string(), form).await?;
+        let session =
+            self.http.post("/v1/checkout/sessions", &payment.id.to_string(), form).await?;
         let found = text(&session, "id").zip(text(&session, "url"));
-        let (id, url) =
-            found.ok_or_else(|| ProviderError::Unreachable("a session without a page".to_owned()))?;
+        let (id, url) = found
+            .ok_or_else(|| ProviderError::Unreachable("a session without a page".to_owned()))?;
         Ok(OpenedCheckout { session_id: id.to_owned(), url: url.to_owned() })
     }
 
     async fn look(&self, payment: &Payment) -> Result<Snapshot, ProviderError> {
         let mut known = payment.provider_payment_id.clone();
         let mut is_expired = false;
-        if known.is_none() && let Some(id) = &payment.session_id {
+        if known.is_none()
+            && let Some(id) = &payment.session_id
+        {
             let session = self.http.get(&format!("/v1/checkout/sessions/{}", segment(id)?)).await?;
             known = wire::id_of(&session, "payment_intent").map(ToOwned::to_owned);
             is_expired = text(&session, "status") == Some("expired");
@@ -131,7 +134,8 @@ impl PaymentProvider for Stripe {
         form.add("off_session", "true");
         form.add("metadata[payment_id]", payment.id);
         let intents = "/v1/payment_intents";
-        let intent = match self.http.post_or_decline(intents, &payment.id.to_string(), form).await? {
+        let intent = match self.http.post_or_decline(intents, &payment.id.to_string(), form).await?
+        {
             Ok(intent) => intent,
             Err(decline) => return Ok(wire::declined(&decline, &self.currency)),
         };

@@ -29,9 +29,11 @@ const TOP_UP: &str = "top_up";
 
 fn payment(row: Model) -> Result<Payment> {
     let purpose = match (row.purpose.as_str(), row.success_url, row.cancel_url) {
-        (CHECKOUT, Some(success_url), Some(cancel_url)) => {
-            Purpose::Checkout(CheckoutPages { success_url, cancel_url, save_method: row.save_method })
-        }
+        (CHECKOUT, Some(success_url), Some(cancel_url)) => Purpose::Checkout(CheckoutPages {
+            success_url,
+            cancel_url,
+            save_method: row.save_method,
+        }),
         (TOP_UP, None, None) => Purpose::TopUp,
         _ => return Err(corrupt("a payment's purpose")),
     };
@@ -172,8 +174,7 @@ impl Payments for Handle {
     }
 
     async fn add_payment_event(&self, event_id: &str, at: Timestamp) -> Result<bool> {
-        let row =
-            payment_event::ActiveModel { id: Set(event_id.to_owned()), created_at: Set(at) };
+        let row = payment_event::ActiveModel { id: Set(event_id.to_owned()), created_at: Set(at) };
         let nothing = OnConflict::column(payment_event::Column::Id).do_nothing().to_owned();
         let insert = payment_event::Entity::insert(row).on_conflict(nothing);
         let added = insert.exec_without_returning(&self.connection).await.map_err(failed)?;

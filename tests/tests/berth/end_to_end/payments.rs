@@ -53,7 +53,10 @@ impl Stripe {
     /// What a payer or a bank does with the page at this address.
     async fn does(&self, page: &str, what: &str) {
         let session = page.rsplit('/').next().unwrap();
-        assert!(self.post(&format!("/_test/sessions/{session}/{what}"), &json!({})).await, "{what}");
+        assert!(
+            self.post(&format!("/_test/sessions/{session}/{what}"), &json!({})).await,
+            "{what}"
+        );
     }
 }
 
