@@ -79,6 +79,8 @@ class Session(StripeObject):
                                metadata=self._intent_metadata)
         self.payment_intent = intent.id
         intent._confirm(on_failure_now=lambda: None)
+        # Stripe copies it to the charge.
+        intent.latest_charge.metadata = intent.metadata
         self.status, self.payment_status = 'complete', 'paid'
         self._tell('completed')
 

@@ -22,8 +22,7 @@ pub const WEBHOOK_SECRET: &str = "whsec_of_the_tests";
 pub fn signature(body: &str, seconds: i64) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).unwrap();
     let mac = mac.chain_update(format!("{seconds}.{body}")).finalize().into_bytes();
-    let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={seconds},v1={hex}")
+    format!("t={seconds},v1={}", domain::id::hex(&mac))
 }
 
 /// When a call fails.

@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use domain::clock::Clock;
 use outbound::deadline::WithDeadline;
 use outbound::simulated::Simulated;
-use outbound::stripe::{BadAddress, Events, Stripe};
+use outbound::stripe::{Events, Stripe, takes};
 use persistence::Database;
 use tracing_subscriber::EnvFilter;
 
@@ -83,7 +83,11 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
     }))
 }
 
-fn cards(config: &StripeConfig, currency: &str) -> Result<Cards, BadAddress> {
+fn cards(config: &StripeConfig, currency: &str) -> Result<Cards, Box<dyn std::error::Error>> {
+    if !takes(currency) {
+        let advice = "leave payments.stripe.secret_key out";
+        return Err(format!("Stripe does not count {currency} in hundredths; {advice}").into());
+    }
     let provider = Stripe::new(&config.base_url, config.secret_key.clone(), currency)?;
     let events = Events::new(config.webhook_secret.clone());
     Ok(Cards { provider: Arc::new(provider), events: Arc::new(events) })

@@ -101,8 +101,7 @@ impl Config {
         let log_filter = from.text("log.filter", "info");
         let log_json = from.flag("log.json", false);
         let settings = settings(&mut from);
-        let currency = settings.as_ref().map(|settings| settings.currency.as_str());
-        let stripe = payments::stripe(&mut from, currency);
+        let stripe = payments::stripe(&mut from);
         from.finish(|| {
             Some(Self {
                 database_url: database_url?,
@@ -231,5 +230,12 @@ mod tests {
         assert!(!faults.join(" ").contains("hunter2"));
         let keyed = read(&format!("auth.signing_key = '{}'", "ab".repeat(32))).unwrap();
         assert!(!format!("{keyed:?}").contains("abab"));
+        let stripe = "payments.stripe.secret_key = 'sk_test_hunter2'";
+        let ConfigError(faults) = read(stripe).unwrap_err();
+        assert_eq!(faults, ["payments.stripe.webhook_secret: is needed with a key"]);
+        let whole = format!("{stripe}\npayments.stripe.webhook_secret = 'whsec_hunter2'");
+        let config = read(&whole).unwrap();
+        assert_eq!(config.stripe.as_ref().unwrap().base_url, "https://api.stripe.com");
+        assert!(!format!("{config:?}").contains("hunter2"));
     }
 }

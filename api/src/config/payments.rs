@@ -29,17 +29,11 @@ pub fn policy(from: &mut Reader<'_>) -> Option<PaymentPolicy> {
 }
 
 /// `payments.stripe…`; nothing without a key.
-pub fn stripe(from: &mut Reader<'_>, currency: Option<&str>) -> Option<StripeConfig> {
+pub fn stripe(from: &mut Reader<'_>) -> Option<StripeConfig> {
     let secret_key = from.secret("payments.stripe.secret_key", key);
     let webhook_secret = from.secret("payments.stripe.webhook_secret", key);
     let base_url = from.checked("payments.stripe.base_url", "https://api.stripe.com", base_url)?;
     let secret_key = secret_key?;
-    if currency.is_some_and(|currency| !outbound::stripe::takes(currency)) {
-        from.fault(
-            "payments.stripe.secret_key",
-            "amounts in this currency have no cents at Stripe",
-        );
-    }
     if webhook_secret.is_none() {
         from.fault("payments.stripe.webhook_secret", "is needed with a key");
     }

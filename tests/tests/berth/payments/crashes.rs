@@ -50,7 +50,8 @@ on_both_databases! {
         // transaction: die before each transaction, and before and after each call.
         for step in 0..10 {
             let key = format!("key-{step}");
-            let opening = FailingStore::new(app.app.store.as_ref(), if step < 2 { step + 1 } else { 9 });
+            let store = app.app.store.as_ref();
+            let opening = FailingStore::new(store, if step < 2 { step + 1 } else { 9 });
             if let 2 | 3 = step {
                 app.cards.fail(1, if step == 2 { Failure::Before } else { Failure::After });
             }

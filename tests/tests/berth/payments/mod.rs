@@ -1,14 +1,14 @@
 //! Deposits by card: credited once, whatever comes when.
 
+mod crashes;
+mod signatures;
+mod top_ups;
+
 use chrono::Duration;
 use domain::money::Money;
-use domain::payment::{self, CheckOut, CheckoutPages, Outcome, PaymentContext};
-use domain::token::Permissions;
-use domain::user::{Caller, Role, UserId};
+use domain::payment::Outcome;
 use serde_json::{Value, json};
-use tests::{
-    Answer, Client, FailingStore, Failure, Options, TestApp, on_both_databases, signature,
-};
+use tests::{Answer, Client, Failure, Options, TestApp, on_both_databases, signature};
 
 const CHECKOUT: &str = "/wallet/payments/stripe/checkout";
 const INTENTS: &str = "/wallet/payments/stripe/intents";
@@ -197,12 +197,13 @@ on_both_databases! {
         let (less, foreign) = (open(&jane, "25.00").await, open(&jane, "25.00").await);
         app.cards.pay(&less, "20.00");
         app.cards.pay(&foreign, "25.00");
-        app.cards.change(&foreign, |seen| seen.currency = "EUR".to_owned());
+        app.cards.change(&foreign, |seen| "EUR".clone_into(&mut seen.currency));
         app.clock.advance(Duration::minutes(2));
         app.settle().await;
         assert_eq!(jane.balance_cents().await, 2_000);
         let failed = seen(&jane, &foreign).await;
-        assert_eq!((&failed["status"], &failed["failure"]), (&json!("failed"), &json!("foreign_currency")));
+        assert_eq!(failed["status"], "failed");
+        assert_eq!(failed["failure"], "foreign_currency");
     }
 
     async fn a_key_opens_one_page_also_when_the_provider_fails(app: &TestApp) {
@@ -239,7 +240,8 @@ on_both_databases! {
             assert_eq!(jane.post(CHECKOUT, wish(amount)).await.faults(), ["/amount"], "{amount}");
         }
         let long = format!("https://front.example/{}", "x".repeat(2_048));
-        for url in ["", "/paid", "javascript:alert(1)", "https://", "https:///x", "ftp://a/", &long] {
+        let bad = ["", "/paid", "javascript:alert(1)", "https://", "https:///x", "ftp://a/", &long];
+        for url in bad {
             let body = json!({ "amount": "5.00", "success_url": url, "cancel_url": url });
             assert_eq!(jane.post(CHECKOUT, body).await.faults(), ["/success_url", "/cancel_url"]);
         }
