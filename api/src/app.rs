@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::Duration;
-use domain::clock::{Clock, Random};
+use domain::clock::{Clock, Random, Timestamp};
 use domain::job::JobContext;
 use domain::money::Money;
+use domain::payment::{EventReader, PaymentContext, PaymentPolicy, PaymentProvider};
 use domain::quote::Signer;
 use domain::rental::{Driver, RentalPolicy};
 use domain::store::Store;
@@ -33,6 +34,8 @@ pub struct App {
     pub signer: Arc<dyn Signer>,
     /// What reaches the hosts.
     pub driver: Arc<dyn Driver>,
+    /// Payments by card, where they are configured.
+    pub cards: Option<Cards>,
     /// Access tokens.
     pub access_tokens: AccessTokens,
     /// Limits on guessing.
@@ -41,6 +44,15 @@ pub struct App {
     pub offers: Kept,
     /// What an operator can configure.
     pub settings: Settings,
+}
+
+/// Who takes payments by card.
+#[derive(Clone)]
+pub struct Cards {
+    /// What is asked.
+    pub provider: Arc<dyn PaymentProvider>,
+    /// What it sends by itself.
+    pub events: Arc<dyn EventReader>,
 }
 
 /// What an operator can configure about the surfaces.
@@ -56,6 +68,8 @@ pub struct Settings {
     pub rental_policy: RentalPolicy,
     /// Suppliers with less payable are not paid out, unless a run says otherwise.
     pub payout_minimum: Money,
+    /// Between which amounts a payment by card lies.
+    pub payment_policy: PaymentPolicy,
     /// How long a quote holds.
     pub quote_lifetime: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -75,6 +89,22 @@ impl App {
             random: self.random.as_ref(),
             driver: self.driver.as_ref(),
         }
+    }
+
+    /// What working on payments needs, where they are configured.
+    pub fn payment_context(&self) -> domain::Result<PaymentContext<'_>> {
+        let cards = self.cards.as_ref().ok_or(domain::Error::PaymentsNotConfigured)?;
+        Ok(PaymentContext {
+            store: self.store.as_ref(),
+            clock: self.clock.as_ref(),
+            random: self.random.as_ref(),
+            provider: cards.provider.as_ref(),
+        })
+    }
+
+    /// The time of the world outside, by which others date what they send: the same but in a rehearsal.
+    pub fn outside_now(&self) -> Timestamp {
+        self.manual_clock.as_ref().map_or_else(|| self.clock.now(), |clock| clock.outside())
     }
 
     /// Whether a peer's forwarding headers are believed.

@@ -36,6 +36,11 @@ impl ManualClock {
         Self { clock, ahead: Mutex::new(ahead.max(Duration::zero())) }
     }
 
+    /// The time of the world outside, which nobody moves.
+    pub fn outside(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     fn advance(&self, by: Duration) {
         *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }

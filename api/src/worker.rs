@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix_web::web::Data;
 use domain::id::hex;
 use domain::wallet::take_checkpoint;
-use domain::{Error, Result, job, quote, rental};
+use domain::{Error, Result, job, payment, quote, rental};
 use persistence::counting_statements;
 use tokio::sync::watch;
 use tracing::{error, info};
@@ -16,6 +16,8 @@ use crate::app::App;
 const IDLE: Duration = Duration::from_millis(500);
 /// How often to look for rentals that time has moved on.
 const MOVE_ON_EVERY: Duration = Duration::from_secs(5);
+/// How often to look for payments that are to be settled; a payer waits for it.
+const SETTLE_EVERY: Duration = Duration::from_secs(1);
 /// How often to look for work that was lost.
 const REALIGN_EVERY: Duration = Duration::from_mins(1);
 /// How often to look whether the day has its checkpoint.
@@ -34,6 +36,7 @@ pub async fn run(app: Data<App>, stop: watch::Receiver<bool>) {
         }),
         repeat(MOVE_ON_EVERY, stop.clone(), async || move_on(&app).await),
         repeat(CHECKPOINT_EVERY, stop.clone(), async || checkpoint(&app).await),
+        repeat(SETTLE_EVERY, stop.clone(), async || settle(&app).await),
         repeat(REALIGN_EVERY, stop.clone(), async || realign(&app).await),
     );
     info!("worker stopped");
@@ -67,7 +70,20 @@ async fn checkpoint(app: &App) -> Result<()> {
         // In the log, which leaves the machine as a rule, so that the database cannot be changed alone.
         info!(number = taken.number, hash = hex(&taken.hash), "checkpoint of the ledger");
     }
-    quote::remove_stale(store, clock).await?;
+    quote::remove_stale(store, clock).await
+}
+
+/// Everything about payments by card, where they are configured: what became of them, then top-ups of
+/// wallets that are low all the same.
+pub async fn settle(app: &App) -> Result<()> {
+    let Ok(context) = app.payment_context() else {
+        return Ok(());
+    };
+    let paid = payment::settle_due(context).await?;
+    let topped_up = payment::top_up_due(context).await?;
+    if paid + topped_up > 0 {
+        info!(paid, topped_up, "payments settled");
+    }
     Ok(())
 }
 

@@ -35,6 +35,15 @@ pub enum Error {
     /// It held for a while and that is over.
     #[error("the quote has expired; ask for a new one")]
     QuoteExpired,
+    /// The operator has configured no way to pay by card.
+    #[error("payments by card are not configured on this server")]
+    PaymentsNotConfigured,
+    /// The payment provider did not answer, or refused us; the cause is for the log only.
+    #[error("the payment provider cannot be reached at the moment; try again later")]
+    PaymentProvider(#[source] Cause),
+    /// A message that claims to come from the payment provider does not carry its signature.
+    #[error("the signature is missing, wrong, or too old")]
+    InvalidSignature,
     /// Too many attempts; try again after the time given.
     #[error("too many attempts")]
     RateLimited {
@@ -69,7 +78,9 @@ impl Error {
     /// never see.
     pub fn for_the_log(&self) -> String {
         match self {
-            Self::Internal(cause) | Self::Unavailable(cause) => format!("{self}: {cause}"),
+            Self::Internal(cause) | Self::Unavailable(cause) | Self::PaymentProvider(cause) => {
+                format!("{self}: {cause}")
+            }
             refusal => refusal.to_string(),
         }
     }
@@ -161,6 +172,10 @@ pub enum Thing {
     Supplier,
     /// A run of payouts.
     PayoutRun,
+    /// A payment by card.
+    Payment,
+    /// The wish to be topped up automatically.
+    AutoTopUp,
 }
 
 impl std::fmt::Display for Thing {
@@ -179,6 +194,8 @@ impl std::fmt::Display for Thing {
             Self::Mandate => "mandate",
             Self::Supplier => "supplier",
             Self::PayoutRun => "payout run",
+            Self::Payment => "payment",
+            Self::AutoTopUp => "automatic top-up",
         })
     }
 }
@@ -237,6 +254,9 @@ pub enum Conflict {
     /// The quote was used for a rental.
     #[error("the quote was used already; ask for a new one")]
     QuoteUsed,
+    /// There is no saved card to charge.
+    #[error("there is no saved card; pay once with save_method")]
+    NoSavedMethod,
     /// A part of the time is recorded as an outage already.
     #[error("a recorded outage of this server overlaps this time; record only what is new")]
     OutageOverlaps,

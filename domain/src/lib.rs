@@ -7,6 +7,7 @@
 //! - [`pool`]: teams. [`host`]: machines, their prices, and browsing them. [`rental`]: who has which
 //!   host until when. [`wallet`]: every cent. [`quote`]: prices that hold for a while. [`supplier`]:
 //!   whose machines they are, and what they earn. [`outage`]: downtime and what it gives.
+//! - [`payment`]: deposits by card.
 //! - [`job`], [`event`], [`idempotency`]: work after the commit, what happened, and once only.
 //!
 //! Each noun's `mod.rs` holds the type and its transitions, `port.rs` the storage traits, and each
@@ -30,6 +31,7 @@ pub mod job;
 pub mod money;
 pub mod outage;
 pub mod page;
+pub mod payment;
 pub mod pool;
 pub mod quote;
 pub mod rental;

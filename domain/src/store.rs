@@ -9,6 +9,7 @@ use crate::host::{Catalogue, HostQueries, Hosts};
 use crate::idempotency::Idempotency;
 use crate::job::{JobQueries, Jobs};
 use crate::outage::{OutageQueries, Outages};
+use crate::payment::{PaymentQueries, Payments};
 use crate::pool::{PoolQueries, Pools};
 use crate::quote::{QuoteQueries, Quotes};
 use crate::rental::{RentalQueries, Rentals};
@@ -32,6 +33,7 @@ pub trait Reads:
     + QuoteQueries
     + OutageQueries
     + SupplierQueries
+    + PaymentQueries
     + JobQueries
     + EventQueries
     + Send
@@ -42,7 +44,8 @@ pub trait Reads:
 /// One transaction: dropped means rolled back.
 ///
 /// Locks are taken in one order, ids sorted within a kind: idempotency key → user/wallet →
-/// supplier → pool → host → rental → mandate. Nobody waits for a driver, HTTP or mail while holding one.
+/// supplier → pool → host → rental → mandate;
+/// payment last. Nobody waits for a driver, HTTP or mail while holding one.
 #[async_trait]
 pub trait Tx:
     Reads
@@ -56,6 +59,7 @@ pub trait Tx:
     + Quotes
     + Outages
     + Suppliers
+    + Payments
     + Jobs
     + Events
     + Idempotency

@@ -5,6 +5,7 @@
 
 mod m0001_foundation;
 mod m0002_money;
+mod m0003_payments;
 mod types;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -16,6 +17,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_foundation::Migration), Box::new(m0002_money::Migration)]
+        vec![
+            Box::new(m0001_foundation::Migration),
+            Box::new(m0002_money::Migration),
+            Box::new(m0003_payments::Migration),
+        ]
     }
 }

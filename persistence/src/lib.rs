@@ -20,6 +20,7 @@ mod job;
 mod ledger;
 mod mandate;
 mod outage;
+mod payment;
 mod pool;
 mod quote;
 mod rental;

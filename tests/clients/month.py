@@ -86,9 +86,17 @@ def pay_in(renter, amount):
     path = "/wallet/payments/stripe/checkout"
     checkout = done("POST", path, body, token=renter["token"])
     session = checkout["checkout_url"].rstrip("/").split("/")[-1]
-    status, answer = call("POST", f"/_test/sessions/{session}/pay", {}, base=STRIPE)
+    status, answer = call("POST", f"/_test/sessions/{session}/pay", {}, "sk_test_month", base=STRIPE)
     assert status == 200, answer
     renter.setdefault("payments", []).append(checkout["id"])
+    renter.setdefault("sessions", []).append(session)
+
+
+def take_back(renter):
+    """The operator refunds a payment at Stripe; what was spent of it is owed from then on."""
+    session = CHANCE.choice(renter["sessions"])
+    status, answer = call("POST", f"/_test/sessions/{session}/refund", {}, "sk_test_month", base=STRIPE)
+    assert status in (200, 400), answer
 
 
 def wait_for_payments(renter):
@@ -190,8 +198,10 @@ def day(renters, servers):
             tried("POST", path, OVER, {"additional_days": 7}, token=renter["token"])
         elif choice < 0.9:
             end_early(renter, CHANCE.choice(live))
-        else:
+        elif choice < 0.97 or STRIPE == "-":
             pay_in(renter, "50.00")
+        else:
+            take_back(renter)
     for server in CHANCE.sample(servers, 2):
         fail(server)
 

@@ -3,11 +3,12 @@
 use std::net::TcpListener;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as StdDuration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use api::app::{App, Settings};
+use api::app::{App, Cards, Settings};
 use api::auth::{AccessTokens, Argon2Passwords, HmacSigner, Limits, LimitsConfig};
 use api::http::{Kept, Listening, serve};
 use api::system::SystemRandom;
@@ -15,12 +16,15 @@ use chrono::Duration;
 use domain::clock::Clock;
 use domain::job;
 use domain::money::Money;
+use domain::payment::PaymentPolicy;
 use domain::rental::{Driver, RentalPolicy};
 use domain::store::Store;
 use outbound::simulated::{Behaviour, Simulated};
+use outbound::stripe::Events;
 use persistence::Database;
 use secrecy::SecretSlice;
 
+use crate::cards::{ScriptedCards, WEBHOOK_SECRET};
 use crate::clock::SteppedClock;
 use crate::database::{Kind, TestDatabase};
 use crate::door::Client;
@@ -35,11 +39,14 @@ pub struct TestApp {
     pub clock: Arc<SteppedClock>,
     /// What reaches the hosts.
     pub driver: Arc<Simulated>,
+    /// Who takes cards.
+    pub cards: Arc<ScriptedCards>,
     /// The database.
     pub database: TestDatabase,
     /// Where it listens, such as `http://127.0.0.1:40123`.
     pub address: String,
     store: Arc<Database>,
+    is_tampered_with: AtomicBool,
     http: reqwest::Client,
     handle: ServerHandle,
 }
@@ -53,6 +60,8 @@ pub struct Options {
     pub hosts: Behaviour,
     /// The operator's terms; everything is given back of unused days by default.
     pub policy: RentalPolicy,
+    /// Whether one can pay by card.
+    pub cards: bool,
 }
 
 impl Default for Options {
@@ -60,7 +69,7 @@ impl Default for Options {
         let many = NonZeroU32::new(1_000_000).unwrap();
         let limits = LimitsConfig { per_address: many, per_account: many };
         let policy = RentalPolicy { early_end_fee_bp: 0, ready_within: Duration::hours(1) };
-        Self { limits, hosts: Behaviour::default(), policy }
+        Self { limits, hosts: Behaviour::default(), policy, cards: true }
     }
 }
 
@@ -80,6 +89,11 @@ impl TestApp {
         store.migrate(&database.url).await.unwrap();
         let clock = Arc::new(SteppedClock::default());
         let driver = Arc::new(Simulated::new(options.hosts));
+        let cards = Arc::new(ScriptedCards::default());
+        let configured = options.cards.then(|| Cards {
+            provider: cards.clone(),
+            events: Arc::new(Events::new(WEBHOOK_SECRET.into())),
+        });
         let as_clock: Arc<dyn Clock> = clock.clone();
         let as_driver: Arc<dyn Driver> = driver.clone();
         let key = SecretSlice::from(vec![7; 32]);
@@ -92,6 +106,7 @@ impl TestApp {
             passwords: Arc::new(Argon2Passwords::default()),
             signer: Arc::new(HmacSigner::new(&key).unwrap()),
             driver: as_driver,
+            cards: configured,
             offers: Kept::default(),
             access_tokens: AccessTokens::new(&key, Duration::minutes(15)),
             settings: Settings { rental_policy: options.policy, ..settings() },
@@ -102,7 +117,8 @@ impl TestApp {
         tokio::spawn(server);
         let address = format!("http://{address}");
         let http = reqwest::Client::builder().timeout(StdDuration::from_mins(1)).build().unwrap();
-        Self { app, clock, driver, database, address, store, http, handle }
+        let is_tampered_with = AtomicBool::new(false);
+        Self { app, clock, driver, cards, database, address, store, is_tampered_with, http, handle }
     }
 
     /// A client that is not signed in.
@@ -126,14 +142,28 @@ impl TestApp {
         api::worker::move_on(&self.app).await.unwrap();
     }
 
+    /// Lets the sweeps of payments run.
+    pub async fn settle(&self) {
+        api::worker::settle(&self.app).await.unwrap();
+    }
+
     /// Lets days pass, without any sweep.
     pub fn days_pass(&self, days: i64) {
         self.clock.advance(Duration::days(days));
     }
 
+    /// Says that a test leaves a ledger behind that is not whole.
+    pub fn tamper(&self) {
+        self.is_tampered_with.store(true, Ordering::Relaxed);
+    }
+
     /// Checks the invariants, stops, and removes the database.
     pub async fn finish(self) {
         invariants::check(&self.database).await;
+        if !self.is_tampered_with.load(Ordering::Relaxed) {
+            let seen = domain::wallet::verify(self.store.as_ref()).await.unwrap();
+            assert_eq!(seen.discrepancy, None);
+        }
         self.handle.stop(false).await;
         self.store.close().await;
         drop(self.app);
@@ -147,6 +177,10 @@ fn settings() -> Settings {
         refresh_lifetime: Duration::days(30),
         invitation_lifetime: Duration::days(14),
         rental_policy: Options::default().policy,
+        payment_policy: PaymentPolicy {
+            minimum: Money::from_cents(500).unwrap(),
+            maximum: Money::from_cents(500_000).unwrap(),
+        },
         quote_lifetime: Duration::minutes(15),
         payout_minimum: Money::from_cents(5_000).unwrap(),
         cors_origins: vec!["https://front.example".to_owned()],

@@ -171,6 +171,18 @@ impl Client {
         Ok(answer)
     }
 
+    /// POST of a text as it is, to a path below `/api/v1`.
+    pub async fn post_text(&self, path: &str, headers: &[(&str, &str)], text: &str) -> Answer {
+        let mut request = self.http.post(format!("{}/api/v1{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.body(text.to_owned()).send().await.unwrap();
+        let status = response.status().as_u16();
+        let body = serde_json::from_str(&response.text().await.unwrap()).unwrap_or(Value::Null);
+        Answer { status, headers: BTreeMap::new(), body }
+    }
+
     /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], None).await

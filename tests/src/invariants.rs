@@ -32,10 +32,10 @@ const BROKEN: &[(&str, &str)] = &[
          WHERE e.account IN ('wallet', 'receivable') AND e.owner_id <> p.user_id",
     ),
     (
-        "what a user owes is the sum of its entries",
+        "what a user owes is what its entries lack",
         "SELECT w.user_id FROM wallets w LEFT JOIN entries e \
          ON e.account = 'receivable' AND e.owner_id = w.user_id \
-         GROUP BY w.user_id, w.owed_e8 HAVING w.owed_e8 <> COALESCE(SUM(e.amount_e8), 0)",
+         GROUP BY w.user_id, w.owed_e8 HAVING w.owed_e8 <> -COALESCE(SUM(e.amount_e8), 0)",
     ),
     (
         "a rental's escrow is the sum of its entries",
@@ -112,6 +112,17 @@ const BROKEN: &[(&str, &str)] = &[
         "nothing was charged without a rental",
         "SELECT p.id FROM postings p LEFT JOIN rentals r ON r.id = p.rental_id \
          WHERE p.kind = 'charge' AND r.id IS NULL",
+    ),
+    (
+        "a payment's deposit is booked exactly if it was credited",
+        "SELECT id FROM payments WHERE (posting_id IS NULL) <> (credited_e8 = 0)",
+    ),
+    (
+        "what is left of payments is what came in for them",
+        "SELECT w.user_id FROM wallets w WHERE (SELECT COALESCE(SUM(credited_e8 - reversed_e8), 0) \
+         FROM payments WHERE user_id = w.user_id) <> (SELECT -COALESCE(SUM(e.amount_e8), 0) \
+         FROM entries e JOIN postings p ON p.id = e.posting_id WHERE p.user_id = w.user_id \
+         AND e.account = 'cash_clearing' AND p.reason LIKE 'Card payment%')",
     ),
     (
         "every idempotency record has its outcome",

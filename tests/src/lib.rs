@@ -15,6 +15,7 @@
 )]
 
 mod app;
+mod cards;
 mod clock;
 pub mod contract;
 mod database;
@@ -22,6 +23,7 @@ mod door;
 pub mod invariants;
 
 pub use app::{Options, TestApp};
+pub use cards::{FailingStore, Failure, ScriptedCards, WEBHOOK_SECRET, signature};
 pub use clock::SteppedClock;
 pub use database::{Kind, TestDatabase};
 pub use door::{Answer, Client, PASSWORD, at_once};

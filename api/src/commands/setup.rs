@@ -11,13 +11,14 @@ use domain::page::Page;
 use domain::store::Store;
 use outbound::deadline::WithDeadline;
 use outbound::simulated::Simulated;
+use outbound::stripe::{Events, Stripe, takes};
 use persistence::Database;
 use tracing_subscriber::EnvFilter;
 
 use super::Outcome;
-use crate::app::App;
+use crate::app::{App, Cards};
 use crate::auth::{AccessTokens, Argon2Passwords, HmacSigner, Limits};
-use crate::config::{Config, signing_key};
+use crate::config::{Config, StripeConfig, signing_key};
 use crate::http::Kept;
 use crate::rehearsal::ManualClock;
 use crate::system::{SystemClock, SystemRandom};
@@ -110,8 +111,23 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
         passwords: Arc::new(Argon2Passwords::default()),
         signer: Arc::new(HmacSigner::new(&key)?),
         driver: Arc::new(WithDeadline::new(Simulated::default(), DRIVER_DEADLINE)),
+        cards: config
+            .stripe
+            .as_ref()
+            .map(|stripe| cards(stripe, &config.settings.currency))
+            .transpose()?,
         offers: Kept::default(),
         access_tokens: AccessTokens::new(&key, config.access_lifetime),
         settings: config.settings.clone(),
     }))
+}
+
+fn cards(config: &StripeConfig, currency: &str) -> Result<Cards, Box<dyn std::error::Error>> {
+    if !takes(currency) {
+        let advice = "leave payments.stripe.secret_key out";
+        return Err(format!("Stripe does not count {currency} in hundredths; {advice}").into());
+    }
+    let provider = Stripe::new(&config.base_url, config.secret_key.clone(), currency)?;
+    let events = Events::new(config.webhook_secret.clone());
+    Ok(Cards { provider: Arc::new(provider), events: Arc::new(events) })
 }

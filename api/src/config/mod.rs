@@ -4,6 +4,7 @@
 //! printed.
 
 mod keys;
+mod payments;
 mod read;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use ipnet::IpNet;
 use secrecy::SecretSlice;
 
 pub use keys::signing_key;
+pub use payments::StripeConfig;
 use read::Reader;
 
 use crate::app::Settings;
@@ -46,6 +48,8 @@ pub struct Config {
     pub access_lifetime: Duration,
     /// `auth.signing_key`: hexadecimal, at least 32 bytes; generated in `data_dir` if not given.
     pub signing_key: Option<SecretSlice<u8>>,
+    /// `payments.stripe`: without a key, nobody pays by card.
+    pub stripe: Option<StripeConfig>,
     /// `limits.attempts_per_minute_and_address`, `limits.attempts_per_minute_and_account`.
     pub limits: LimitsConfig,
     /// `log.filter`, in the syntax of `RUST_LOG`.
@@ -104,6 +108,10 @@ impl Config {
         let log_filter = from.text("log.filter", "info");
         let log_json = from.flag("log.json", false);
         let settings = settings(&mut from);
+        let stripe = payments::stripe(&mut from);
+        if is_clock_manual == Some(true) && stripe.as_ref().is_some_and(StripeConfig::is_real) {
+            from.fault("clock", "is never manual where real money is paid: take a sk_test_ key");
+        }
         from.finish(|| {
             Some(Self {
                 database_url: database_url?,
@@ -115,6 +123,7 @@ impl Config {
                 worker,
                 access_lifetime: Duration::minutes(access_minutes.into()),
                 signing_key,
+                stripe,
                 limits,
                 log_filter,
                 log_json,
@@ -140,6 +149,7 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
     let ready_minutes = from.number("rentals.ready_within_minutes", 60, 1..=100_000);
     let quote_minutes = from.number("quotes.valid_minutes", 15, 1..=100_000);
     let payout_minimum = from.checked("payouts.minimum", "50.00", positive_amount);
+    let payment_policy = payments::policy(from);
     let invitation_days = from.number("pools.invitation_days", 14, 1..=3_650);
     let client_seconds = from.number("http.client_timeout_seconds", 15, 1..=3_600);
     Some(Settings {
@@ -151,6 +161,7 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
             ready_within: Duration::minutes(ready_minutes.into()),
         },
         payout_minimum: payout_minimum?,
+        payment_policy: payment_policy?,
         quote_lifetime: Duration::minutes(quote_minutes.into()),
         trusted_proxies: trusted_proxies?,
         cors_origins: cors_origins?,
@@ -230,5 +241,16 @@ mod tests {
         assert!(!faults.join(" ").contains("hunter2"));
         let keyed = read(&format!("auth.signing_key = '{}'", "ab".repeat(32))).unwrap();
         assert!(!format!("{keyed:?}").contains("abab"));
+        let stripe = "payments.stripe.secret_key = 'sk_test_hunter2'";
+        let ConfigError(faults) = read(stripe).unwrap_err();
+        assert_eq!(faults, ["payments.stripe.webhook_secret: is needed with a key"]);
+        let whole = format!("{stripe}\npayments.stripe.webhook_secret = 'whsec_hunter2'");
+        let config = read(&whole).unwrap();
+        assert_eq!(config.stripe.as_ref().unwrap().base_url, "https://api.stripe.com");
+        assert!(!format!("{config:?}").contains("hunter2"));
+        assert!(read(&format!("clock = 'manual'\n{whole}")).is_ok());
+        let real = whole.replace("sk_test", "sk_live");
+        let ConfigError(faults) = read(&format!("clock = 'manual'\n{real}")).unwrap_err();
+        assert!(faults[0].starts_with("clock: is never manual where real money"), "{faults:?}");
     }
 }

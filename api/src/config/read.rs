@@ -90,6 +90,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Notes a fault that concerns several keys.
+    pub fn fault(&mut self, key: &str, fault: &str) {
+        self.faults.push(format!("{key}: {fault}"));
+    }
+
     /// The configuration, if nothing was wrong and nothing unknown was set.
     pub fn finish<T>(mut self, build: impl FnOnce() -> Option<T>) -> Result<T, ConfigError> {
         let mut set = Vec::new();

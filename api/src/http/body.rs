@@ -1,4 +1,4 @@
-//! Reads a JSON body within bounds of size and time.
+//! Reads a body within bounds of size and time.
 
 use std::time::Duration;
 
@@ -32,12 +32,7 @@ pub async fn read_json<T: DeserializeOwned>(
     payload: Payload,
     deadline: Duration,
 ) -> Result<T, BodyFault> {
-    let declared = request.headers().get("content-length").and_then(|v| v.to_str().ok());
-    if declared.and_then(|v| v.parse::<usize>().ok()).is_some_and(|size| size > MAX_BODY_BYTES) {
-        return Err(BodyFault::TooLarge);
-    }
-    let body = tokio::time::timeout(deadline, collect(payload)).await;
-    let body = body.map_err(|_| BodyFault::TooSlow)??;
+    let body = read_bytes(request, payload, deadline).await?;
     if body.is_empty() {
         return parse(b"{}");
     }
@@ -48,6 +43,20 @@ pub async fn read_json<T: DeserializeOwned>(
         return Err(BodyFault::NotJson);
     }
     parse(&body)
+}
+
+/// The body as it came.
+pub async fn read_bytes(
+    request: &HttpRequest,
+    payload: Payload,
+    deadline: Duration,
+) -> Result<Bytes, BodyFault> {
+    let declared = request.headers().get("content-length").and_then(|v| v.to_str().ok());
+    if declared.and_then(|v| v.parse::<usize>().ok()).is_some_and(|size| size > MAX_BODY_BYTES) {
+        return Err(BodyFault::TooLarge);
+    }
+    let body = tokio::time::timeout(deadline, collect(payload)).await;
+    body.map_err(|_| BodyFault::TooSlow)?
 }
 
 async fn collect(payload: Payload) -> Result<Bytes, BodyFault> {

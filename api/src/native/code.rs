@@ -38,6 +38,7 @@ codes! {
     InvalidDuration = "INVALID_DURATION", BAD_REQUEST;
     NoPricing = "NO_PRICING", BAD_REQUEST;
     InsufficientBalance = "INSUFFICIENT_BALANCE", BAD_REQUEST;
+    InvalidSignature = "INVALID_SIGNATURE", BAD_REQUEST;
     Unauthorized = "UNAUTHORIZED", UNAUTHORIZED;
     InvalidCredentials = "INVALID_CREDENTIALS", UNAUTHORIZED;
     InvalidRefreshToken = "INVALID_REFRESH_TOKEN", UNAUTHORIZED;
@@ -60,6 +61,8 @@ codes! {
     MandateNotFound = "MANDATE_NOT_FOUND", NOT_FOUND;
     SupplierNotFound = "SUPPLIER_NOT_FOUND", NOT_FOUND;
     PayoutRunNotFound = "PAYOUT_RUN_NOT_FOUND", NOT_FOUND;
+    PaymentNotFound = "PAYMENT_NOT_FOUND", NOT_FOUND;
+    AutoTopUpNotFound = "AUTO_TOP_UP_NOT_FOUND", NOT_FOUND;
     JobNotFound = "JOB_NOT_FOUND", NOT_FOUND;
     MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED;
     RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT;
@@ -76,6 +79,7 @@ codes! {
     RentalEnded = "RENTAL_ENDED", CONFLICT;
     RefundChanged = "REFUND_CHANGED", CONFLICT;
     QuoteUsed = "QUOTE_USED", CONFLICT;
+    NoSavedMethod = "NO_SAVED_METHOD", CONFLICT;
     OutageOverlaps = "OUTAGE_OVERLAPS", CONFLICT;
     ClockNotManual = "CLOCK_NOT_MANUAL", CONFLICT;
     IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", CONFLICT;
@@ -86,6 +90,8 @@ codes! {
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY;
     RateLimited = "RATE_LIMITED", TOO_MANY_REQUESTS;
     InternalError = "INTERNAL_ERROR", INTERNAL_SERVER_ERROR;
+    PaymentProviderUnavailable = "PAYMENT_PROVIDER_UNAVAILABLE", BAD_GATEWAY;
+    PaymentsNotConfigured = "PAYMENTS_NOT_CONFIGURED", SERVICE_UNAVAILABLE;
     ServiceUnavailable = "SERVICE_UNAVAILABLE", SERVICE_UNAVAILABLE;
 }
 

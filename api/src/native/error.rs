@@ -101,6 +101,9 @@ impl Failure {
             | Error::Unpayable(Unpayable::NoPricing)
             | Error::InvitationExpired
             | Error::QuoteExpired
+            | Error::PaymentsNotConfigured
+            | Error::PaymentProvider(_)
+            | Error::InvalidSignature
             | Error::RateLimited { .. }
             | Error::Busy
             | Error::Unavailable(_)
@@ -198,6 +201,8 @@ fn code_of(error: &Error) -> Code {
             Thing::Mandate => Code::MandateNotFound,
             Thing::Supplier => Code::SupplierNotFound,
             Thing::PayoutRun => Code::PayoutRunNotFound,
+            Thing::Payment => Code::PaymentNotFound,
+            Thing::AutoTopUp => Code::AutoTopUpNotFound,
         },
         Error::Conflict(conflict) => code_of_conflict(conflict),
         Error::Unpayable(reason) => match reason {
@@ -207,6 +212,9 @@ fn code_of(error: &Error) -> Code {
         },
         Error::InvitationExpired => Code::InvitationExpired,
         Error::QuoteExpired => Code::QuoteExpired,
+        Error::PaymentsNotConfigured => Code::PaymentsNotConfigured,
+        Error::PaymentProvider(_) => Code::PaymentProviderUnavailable,
+        Error::InvalidSignature => Code::InvalidSignature,
         Error::RateLimited { .. } => Code::RateLimited,
         Error::Busy | Error::Contention | Error::Unavailable(_) => Code::ServiceUnavailable,
         Error::Internal(_) => Code::InternalError,
@@ -228,6 +236,7 @@ fn code_of_conflict(conflict: &Conflict) -> Code {
         Conflict::RentalEnded => Code::RentalEnded,
         Conflict::RefundChanged { .. } => Code::RefundChanged,
         Conflict::QuoteUsed => Code::QuoteUsed,
+        Conflict::NoSavedMethod => Code::NoSavedMethod,
         Conflict::OutageOverlaps => Code::OutageOverlaps,
         Conflict::ClockNotManual => Code::ClockNotManual,
         Conflict::IdempotencyKeyReused => Code::IdempotencyKeyReused,

@@ -11,6 +11,7 @@ mod admin;
 mod admin_view;
 mod audit;
 mod auto_renew;
+mod auto_top_up;
 mod clock;
 mod code;
 mod document;
@@ -26,6 +27,7 @@ mod limited;
 mod marketplace;
 mod members;
 mod outages;
+mod payments;
 mod pools;
 mod pools_view;
 mod quotes;
@@ -98,6 +100,13 @@ fn market_operations(config: &mut ServiceConfig) {
         .service(wallet::show_general_balance)
         .service(wallet::list_transactions)
         .service(wallet::show_transaction)
+        .service(payments::open_checkout)
+        .service(payments::list_payments)
+        .service(payments::show_payment)
+        .service(payments::hear_stripe)
+        .service(auto_top_up::set_auto_top_up)
+        .service(auto_top_up::show_auto_top_up)
+        .service(auto_top_up::stop_auto_top_up)
         .service(early_end::preview_termination)
         .service(early_end::terminate_rental)
         .service(auto_renew::give_mandate)

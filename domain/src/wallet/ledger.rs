@@ -22,7 +22,7 @@ use crate::user::UserId;
 pub enum Account {
     /// A user's wallet.
     Wallet(UserId),
-    /// What a user owes since money that they had spent already was taken back.
+    /// What a user owes since money that they had spent already was taken back: below zero by that.
     Receivable(UserId),
     /// Rent of a supplier's server that was paid and is not earned yet.
     Escrow(RentalId),
@@ -289,7 +289,7 @@ pub async fn post(
             available: wallet.balance,
         }));
     }
-    let borrowed = gain(Account::Receivable(wallet.user_id)).ok_or_else(overflow)?;
+    let settled = gain(Account::Receivable(wallet.user_id)).ok_or_else(overflow)?;
     let amount = gain(draft.kind.account_of(wallet.user_id)).ok_or_else(overflow)?;
     let mut posting = Posting {
         id: PostingId::generate(at, random),
@@ -309,7 +309,7 @@ pub async fn post(
     };
     posting.hash = posting.digest(&draft.entries);
     let head = ChainHead { sequence: posting.sequence, hash: posting.hash.clone() };
-    let owed = wallet.owed.checked_add(borrowed).ok_or_else(overflow)?;
+    let owed = wallet.owed.checked_add(settled.negated()).ok_or_else(overflow)?;
     let wallet = Wallet { user_id: wallet.user_id, balance, owed, head };
     tx.add_posting(&wallet, &posting, &draft.entries).await?;
     Ok((wallet, posting))

@@ -224,7 +224,9 @@ impl Check<'_> {
             own.map(|entry| entry.amount).sum()
         };
         let balance = chain.balance.checked_add(of(Account::Wallet(posting.user_id)));
-        let owed = chain.owed.checked_add(of(Account::Receivable(posting.user_id)));
+        // A debt stands below zero there.
+        let lent = of(Account::Receivable(posting.user_id)).negated();
+        let owed = chain.owed.checked_add(lent);
         let (Some(balance), Some(owed), Some(())) = (balance, owed, self.sums.add(link)) else {
             return wrong(row, "the sums up to here do not fit");
         };

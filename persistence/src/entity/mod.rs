@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "a column means what the domain's field of its name means")]
 
 pub mod api_token;
+pub mod auto_top_up;
 pub mod checkpoint;
 pub mod checkpoint_head;
 pub mod entry;
@@ -11,6 +12,9 @@ pub mod idempotency_record;
 pub mod job;
 pub mod mandate;
 pub mod outage;
+pub mod payment;
+pub mod payment_event;
+pub mod payment_method;
 pub mod payout;
 pub mod payout_run;
 pub mod pool;

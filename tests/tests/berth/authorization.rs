@@ -11,17 +11,22 @@ use tests::contract::DOCUMENT;
 use tests::{Answer, Client, TestApp, on_both_databases};
 
 /// What nobody needs to sign in for. Credentials that come along to the marketplace must be good.
-const PUBLIC: [&str; 6] = [
+const PUBLIC: [&str; 7] = [
     "POST /auth/signup",
     "POST /users/auth/login",
     "POST /users/auth/refresh",
     "GET /servers/available",
     "GET /servers/available/{id}",
     "GET /servers/facets",
+    "POST /wallet/payments/stripe/webhook",
 ];
 /// What does not look at the `Authorization` header at all.
-const HEEDLESS: [&str; 3] =
-    ["POST /auth/signup", "POST /users/auth/login", "POST /users/auth/refresh"];
+const HEEDLESS: [&str; 4] = [
+    "POST /auth/signup",
+    "POST /users/auth/login",
+    "POST /users/auth/refresh",
+    "POST /wallet/payments/stripe/webhook",
+];
 /// What every API token may: see itself.
 const WITHOUT_PERMISSION: &str = "GET /auth/tokens/me";
 /// What names a server on the market, which is for everybody.
@@ -136,6 +141,9 @@ impl World {
         owner.put(&renew, json!({ "days": 7, "max_price": "70.00" })).await.data(200);
         let wish = json!({ "alias": "script", "permissions": { "*": true } });
         let token = id(&owner.post("/auth/tokens", wish).await.data(201));
+        let wish = json!({ "amount": "25.00", "success_url": "https://front.example/paid",
+            "cancel_url": "https://front.example/wallet" });
+        let payment = id(&owner.post("/wallet/payments/stripe/checkout", wish).await.data(201));
         app.do_jobs().await;
         let operator = app.operator("builder").await;
         let seen = operator.get(&format!("/admin/servers/{server}")).await.data(200);
@@ -151,6 +159,7 @@ impl World {
             ("rental", id(&rented["rental"])),
             ("transaction", id(&rented["transaction"])),
             ("token", token),
+            ("payment", payment),
             ("user", owner.id.clone()),
             ("quote", quote),
             ("supplier", "owner".to_owned()),
@@ -177,6 +186,7 @@ impl World {
                 ("transactions", _) => "transaction",
                 ("tokens", _) => "token",
                 ("users", _) => "user",
+                ("intents", _) => "payment",
                 ("jobs", _) => "job",
                 ("quotes", _) => "quote",
                 ("suppliers", _) => "supplier",
@@ -198,6 +208,7 @@ impl World {
             "/servers",
             "/wallet/balances",
             "/wallet/transactions",
+            "/wallet/payments/stripe/intents",
             "/auth/tokens",
             "/pools/{id}",
             "/rentals/{id}",

@@ -152,6 +152,7 @@ on_both_databases! {
              UPDATE rentals SET refunded_e8 = 0; DELETE FROM postings WHERE sequence = 5"
         );
         tamper(app, &cut).await;
+        app.tamper();
         let told = verified(app).await.discrepancy.unwrap().to_string();
         let expected = format!("checkpoint 1: posting 5 of user {} is another now", jane.id);
         assert_eq!(told, expected);

@@ -32,6 +32,7 @@ mod members;
 mod operators;
 mod outages;
 mod paging;
+mod payments;
 mod pools;
 mod quotes;
 mod races;

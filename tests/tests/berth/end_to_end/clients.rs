@@ -6,6 +6,7 @@ use std::process::Command;
 
 use tests::{Client, Kind, PASSWORD};
 
+use super::payments::Stripe;
 use super::process::{Berth, list_server};
 
 /// No 5xx, no status and no answer that the document does not know.
@@ -74,15 +75,17 @@ async fn a_generated_client_performs_the_whole_session() {
 }
 
 /// A server with something to find, whose sessions last as long as the fuzzer.
-async fn to_be_fuzzed(kind: Kind) -> (Berth, Client) {
+async fn to_be_fuzzed(kind: Kind) -> (Berth, Client, Stripe) {
     let mut berth = Berth::new(kind).await;
+    // Without it, what has to do with cards answers 503.
+    let stripe = Stripe::start(&mut berth).await;
     berth.configure("BERTH__AUTH__ACCESS_TOKEN_MINUTES", "60");
     berth.start(&["serve"]).await;
     let operator = berth.operator().await;
     for number in 0..20 {
         list_server(&operator, &format!("node-{number}")).await;
     }
-    (berth, operator)
+    (berth, operator, stripe)
 }
 
 /// Runs the fuzzer as somebody. Logging out is left out, because all that follows would be refused.
@@ -100,7 +103,7 @@ fn fuzz(berth: &Berth, client: &Client) {
 
 #[tokio::test]
 async fn a_fuzzer_with_a_renters_token_finds_no_undocumented_answer() {
-    let (berth, operator) = to_be_fuzzed(Kind::Postgres).await;
+    let (berth, operator, _stripe) = to_be_fuzzed(Kind::Postgres).await;
     berth.stranger().sign_up("jane").await;
     let body = serde_json::json!({ "username": "jane", "amount": "1000.00", "reason": "cash" });
     operator.post("/admin/deposits", body).await.data(201);
@@ -110,7 +113,7 @@ async fn a_fuzzer_with_a_renters_token_finds_no_undocumented_answer() {
 
 #[tokio::test]
 async fn a_fuzzer_with_an_operators_token_finds_no_undocumented_answer() {
-    let (berth, operator) = to_be_fuzzed(Kind::Sqlite).await;
+    let (berth, operator, _stripe) = to_be_fuzzed(Kind::Sqlite).await;
     fuzz(&berth, &operator);
     berth.finish().await;
 }

@@ -7,6 +7,7 @@ mod crash;
 mod demo;
 mod full_disk;
 mod import;
+mod payments;
 mod process;
 mod rehearsal;
 mod session;

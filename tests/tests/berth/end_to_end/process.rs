@@ -239,7 +239,7 @@ pub fn binary() -> PathBuf {
 }
 
 /// Below the range from which outgoing connections take theirs, and apart from PostgreSQL's.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let mut candidates = (0..10_000_u32).map(|step| {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         10_000 + (std::process::id() * 17 + number + step) % 10_000

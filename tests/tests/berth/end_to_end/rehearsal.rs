@@ -7,6 +7,7 @@ use std::process::Command;
 use tests::PASSWORD;
 
 use super::clients::{succeed, tools};
+use super::payments::Stripe;
 use super::process::Berth;
 use super::with_either_database;
 
@@ -20,12 +21,14 @@ fn extent() -> (String, String) {
 with_either_database! {
     async fn a_month_of_a_marketplace_ends_with_a_whole_ledger(berth: &mut Berth) {
         berth.configure("BERTH__CLOCK", "manual");
+        let stripe = Stripe::start(berth).await;
         berth.start(&["serve"]).await;
         berth.create_operator("operator");
         let (renters, days) = extent();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/month.py");
         let mut python = Command::new(tools().join("python"));
-        python.arg(script).args([&berth.address, "operator", PASSWORD, "-", &renters, &days]);
+        python.arg(script).args([&berth.address, "operator", PASSWORD]);
+        python.args([&stripe.address, &renters, &days]);
         println!("{}", succeed(&mut python));
         // While it serves, and after it has stopped.
         let whole = berth.succeed(&["ledger", "verify"]);
