@@ -183,7 +183,7 @@ impl World {
                 ("pools", _) => "pool",
                 ("members", _) => "member",
                 ("rentals", _) => "rental",
-                ("transactions", _) => "transaction",
+                ("transactions" | "entries", _) => "transaction",
                 ("tokens", _) => "token",
                 ("users", _) => "user",
                 ("intents", _) => "payment",

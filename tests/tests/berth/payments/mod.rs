@@ -125,8 +125,8 @@ on_both_databases! {
         assert_eq!((jane.balance_cents().await, transactions(&jane).await), (2_000, 2));
     }
 
-    // Seen failing without the comparison of revisions in `settle::book`: two deposits, one of them a
-    // refund that an older answer had undone.
+    // Seen failing without the comparison of revisions in `settle::book`: two deposits, one of them
+    // a refund that an older answer had undone.
     async fn an_answer_from_before_a_change_is_asked_for_again(app: &TestApp) {
         let jane = app.user("jane").await;
         let id = open(&jane, "25.00").await;
