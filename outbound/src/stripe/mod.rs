@@ -1,7 +1,7 @@
 //! Stripe: pages to pay on, what became of payments, charges of saved cards, and signed messages.
 //!
 //! A plain client of the few endpoints that Berth needs, after
-//! <https://docs.stripe.com/api> in the version of [`http::VERSION`].
+//! <https://docs.stripe.com/api> in the version that `http.rs` names.
 
 mod events;
 mod http;
