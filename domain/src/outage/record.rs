@@ -20,7 +20,7 @@ use crate::text::line;
 use crate::token::Permission;
 use crate::user::{Operator, UserId};
 use crate::wallet::{
-    Account, Basis, Charge, Downtime, Entry, PostingDraft, PostingKind, Wallet, commission, post,
+    Account, Basis, Charge, Downtime, PostingDraft, PostingKind, Wallet, entries, post,
 };
 
 /// An outage to be recorded.
@@ -180,7 +180,7 @@ async fn credit(
             if let Some(terms) = rental.terms.supplier
                 && let Some(supplier) = suppliers.get_mut(&terms.supplier_id)
             {
-                let share = amount.saturating_sub(commission(amount, terms.commission_bp));
+                let (share, _) = terms.split(amount);
                 supplier.payable = supplier.payable.saturating_sub(share);
                 tx.save_supplier(supplier).await?;
             }
@@ -236,22 +236,18 @@ fn draft(
     basis: Basis,
 ) -> PostingDraft {
     let amount = basis.amount();
-    let (share, kept) = match rental.terms.supplier {
+    let mut sides = vec![(Account::Wallet(payer_id), amount)];
+    match rental.terms.supplier {
         Some(terms) => {
-            let kept = commission(amount, terms.commission_bp);
-            (Some((terms.supplier_id, amount.saturating_sub(kept))), kept)
+            let (share, kept) = terms.split(amount);
+            sides.push((Account::Payable(terms.supplier_id), share.negated()));
+            sides.push((Account::Revenue, kept.negated()));
         }
-        None => (None, amount),
-    };
-    let sides = [
-        Some((Account::Wallet(payer_id), amount)),
-        share.map(|(supplier_id, share)| (Account::Payable(supplier_id), share.negated())),
-        Some((Account::Revenue, kept.negated())),
-    ];
-    let sides = sides.into_iter().flatten().filter(|(_, amount)| *amount != Money::ZERO);
+        None => sides.push((Account::Revenue, amount.negated())),
+    }
     PostingDraft {
         kind: PostingKind::Credit,
-        entries: sides.map(|(account, amount)| Entry { account, amount }).collect(),
+        entries: entries(sides),
         reason: format!("Downtime: {}", outage.evidence),
         author: outage.author,
         period: Some((rental.id, start)),

@@ -10,7 +10,7 @@ use crate::event::{Actor, Event, Subject};
 use crate::money::Money;
 use crate::store::{Store, Tx, atomically};
 use crate::supplier::Supplier;
-use crate::wallet::{Account, Basis, Entry, PostingDraft, PostingKind, commission, post};
+use crate::wallet::{Account, Basis, PostingDraft, PostingKind, entries, post};
 
 /// Rentals looked up at a time; each is written in a transaction of its own.
 const BATCH: u32 = 200;
@@ -126,15 +126,15 @@ fn earning(
     let SupplierTerms { supplier_id, commission_bp } = terms;
     let from = escrow.earned_until;
     let basis = Basis::Earning { from, until, rent, commission_bp };
+    let (share, kept) = terms.split(rent);
     let sides = [
-        (Account::Payable(supplier_id), basis.amount()),
-        (Account::Revenue, commission(rent, commission_bp)),
+        (Account::Payable(supplier_id), share),
+        (Account::Revenue, kept),
         (Account::Escrow(rental.id), rent.negated()),
     ];
-    let sides = sides.into_iter().filter(|(_, amount)| *amount != Money::ZERO);
     PostingDraft {
         kind: PostingKind::Earning,
-        entries: sides.map(|(account, amount)| Entry { account, amount }).collect(),
+        entries: entries(sides),
         reason: "Rent earned".to_owned(),
         author: None,
         period: Some((rental.id, from)),

@@ -44,7 +44,7 @@ use crate::money::Money;
 use crate::pool::PoolId;
 use crate::store::Tx;
 use crate::user::UserId;
-use crate::wallet::{Account, Charge, PostingId};
+use crate::wallet::{Account, Charge, Entry, PostingId, commission, entries};
 
 entity_id!(
     /// Identifies a rental.
@@ -156,6 +156,14 @@ pub struct SupplierTerms {
     pub supplier_id: UserId,
     /// What the operator keeps of the rent, in hundredths of a percent.
     pub commission_bp: u32,
+}
+
+impl SupplierTerms {
+    /// The supplier's share of a rent, and the operator's.
+    pub fn split(self, rent: Money) -> (Money, Money) {
+        let kept = commission(rent, self.commission_bp);
+        (rent.saturating_sub(kept), kept)
+    }
 }
 
 impl Terms {
@@ -292,9 +300,29 @@ impl Rental {
         ))
     }
 
-    /// The account that its rent is paid into, and refunds are taken from.
+    /// The account that its rent is paid into.
     pub const fn rent_account(&self) -> Account {
         if self.escrow.is_some() { Account::Escrow(self.id) } else { Account::Revenue }
+    }
+
+    /// What of a refund is in escrow, and what its supplier has earned already. A refund leaves what was
+    /// earned, unless days were earned by a clock that ran ahead and was set right.
+    pub fn sources(&self, refund: Money) -> (Money, Money) {
+        let held = self.escrow.map_or(refund, |escrow| escrow.held.min(refund));
+        (held, refund.saturating_sub(held))
+    }
+
+    /// The entries that pay a refund into an account: out of what its rent was paid into, and where that
+    /// is not enough, out of the shares of what was earned.
+    pub fn given_back(&self, refund: Money, to: Account) -> Vec<Entry> {
+        let (held, earned) = self.sources(refund);
+        let mut sides = vec![(to, refund), (self.rent_account(), held.negated())];
+        if let Some(terms) = self.terms.supplier {
+            let (share, kept) = terms.split(earned);
+            sides.push((Account::Payable(terms.supplier_id), share.negated()));
+            sides.push((Account::Revenue, kept.negated()));
+        }
+        entries(sides)
     }
 
     /// Whether its host should have been ready by now and never was, and money is still to be given
@@ -307,14 +335,11 @@ impl Rental {
 
     /// The rental after so much of its rent was given back.
     pub fn with_refund(self, amount: Money) -> Result<Self> {
+        let (from_escrow, _) = self.sources(amount);
         let rental = self.with_credit(amount)?;
-        let escrow = rental
-            .escrow
-            .map(|escrow| Escrow { held: escrow.held.saturating_sub(amount), ..escrow });
-        if escrow.is_some_and(|escrow| escrow.held < Money::ZERO) {
-            return Err(Error::internal("a refund is larger than what is in escrow"));
-        }
-        Ok(Self { escrow, ..rental })
+        let less =
+            |escrow: Escrow| Escrow { held: escrow.held.saturating_sub(from_escrow), ..escrow };
+        Ok(Self { escrow: rental.escrow.map(less), ..rental })
     }
 
     /// The rental after so much was credited for downtime. A supplier's part of that is taken from what

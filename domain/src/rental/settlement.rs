@@ -13,10 +13,9 @@ use crate::host::Host;
 use crate::job::{Job, JobKind};
 use crate::money::Money;
 use crate::store::Tx;
+use crate::supplier::Supplier;
 use crate::user::UserId;
-use crate::wallet::{
-    Account, Basis, EarlyEnd, Posting, PostingDraft, PostingKind, Wallet, moved, post,
-};
+use crate::wallet::{Account, Basis, EarlyEnd, Posting, PostingDraft, PostingKind, Wallet, post};
 
 /// What is given back of one period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +60,12 @@ pub(super) struct Locked {
     pub rental: Rental,
     /// Its paid periods.
     pub periods: Vec<Period>,
+    /// Whose server it is, if it is not the operator's.
+    pub supplier: Option<Supplier>,
 }
 
-/// Locks the wallets of everybody who paid, then what `between` locks, the host and the rental.
+/// Locks the wallets of everybody who paid, the supplier, then what `between` locks, the host and the
+/// rental.
 pub(super) async fn lock(
     tx: &dyn Tx,
     id: RentalId,
@@ -78,6 +80,10 @@ pub(super) async fn lock(
         let wallet = tx.wallet_for_update(payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
         wallets.insert(payer_id, wallet);
     }
+    let supplier = match seen.rental.terms.supplier {
+        Some(terms) => Some(supplier(tx, terms.supplier_id).await?),
+        None => None,
+    };
     between(&seen.rental).await?;
     let host = tx.host_for_update(seen.host.id).await?.ok_or_else(missing)?;
     let rental = tx.rental_for_update(id).await?.ok_or_else(missing)?;
@@ -86,7 +92,11 @@ pub(super) async fn lock(
     if periods.iter().any(|period| !wallets.contains_key(&period.payer_id)) {
         return Err(Error::Contention);
     }
-    Ok(Locked { wallets, host, rental, periods })
+    Ok(Locked { wallets, host, rental, periods, supplier })
+}
+
+async fn supplier(tx: &dyn Tx, id: UserId) -> Result<Supplier> {
+    tx.supplier_for_update(id).await?.ok_or(Error::NotFound(Thing::Supplier))
 }
 
 /// Books what is given back, and ends the rental if it still lives. Answers the rental afterwards and
@@ -98,7 +108,7 @@ pub(super) async fn settle(
     (reason, actor): (&str, Actor),
     now: Timestamp,
 ) -> Result<(Rental, Vec<Posting>)> {
-    let Locked { mut wallets, host, mut rental, periods } = locked;
+    let Locked { mut wallets, host, mut rental, periods, mut supplier } = locked;
     let before = rental.clone();
     let mut events = Vec::new();
     let mut postings = Vec::new();
@@ -111,6 +121,10 @@ pub(super) async fn settle(
         let draft = refund(&rental, &share, reason, &host);
         let (wallet, posting) = post(tx, random, wallet, now, draft).await?;
         wallets.insert(payer_id, wallet);
+        if let (Some(supplier), Some(terms)) = (&mut supplier, rental.terms.supplier) {
+            let (_, earned) = rental.sources(share.amount);
+            supplier.payable = supplier.payable.saturating_sub(terms.split(earned).0);
+        }
         rental = rental.with_refund(share.amount)?;
         events.push(refunded(&posting, actor));
         postings.push(posting);
@@ -130,6 +144,9 @@ pub(super) async fn settle(
             at: now,
         });
     }
+    if let Some(supplier) = &supplier {
+        tx.save_supplier(supplier).await?;
+    }
     rental = rental.earning_at(now);
     tx.save_rental(&rental).await?;
     tx.record(events).await?;
@@ -137,10 +154,9 @@ pub(super) async fn settle(
 }
 
 fn refund(rental: &Rental, share: &Share, reason: &str, host: &Host) -> PostingDraft {
-    let paid_into = rental.rent_account();
     PostingDraft {
         kind: PostingKind::Refund,
-        entries: moved(share.amount, paid_into, Account::Wallet(share.period.payer_id)),
+        entries: rental.given_back(share.amount, Account::Wallet(share.period.payer_id)),
         reason: format!("{reason}: {}", host.specs.name),
         author: None,
         period: Some((rental.id, share.period.starts_at)),

@@ -180,12 +180,15 @@ pub struct PostingDraft {
     pub corrects: Option<PostingId>,
 }
 
+/// The sides of a movement of money, without those where nothing moves.
+pub fn entries(sides: impl IntoIterator<Item = (Account, Money)>) -> Vec<Entry> {
+    let sides = sides.into_iter().filter(|(_, amount)| *amount != Money::ZERO);
+    sides.map(|(account, amount)| Entry { account, amount }).collect()
+}
+
 /// The two sides of a movement between two accounts; none where nothing moves.
 pub fn moved(amount: Money, from: Account, to: Account) -> Vec<Entry> {
-    if amount == Money::ZERO {
-        return Vec::new();
-    }
-    vec![Entry { account: to, amount }, Entry { account: from, amount: amount.negated() }]
+    entries([(to, amount), (from, amount.negated())])
 }
 
 /// A movement of money that happened.

@@ -18,7 +18,9 @@ pub use book::{Book, Booked, adjust, deposit};
 pub use chain::{KeptHead, LedgerQueries, Link, Links, RentalSums};
 pub use checkpoint::{Checkpoint, take_checkpoint};
 pub use explain::{Explanation, explain, ledger};
-pub use ledger::{Account, ChainHead, Entry, Posting, PostingDraft, PostingKind, moved, post};
+pub use ledger::{
+    Account, ChainHead, Entry, Posting, PostingDraft, PostingKind, entries, moved, post,
+};
 pub use owed::{paid_in, taken_back};
 pub use port::{TransactionFilter, TransactionSort, WalletQueries, Wallets};
 pub use show::{TransactionPage, balance, checkpoints, transaction, transactions};

@@ -142,6 +142,24 @@ on_both_databases! {
         assert_eq!(account(&iron).await, ["0.00", "25.50", "25.50"]);
     }
 
+    async fn days_earned_by_a_clock_that_ran_ahead_are_taken_back_by_an_early_end(app: &TestApp) {
+        let (boss, jane) = (boss(app).await, payer(app, "jane", "100.00").await);
+        let iron = supplier(app, &boss, "iron").await;
+        let server = server_of(app, &boss, "iron", "node").await;
+        let rental = rented(app, &jane, &server).await;
+        app.days_pass(5);
+        app.sweep().await;
+        assert_eq!(account(&iron).await, ["20.00", "42.50", "42.50"]);
+        app.clock.advance(Duration::days(-4));
+        assert_eq!(ended(&jane, &rental).await, "60.00");
+        assert_eq!(account(&iron).await, ["0.00", "42.50", "8.50"], "40.00 less 15 percent is taken back");
+        for _ in 0..2 {
+            app.days_pass(3);
+            app.sweep().await;
+        }
+        assert_eq!(account(&iron).await, ["0.00", "42.50", "8.50"]);
+    }
+
     async fn nothing_is_earned_with_a_server_that_never_became_ready(app: &TestApp) {
         let (boss, jane) = (boss(app).await, payer(app, "jane", "100.00").await);
         let iron = supplier(app, &boss, "iron").await;
