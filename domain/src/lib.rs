@@ -27,6 +27,7 @@ pub mod event;
 pub mod host;
 pub mod id;
 pub mod idempotency;
+pub mod instance;
 pub mod job;
 pub mod money;
 pub mod outage;
@@ -43,6 +44,7 @@ mod testing;
 mod text;
 pub mod token;
 pub mod user;
+pub mod volume;
 pub mod wallet;
 
 pub use error::{Error, Result};

@@ -1,0 +1,200 @@
+//! What makes instances on hosts.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use super::InstanceId;
+use crate::host::HostId;
+use crate::volume::VolumeId;
+
+/// A host as its driver needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// Which host.
+    pub host_id: HostId,
+    /// Which driver.
+    pub driver: DriverKind,
+    /// How the driver reaches the host; each driver says what it reads.
+    pub settings: Map<String, Value>,
+    /// Where the host's published ports are reached.
+    pub address: IpAddr,
+}
+
+/// The drivers that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriverKind {
+    /// Makes nothing and remembers what it was asked for.
+    Simulated,
+    /// Any engine that serves the Docker API.
+    Docker,
+}
+
+impl DriverKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Simulated, Self::Docker];
+
+    /// Its spelling, on the wire and in storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Simulated => "simulated",
+            Self::Docker => "docker",
+        }
+    }
+
+    /// Reads a spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// What an instance is to be on its host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceSpec {
+    /// Which instance; all that is made for it is named by this, so that a call that comes too late
+    /// can never meet another instance's.
+    pub id: InstanceId,
+    /// What it calls itself.
+    pub hostname: String,
+    /// What it is made from, in the driver's words.
+    pub image: String,
+    /// Who logs in.
+    pub username: String,
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// The CPUs of the host that are its own; empty where it shares them.
+    pub pinned_cpus: Vec<u32>,
+    /// Memory in MiB.
+    pub ram_mib: u32,
+    /// The host's graphics processors that are its own, by number from 0.
+    pub gpus: Vec<u32>,
+    /// Its own address, where the host has some to give.
+    pub address: Option<IpAddr>,
+    /// Ports reached through the host's address.
+    pub ports: Vec<PublishedPort>,
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// OpenSSH public keys that may log in.
+    pub public_keys: Vec<String>,
+    /// Runs once, when the instance starts for the first time.
+    pub script: Option<String>,
+    /// Disks beside its own.
+    pub mounts: Vec<Mount>,
+}
+
+/// A port inside the instance and where the host publishes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PublishedPort {
+    /// Inside.
+    pub inside: u16,
+    /// On the host.
+    pub outside: u16,
+}
+
+/// A volume in an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// Which volume.
+    pub volume_id: VolumeId,
+    /// Where, an absolute path.
+    pub path: String,
+}
+
+/// What a host says about one instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sighting {
+    /// It is not there.
+    Absent,
+    /// It is there and does not run.
+    Stopped,
+    /// It runs and is not ready to be used yet.
+    Starting,
+    /// It runs and can be used.
+    Ready,
+}
+
+/// All that carries our mark on a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Instances, and whether each runs.
+    pub instances: BTreeMap<InstanceId, bool>,
+    /// Volumes.
+    pub volumes: Vec<VolumeId>,
+}
+
+/// What an instance uses at this moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Thousandths of one CPU.
+    pub cpu_milli: u64,
+    /// Memory in bytes.
+    pub ram_bytes: u64,
+    /// Bytes received since it started.
+    pub received_bytes: u64,
+    /// Bytes sent since it started.
+    pub sent_bytes: u64,
+}
+
+/// Why a driver did not do what it was asked for, in words for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DriverFault {
+    /// It may work another time: the host does not answer, something was slow.
+    #[error("{0}")]
+    Failed(String),
+    /// It never will: there is no such image, the host cannot do this.
+    #[error("{0}")]
+    Refused(String),
+    /// The host has no room, whatever our books say.
+    #[error("{0}")]
+    NoRoom(String),
+}
+
+/// The answer of a driver.
+pub type Driven<T> = std::result::Result<T, DriverFault>;
+
+/// Makes and ends instances on a host. Every call may come twice, also after a crash in the middle of
+/// it, and must then find its work done; each returns well within a job's lease
+/// ([`crate::job::LEASE`]) or fails.
+#[async_trait]
+pub trait InstanceDriver: Send + Sync {
+    /// Makes an empty volume.
+    async fn create_volume(&self, site: &Site, id: VolumeId, size_gb: u32) -> Driven<()>;
+
+    /// Makes a volume at least so large, keeping its data.
+    async fn resize_volume(&self, site: &Site, id: VolumeId, size_gb: u32) -> Driven<()>;
+
+    /// Fills a volume that was just made with the data of another on the same host.
+    async fn copy_volume(&self, site: &Site, from: VolumeId, to: VolumeId) -> Driven<()>;
+
+    /// Destroys a volume and its data; done if it is not there.
+    async fn delete_volume(&self, site: &Site, id: VolumeId) -> Driven<()>;
+
+    /// Makes the instance without starting it, its image fetched, its volumes mounted, its ports
+    /// published, its keys in place. One that is there with other volumes, keys, limits or devices is
+    /// brought to what is asked for now and keeps the data of its own disk.
+    async fn create(&self, site: &Site, spec: &InstanceSpec) -> Driven<()>;
+
+    /// Starts it; nothing happens if it runs. At its first start the script is run as well.
+    async fn start(&self, site: &Site, spec: &InstanceSpec) -> Driven<()>;
+
+    /// What the host says about it.
+    async fn look(&self, site: &Site, spec: &InstanceSpec) -> Driven<Sighting>;
+
+    /// Stops it and keeps its data: asks it first, unless forced. Done if it does not run.
+    async fn stop(&self, site: &Site, id: InstanceId, force: bool) -> Driven<()>;
+
+    /// Removes it with the data of its own disk, running or not; volumes stay. Done if it is not there.
+    async fn remove(&self, site: &Site, id: InstanceId) -> Driven<()>;
+
+    /// All that carries our mark there, for the reconciler.
+    async fn inventory(&self, site: &Site) -> Driven<Inventory>;
+
+    /// The newest lines that it printed, the oldest first.
+    async fn logs(&self, site: &Site, id: InstanceId, lines: u32) -> Driven<String>;
+
+    /// What it uses now; `None` if it does not run.
+    async fn load(&self, site: &Site, id: InstanceId) -> Driven<Option<Load>>;
+}
