@@ -160,6 +160,9 @@ pub type Driven<T> = std::result::Result<T, DriverFault>;
 /// ([`crate::job::LEASE`]) or fails.
 #[async_trait]
 pub trait InstanceDriver: Send + Sync {
+    /// Refuses settings that this driver cannot read, in words for the operator.
+    fn check(&self, driver: DriverKind, settings: &Map<String, Value>) -> Driven<()>;
+
     /// Makes an empty volume.
     async fn create_volume(&self, site: &Site, id: VolumeId, size_gb: u32) -> Driven<()>;
 
@@ -189,8 +192,8 @@ pub trait InstanceDriver: Send + Sync {
     /// Removes it with the data of its own disk, running or not; volumes stay. Done if it is not there.
     async fn remove(&self, site: &Site, id: InstanceId) -> Driven<()>;
 
-    /// All that carries our mark there, for the reconciler.
-    async fn inventory(&self, site: &Site) -> Driven<Inventory>;
+    /// All that carries our mark there, for the reconciler; `None` where nothing is remembered.
+    async fn inventory(&self, site: &Site) -> Driven<Option<Inventory>>;
 
     /// The newest lines that it printed, the oldest first.
     async fn logs(&self, site: &Site, id: InstanceId, lines: u32) -> Driven<String>;

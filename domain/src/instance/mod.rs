@@ -1,15 +1,160 @@
 //! Instances: what runs on a host for somebody.
+//!
+//! What the owner *wants* is changed by requests; what *is* (the [`Phase`]) is changed only here, after
+//! a driver has answered. One job an instance brings them together, step by step ([`Instance::next_step`]),
+//! however often it is repeated and wherever it was cut off.
 
+mod act;
+mod align;
+mod create;
 mod driver;
+mod edit;
+mod evict;
+mod port;
+mod reconcile;
+mod show;
+mod state;
+mod stop;
+mod terms;
+mod transfer;
 
+pub use act::{Act, Action, Disposal, Outcome, act, act_on_all};
+pub use align::{align, realign};
+pub(crate) use align::fail_cluster;
+pub use create::{CreateInstance, InstancePolicy, VolumeWish, create};
+pub(crate) use create::{Order, asked, checked, order, require_funds, sources, type_named};
 pub use driver::{
     Driven, DriverFault, DriverKind, InstanceDriver, InstanceSpec, Inventory, Load, Mount,
     PublishedPort, Sighting, Site,
 };
+pub use edit::{EditInstance, edit};
+pub use evict::{evict, evict_due};
+pub(crate) use evict::make_room;
+pub use port::{InstanceFilter, InstanceQueries, Instances};
+pub use reconcile::{Finding, FindingId, FindingKind, findings, reconcile, remove_orphan};
+pub use show::{charges, history, list, load, logs, show};
+pub(crate) use stop::{delete_unpaid, remove, stop_unpaid};
+pub use state::{Failure, FailureKind, Phase, Stage, Status, Wanted};
+pub(crate) use state::Step;
+pub use terms::{Hostname, InstanceTerms, Origin, Tags};
+pub use transfer::transfer;
 
+use crate::capacity::Claim;
+use crate::clock::Timestamp;
+use crate::cluster::ClusterId;
+use crate::host::HostId;
 use crate::id::entity_id;
+use crate::location::LocationCode;
+use crate::meter::{Meter, MeterId, Metered, Rate};
+use crate::money::Money;
+use crate::pool::PoolId;
+use crate::user::UserId;
+use crate::volume::Volume;
 
 entity_id!(
     /// Identifies an instance.
     InstanceId
 );
+
+/// What runs on a host for somebody.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// Identifies the instance.
+    pub id: InstanceId,
+    /// Whose it is.
+    pub pool_id: PoolId,
+    /// Who pays for it: the pool's owner.
+    pub payer_id: UserId,
+    /// Who ordered it.
+    pub author: UserId,
+    /// The cluster that it is a part of.
+    pub cluster_id: Option<ClusterId>,
+    /// Where it is.
+    pub location: LocationCode,
+    /// On which host.
+    pub host_id: HostId,
+    /// What it calls itself.
+    pub hostname: Hostname,
+    /// In the owner's words.
+    pub description: String,
+    /// Labels that the owner's programs keep with it.
+    pub tags: Tags,
+    /// What it is and costs.
+    pub terms: InstanceTerms,
+    /// What it was made from.
+    pub origin: Origin,
+    /// What it has of its host.
+    pub claim: Claim,
+    /// What the owner wants.
+    pub wanted: Wanted,
+    /// Whether it is to be stopped and started once.
+    pub restart: bool,
+    /// What is.
+    pub phase: Phase,
+    /// When the present stage has taken too long.
+    pub stage_until: Option<Timestamp>,
+    /// When it is evicted, if it is a spot instance whose place is wanted back.
+    pub evict_at: Option<Timestamp>,
+    /// What went wrong the last time, for its owner.
+    pub last_error: Option<String>,
+    /// When it was ordered.
+    pub created_at: Timestamp,
+    /// When it first could be used.
+    pub ready_at: Option<Timestamp>,
+}
+
+impl Instance {
+    /// What it costs in an hour in a running or a stopped instance.
+    pub(crate) fn rate(&self, is_running: bool) -> Rate {
+        let per_hour = self.terms.per_hour;
+        let price = if is_running {
+            per_hour
+        } else {
+            per_hour.fraction(u64::from(self.terms.stopped_percent), 100).floor()
+        };
+        Rate::per_hour(price)
+    }
+
+    /// The meter that runs for it from a moment on; none where that costs nothing.
+    pub(crate) fn meter(&self, id: MeterId, is_running: bool, now: Timestamp) -> Option<Meter> {
+        let rate = self.rate(is_running);
+        let state = if is_running { "" } else { ", stopped" };
+        (rate.price > Money::ZERO).then(|| Meter {
+            id,
+            payer_id: self.payer_id,
+            pool_id: self.pool_id,
+            metered: Metered::Instance(self.id),
+            name: format!("instance {} ({}{state})", self.hostname, self.terms.plan),
+            rate,
+            started_at: now,
+            ended_at: None,
+            billed: Money::ZERO,
+            bills: 0,
+            bill_at: None,
+        })
+    }
+
+    /// The instance as its driver needs it.
+    pub fn spec(&self, volumes: &[Volume]) -> InstanceSpec {
+        let mounts = volumes.iter().filter_map(|volume| {
+            let path = volume.attachment.as_ref()?.path.clone();
+            Some(Mount { volume_id: volume.id, path })
+        });
+        InstanceSpec {
+            id: self.id,
+            hostname: self.hostname.to_string(),
+            image: self.origin.reference.clone(),
+            username: self.origin.username.clone(),
+            cpus: self.terms.shape.cpus,
+            pinned_cpus: self.claim.cpus.clone(),
+            ram_mib: self.terms.shape.ram_mib,
+            gpus: self.claim.gpus.clone(),
+            address: self.claim.address,
+            ports: self.claim.ports.clone(),
+            environment: self.origin.environment.clone(),
+            public_keys: self.origin.public_keys.clone(),
+            script: self.origin.script.clone(),
+            mounts: mounts.collect(),
+        }
+    }
+}

@@ -8,11 +8,13 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use port::{JobQueries, Jobs};
-pub use work::{JobContext, LEASE, dead, retry, run_next};
+pub use work::{JobContext, LEASE, Progress, dead, retry, run_next};
 
 use crate::clock::{Random, Timestamp};
 use crate::id::entity_id;
+use crate::instance::InstanceId;
 use crate::rental::RentalId;
+use crate::volume::VolumeId;
 
 entity_id!(
     /// Identifies a job.
@@ -28,6 +30,16 @@ pub enum JobKind {
         /// Which rental.
         rental_id: RentalId,
     },
+    /// Bring an instance on its host to what is wanted.
+    AlignInstance {
+        /// Which instance.
+        instance_id: InstanceId,
+    },
+    /// Bring a volume on its host to what is wanted.
+    AlignVolume {
+        /// Which volume.
+        volume_id: VolumeId,
+    },
 }
 
 impl JobKind {
@@ -36,6 +48,8 @@ impl JobKind {
     pub fn lane(self) -> String {
         match self {
             Self::AlignAccess { rental_id } => format!("align_access:{rental_id}"),
+            Self::AlignInstance { instance_id } => format!("align_instance:{instance_id}"),
+            Self::AlignVolume { volume_id } => format!("align_volume:{volume_id}"),
         }
     }
 }

@@ -28,6 +28,9 @@ pub trait Jobs {
     /// lease was lost to another worker (its attempts moved on) stays as it is.
     async fn finish_job(&self, job: &Job) -> Result<()>;
 
+    /// Queues a job that is not done yet, with its attempts forgotten, under the same condition.
+    async fn postpone_job(&self, job: &Job, run_at: Timestamp) -> Result<()>;
+
     /// Notes a failure, under the same condition.
     async fn fail_job(&self, job: &Job, error: &str, then: AfterFailure) -> Result<()>;
 

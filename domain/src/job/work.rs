@@ -4,12 +4,14 @@ use chrono::Duration;
 use tracing::{error, instrument, warn};
 
 use super::{AfterFailure, Job, JobId, JobKind};
-use crate::clock::{Clock, Random};
+use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result, Thing};
+use crate::instance::{self, InstanceDriver, InstancePolicy};
 use crate::rental::{self, Driver};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Operator;
+use crate::volume;
 
 /// How long a worker may hold a job. Later another takes it, whatever became of the first; so what a
 /// job waits for must give up well before.
@@ -24,8 +26,21 @@ pub struct JobContext<'a> {
     pub clock: &'a dyn Clock,
     /// Randomness.
     pub random: &'a dyn Random,
-    /// What reaches the hosts.
+    /// What reaches hosts that are rented as a whole.
     pub driver: &'a dyn Driver,
+    /// What makes instances on hosts.
+    pub instances: &'a dyn InstanceDriver,
+    /// What an operator configured about instances.
+    pub policy: &'a InstancePolicy,
+}
+
+/// How far a job came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It is done.
+    Finished,
+    /// It waits for something outside, and goes on then.
+    Again(Timestamp),
 }
 
 /// Does the job that has waited longest of those that may run now; answers whether there was one.
@@ -42,18 +57,30 @@ pub async fn run_next(context: JobContext<'_>) -> Result<bool> {
     Ok(true)
 }
 
-async fn perform(context: JobContext<'_>, job: &Job) -> Result<()> {
-    let JobContext { store, clock, random, driver } = context;
+async fn perform(context: JobContext<'_>, job: &Job) -> Result<Progress> {
+    let JobContext { store, clock, random, driver, .. } = context;
     match job.kind {
         JobKind::AlignAccess { rental_id } => {
-            rental::align(store, clock, random, driver, rental_id).await
+            let aligned = rental::align(store, clock, random, driver, rental_id);
+            aligned.await.map(|()| Progress::Finished)
+        }
+        JobKind::AlignInstance { instance_id } => instance::align(context, instance_id).await,
+        JobKind::AlignVolume { volume_id } => {
+            volume::align(context, volume_id).await.map(|()| Progress::Finished)
         }
     }
 }
 
-async fn record(context: JobContext<'_>, job: &Job, outcome: Result<()>) -> Result<()> {
-    let Err(failure) = outcome else {
-        return atomically(context.store, async |tx: &dyn Tx| tx.finish_job(job).await).await;
+async fn record(context: JobContext<'_>, job: &Job, outcome: Result<Progress>) -> Result<()> {
+    let failure = match outcome {
+        Ok(Progress::Finished) => {
+            return atomically(context.store, async |tx: &dyn Tx| tx.finish_job(job).await).await;
+        }
+        Ok(Progress::Again(at)) => {
+            let work = async |tx: &dyn Tx| tx.postpone_job(job, at).await;
+            return atomically(context.store, work).await;
+        }
+        Err(failure) => failure,
     };
     let cause = failure.for_the_log();
     let then = job.after_failure(context.clock.now());

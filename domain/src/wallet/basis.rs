@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::PostingId;
 use crate::clock::Timestamp;
 use crate::host::Sla;
+use crate::meter::Usage;
 use crate::money::{Fraction, Money};
 use crate::outage::OutageId;
 use crate::quote::QuoteId;
@@ -63,6 +64,8 @@ pub enum Basis {
         /// What was payable; the payout is its whole cents.
         payable: Money,
     },
+    /// A reading of a meter.
+    Usage(Usage),
 }
 
 /// The unused days of a period, and what they are worth.
@@ -143,6 +146,7 @@ impl Basis {
                 rent.saturating_sub(commission(*rent, *commission_bp))
             }
             Self::Payout { payable, .. } => payable.whole_cents(),
+            Self::Usage(usage) => usage.amount(),
         }
     }
 
@@ -156,6 +160,7 @@ impl Basis {
                 rent.fraction(u64::from(kept), u64::from(WHOLE_BP)).to_decimal()
             }
             Self::Payout { payable, .. } => payable.to_decimal(),
+            Self::Usage(usage) => usage.exact().to_decimal(),
             Self::Rent { .. } | Self::NeverReady { .. } => self.amount().to_decimal(),
         }
     }

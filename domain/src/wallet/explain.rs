@@ -2,6 +2,8 @@
 
 use super::{Basis, Downtime, EarlyEnd, Link, PostingId};
 use crate::error::{Error, Result, Thing};
+use crate::meter::Usage;
+use crate::money::Money;
 use crate::store::Store;
 use crate::token::Permission;
 use crate::user::{Caller, Role, UserId};
@@ -59,6 +61,7 @@ const fn rule(basis: &Basis) -> &'static str {
         Basis::Downtime(_) => "rounded up to the cent, at most what is left of the charge",
         Basis::Earning { .. } => "the commission is rounded down to 0.00000001",
         Basis::Payout { .. } => "rounded down to the cent; the rest stays payable",
+        Basis::Usage(_) => "the whole use up to this reading is rounded down to 0.00000001",
         Basis::Rent { .. } | Basis::NeverReady { .. } => "none",
     }
 }
@@ -97,6 +100,7 @@ fn steps(basis: &Basis) -> Vec<String> {
         Basis::Payout { run_id, payable } => {
             vec![format!("run {run_id} found {} payable", payable.to_decimal())]
         }
+        Basis::Usage(usage) => used(usage),
     }
 }
 
@@ -110,6 +114,21 @@ fn early_end(end: &EarlyEnd) -> Vec<String> {
         format!("given back of this charge before: {}", returned.to_decimal()),
         format!("{price} × {unused_days} / {days} × (1 − {fee_bp} / 10000)"),
     ]
+}
+
+fn used(usage: &Usage) -> Vec<String> {
+    let Usage { meter_id, bill, rate, from, seconds, billed, owed, .. } = usage;
+    let (price, per) = (rate.price.to_decimal(), rate.seconds);
+    let mut steps = vec![
+        format!("meter {meter_id} ran at {price} for {per} seconds"),
+        format!("since {}: {seconds} whole seconds", from.to_rfc3339()),
+        format!("{price} × {seconds} / {per} = {}", rate.of(*seconds).to_decimal()),
+        format!("booking {bill} of this meter; before it {} were booked", billed.to_decimal()),
+    ];
+    if *owed != Money::ZERO {
+        steps.push(format!("of the rest, {} are owed, not paid", owed.to_decimal()));
+    }
+    steps
 }
 
 fn downtime(credited: &Downtime) -> Vec<String> {

@@ -279,6 +279,21 @@ pub async fn post(
     at: Timestamp,
     draft: PostingDraft,
 ) -> Result<(Wallet, Posting)> {
+    let (wallet, posting) = link(random, wallet, at, &draft)?;
+    let links = [(posting, draft.entries)];
+    tx.add_postings(&wallet, &links).await?;
+    let [(posting, _)] = links;
+    Ok((wallet, posting))
+}
+
+/// The next link of a locked wallet's chain and the wallet after it, to be stored with
+/// [`super::Wallets::add_postings`]. Refuses as [`post`] does.
+pub(crate) fn link(
+    random: &dyn Random,
+    wallet: Wallet,
+    at: Timestamp,
+    draft: &PostingDraft,
+) -> Result<(Wallet, Posting)> {
     let gain = |account| total(&draft.entries, |entry| entry.account == account);
     if draft.entries.is_empty() || total(&draft.entries, |_| true) != Some(Money::ZERO) {
         return Err(Error::internal("a posting's entries must sum to zero"));
@@ -299,10 +314,10 @@ pub async fn post(
         user_id: wallet.user_id,
         kind: draft.kind,
         amount,
-        reason: draft.reason,
+        reason: draft.reason.clone(),
         author: draft.author,
         period: draft.period,
-        metadata: draft.metadata,
+        metadata: draft.metadata.clone(),
         basis: draft.basis,
         corrects: draft.corrects,
         at,
@@ -313,9 +328,7 @@ pub async fn post(
     posting.hash = posting.digest(&draft.entries);
     let head = ChainHead { sequence: posting.sequence, hash: posting.hash.clone() };
     let owed = wallet.owed.checked_add(settled.negated()).ok_or_else(overflow)?;
-    let wallet = Wallet { user_id: wallet.user_id, balance, owed, head };
-    tx.add_posting(&wallet, &posting, &draft.entries).await?;
-    Ok((wallet, posting))
+    Ok((Wallet { user_id: wallet.user_id, balance, owed, head }, posting))
 }
 
 /// The sum of the entries wanted; `None` where it does not fit.

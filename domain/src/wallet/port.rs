@@ -70,12 +70,12 @@ pub trait Wallets {
         heads: &[(UserId, ChainHead)],
     ) -> Result<bool>;
 
-    /// Adds a posting and its entries and stores the wallet's new balance and chain head. A second
-    /// charge of the same period violates a unique key and fails.
-    async fn add_posting(
+    /// Adds postings of one chain in its order with their entries, and stores the wallet's new balance
+    /// and chain head. A second charge of the same period, or of the same reading of a meter, violates
+    /// a unique key and fails.
+    async fn add_postings(
         &self,
         wallet: &Wallet,
-        posting: &Posting,
-        entries: &[Entry],
+        links: &[(Posting, Vec<Entry>)],
     ) -> Result<()>;
 }

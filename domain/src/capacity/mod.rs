@@ -1,0 +1,248 @@
+//! What hosts have to give to instances: processors, memory, disk, addresses and ports.
+//!
+//! A host is rented as a whole ([`crate::rental`]) or carries instances, never both. What two instances
+//! cannot share (a graphics processor, a pinned CPU, an address, a port) is a [`Slot`], held by a unique
+//! key; the rest is counted, and the database keeps every counter within its bounds.
+
+mod furnish;
+mod place;
+mod port;
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use furnish::{
+    FurnishHost, HostChange, HostCarrying, StorageDraft, all, change, furnish, show,
+};
+pub use place::{Claim, Placed, place, release, release_disk};
+pub(crate) use place::{give_disk_back, take_disk};
+pub use port::{Capacities, CapacityQueries};
+
+use crate::clock::Timestamp;
+use crate::host::HostId;
+use crate::instance::{DriverKind, Site};
+use crate::location::LocationCode;
+use crate::plan::{GpuShape, Shape};
+
+/// What a host has for instances, and how much of it is taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capacity {
+    /// Which host.
+    pub host_id: HostId,
+    /// Where people find it.
+    pub location: LocationCode,
+    /// Where its volumes are: hosts that name the same storage share them.
+    pub storage: StorageName,
+    /// What makes instances there.
+    pub driver: DriverKind,
+    /// How that reaches the host.
+    pub settings: Map<String, Value>,
+    /// Where published ports are reached.
+    pub address: IpAddr,
+    /// Addresses that it can give away; without any, instances share the host's own by ports.
+    pub addresses: Vec<IpAddr>,
+    /// The ports that it can publish, the last one included.
+    pub ports: PortRange,
+    /// Whether every instance gets CPUs of its own.
+    pub pins_cpus: bool,
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub ram_mib: u32,
+    /// Graphics processors.
+    pub gpu: Option<GpuShape>,
+    /// What instances have of it.
+    pub used: Used,
+    /// Whether its driver reaches it.
+    pub health: Health,
+    /// Whether no new instance is to come.
+    pub is_draining: bool,
+    /// Figures of benchmarks, as the operator recorded them.
+    pub benchmark: Map<String, Value>,
+    /// When it was furnished.
+    pub created_at: Timestamp,
+    /// When what it has was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What is taken of a host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub ram_mib: u32,
+    /// Graphics processors.
+    pub gpus: u32,
+    /// Instances that hold something.
+    pub instances: u32,
+}
+
+/// Ports of a host, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRange {
+    /// The first.
+    pub from: u16,
+    /// The last.
+    pub until: u16,
+}
+
+/// Whether a host's driver reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It answered the last time, or was not asked yet.
+    Healthy,
+    /// It does not answer.
+    Unreachable {
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+crate::text::text!(
+    /// The name of a storage: 1 to 64 of `A-Za-z0-9._~-`.
+    StorageName
+);
+
+impl StorageName {
+    /// Checks a name.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let fits = (1..=64).contains(&text.len());
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte);
+        let good = fits && text.bytes().all(plain);
+        good.then(|| Self(text.to_owned())).ok_or("must be 1 to 64 of A-Z a-z 0-9 . _ ~ -")
+    }
+}
+
+/// Disks of one or more hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// Its name.
+    pub name: StorageName,
+    /// Where it is.
+    pub location: LocationCode,
+    /// Its size in GB of 10⁹ bytes.
+    pub size_gb: u32,
+    /// What is taken of it.
+    pub used_gb: u32,
+}
+
+/// A thing that one instance has alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// A graphics processor, by number from 0.
+    Gpu(u32),
+    /// A CPU, by number from 0.
+    Cpu(u32),
+    /// A port of the host.
+    Port(u16),
+    /// An address of its own.
+    Address(IpAddr),
+}
+
+impl Slot {
+    /// Its kind and its name among them, as stored.
+    pub fn stored(self) -> (&'static str, String) {
+        match self {
+            Self::Gpu(number) => ("gpu", number.to_string()),
+            Self::Cpu(number) => ("cpu", number.to_string()),
+            Self::Port(number) => ("port", number.to_string()),
+            Self::Address(address) => ("address", address.to_string()),
+        }
+    }
+
+    /// The slot that was stored so.
+    pub fn from_stored(kind: &str, name: &str) -> Option<Self> {
+        match kind {
+            "gpu" => name.parse().ok().map(Self::Gpu),
+            "cpu" => name.parse().ok().map(Self::Cpu),
+            "port" => name.parse().ok().map(Self::Port),
+            "address" => name.parse().ok().map(Self::Address),
+            _ => None,
+        }
+    }
+}
+
+/// How an operator wants hosts to be filled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// The host that has the least left afterwards: large ones stay free for large plans.
+    #[default]
+    BestFit,
+    /// The host with the fewest instances.
+    Spread,
+    /// The host with the most instances.
+    Pack,
+}
+
+/// What an instance needs of a host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Need {
+    /// Where.
+    pub location: LocationCode,
+    /// Only hosts at this storage, because volumes are there.
+    pub storage: Option<StorageName>,
+    /// Only this host.
+    pub host_id: Option<HostId>,
+    /// How much.
+    pub shape: Shape,
+}
+
+impl Capacity {
+    /// The host as its driver needs it.
+    pub fn site(&self) -> Site {
+        Site {
+            host_id: self.host_id,
+            driver: self.driver,
+            settings: self.settings.clone(),
+            address: self.address,
+        }
+    }
+
+    /// Whether new instances may come.
+    pub fn is_open(&self) -> bool {
+        self.health == Health::Healthy && !self.is_draining
+    }
+
+    /// Whether so much is free, slots and disk aside.
+    pub fn has_room(&self, shape: &Shape) -> bool {
+        let left = |has: u32, used: u32| has.saturating_sub(used);
+        let gpus = self.gpu.as_ref().map_or(0, |gpu| gpu.count);
+        let gpus_fit = shape.gpu.as_ref().is_none_or(|wanted| {
+            let same = self.gpu.as_ref().is_some_and(|gpu| {
+                gpu.model == wanted.model && gpu.memory_mib >= wanted.memory_mib
+            });
+            same && wanted.count <= left(gpus, self.used.gpus)
+        });
+        gpus_fit
+            && shape.cpus <= left(self.cpus, self.used.cpus)
+            && shape.ram_mib <= left(self.ram_mib, self.used.ram_mib)
+    }
+
+    /// With so much more taken.
+    #[must_use]
+    pub fn taken(self, shape: &Shape) -> Self {
+        let used = Used {
+            cpus: self.used.cpus.saturating_add(shape.cpus),
+            ram_mib: self.used.ram_mib.saturating_add(shape.ram_mib),
+            gpus: self.used.gpus.saturating_add(shape.gpus()),
+            instances: self.used.instances.saturating_add(1),
+        };
+        Self { used, ..self }
+    }
+
+    /// With so much given back.
+    #[must_use]
+    pub fn given_back(self, shape: &Shape) -> Self {
+        let used = Used {
+            cpus: self.used.cpus.saturating_sub(shape.cpus),
+            ram_mib: self.used.ram_mib.saturating_sub(shape.ram_mib),
+            gpus: self.used.gpus.saturating_sub(shape.gpus()),
+            instances: self.used.instances.saturating_sub(1),
+        };
+        Self { used, ..self }
+    }
+}

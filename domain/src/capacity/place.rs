@@ -1,0 +1,185 @@
+//! Finds a host for an instance and takes what it needs there.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Capacity, Need, Placement, Slot, StorageName};
+use crate::error::{Conflict, Error, Result, Thing};
+use crate::host::HostId;
+use crate::instance::{InstanceId, PublishedPort};
+use crate::plan::Shape;
+use crate::store::Tx;
+
+/// Hosts looked at together while waiting for those that others hold.
+const CANDIDATES: u32 = 8;
+/// Rounds of waiting. In each, every candidate turned out to be full by then.
+const ROUNDS: u32 = 64;
+
+/// What an instance has of its host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Graphics processors, by number.
+    pub gpus: Vec<u32>,
+    /// CPUs of its own, by number; empty where the host shares them out.
+    pub cpus: Vec<u32>,
+    /// An address of its own.
+    pub address: Option<IpAddr>,
+    /// Ports published on the host's address.
+    pub ports: Vec<PublishedPort>,
+}
+
+/// Where an instance was placed.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The host, with what it has left.
+    pub capacity: Capacity,
+    /// What the instance has of it.
+    pub claim: Claim,
+}
+
+/// Takes what an instance needs on the best host that has it: first on one that nobody else holds at
+/// this moment, then by waiting for those who do, so that neither two get the same nor one is refused
+/// while there is room. Refuses with [`Conflict::NoCapacity`].
+pub async fn place(
+    tx: &dyn Tx,
+    need: &Need,
+    placement: Placement,
+    (id, inside): (InstanceId, &[u16]),
+) -> Result<Placed> {
+    if let Some(capacity) = tx.free_capacity_for_update(need, placement).await?
+        && let Some(placed) = take(tx, capacity, need, (id, inside)).await?
+    {
+        return Ok(placed);
+    }
+    let mut full = HashSet::new();
+    for _ in 0..ROUNDS {
+        let mut candidates = tx.hosts_with_room(need, placement, CANDIDATES).await?;
+        // A host that lacks only slots stays in the list, so it is asked once.
+        candidates.retain(|host_id| !full.contains(host_id));
+        let Some(host_id) = candidates.first() else {
+            return Err(Error::Conflict(Conflict::NoCapacity));
+        };
+        let capacity = tx.capacity_for_update(*host_id).await?;
+        let capacity = capacity.ok_or(Error::NotFound(Thing::Server))?;
+        if !capacity.is_open() || !capacity.has_room(&need.shape) {
+            continue;
+        }
+        if let Some(placed) = take(tx, capacity, need, (id, inside)).await? {
+            return Ok(placed);
+        }
+        full.insert(*host_id);
+    }
+    Err(Error::Busy)
+}
+
+/// Takes it from a locked host; `None` where slots or disk are lacking.
+async fn take(
+    tx: &dyn Tx,
+    capacity: Capacity,
+    need: &Need,
+    (id, inside): (InstanceId, &[u16]),
+) -> Result<Option<Placed>> {
+    let held = tx.slots_of(capacity.host_id).await?;
+    let held: HashSet<Slot> = held.into_iter().map(|(slot, _)| slot).collect();
+    let Some(claim) = choose(&capacity, &need.shape, inside, &held) else {
+        return Ok(None);
+    };
+    if !take_disk(tx, &capacity.storage, need.shape.disk_gb).await? {
+        return Ok(None);
+    }
+    let slots = slots(&claim);
+    if !slots.is_empty() {
+        tx.add_slots(capacity.host_id, id, &slots).await?;
+    }
+    let capacity = capacity.taken(&need.shape);
+    tx.save_used(&capacity).await?;
+    Ok(Some(Placed { capacity, claim }))
+}
+
+/// Takes disk of a storage; false if there is not so much.
+pub(crate) async fn take_disk(tx: &dyn Tx, name: &StorageName, size_gb: u32) -> Result<bool> {
+    let storage = tx.storage_for_update(name).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let used_gb = storage.used_gb.saturating_add(size_gb);
+    if used_gb > storage.size_gb {
+        return Ok(false);
+    }
+    tx.save_storage(&super::Storage { used_gb, ..storage }).await?;
+    Ok(true)
+}
+
+/// Gives disk back to a storage.
+pub(crate) async fn give_disk_back(tx: &dyn Tx, name: &StorageName, size_gb: u32) -> Result<()> {
+    let storage = tx.storage_for_update(name).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let used_gb = storage.used_gb.saturating_sub(size_gb);
+    tx.save_storage(&super::Storage { used_gb, ..storage }).await
+}
+
+/// Gives back all that an instance has of its host; its disk too, unless that is kept.
+pub async fn release(
+    tx: &dyn Tx,
+    host_id: HostId,
+    (id, shape): (InstanceId, &Shape),
+    keeps_disk: bool,
+) -> Result<()> {
+    let capacity = tx.capacity_for_update(host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    tx.free_slots(id).await?;
+    if !keeps_disk {
+        give_disk_back(tx, &capacity.storage, shape.disk_gb).await?;
+    }
+    tx.save_used(&capacity.given_back(shape)).await
+}
+
+/// Gives back the disk of an instance that holds nothing else any more.
+pub async fn release_disk(
+    tx: &dyn Tx,
+    host_id: HostId,
+    (id, shape): (InstanceId, &Shape),
+) -> Result<()> {
+    let capacity = tx.capacity_for_update(host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    tx.free_slots(id).await?;
+    give_disk_back(tx, &capacity.storage, shape.disk_gb).await
+}
+
+fn slots(claim: &Claim) -> Vec<Slot> {
+    let gpus = claim.gpus.iter().copied().map(Slot::Gpu);
+    let cpus = claim.cpus.iter().copied().map(Slot::Cpu);
+    let ports = claim.ports.iter().map(|port| Slot::Port(port.outside));
+    let address = claim.address.map(Slot::Address);
+    gpus.chain(cpus).chain(ports).chain(address).collect()
+}
+
+/// The lowest free slots; `None` where there are not enough.
+fn choose(
+    capacity: &Capacity,
+    shape: &Shape,
+    inside: &[u16],
+    held: &HashSet<Slot>,
+) -> Option<Claim> {
+    let gpus = capacity.gpu.as_ref().map_or(0, |gpu| gpu.count);
+    let gpus = lowest(shape.gpus(), 0..gpus, |number| held.contains(&Slot::Gpu(*number)))?;
+    let pinned = if capacity.pins_cpus { shape.cpus } else { 0 };
+    let cpus = lowest(pinned, 0..capacity.cpus, |number| held.contains(&Slot::Cpu(*number)))?;
+    if !capacity.addresses.is_empty() {
+        let free = |address: &&IpAddr| !held.contains(&Slot::Address(**address));
+        let address = capacity.addresses.iter().find(free).copied()?;
+        return Some(Claim { gpus, cpus, address: Some(address), ports: Vec::new() });
+    }
+    let range = capacity.ports.from..=capacity.ports.until;
+    let count = u32::try_from(inside.len()).ok()?;
+    let outside = lowest(count, range, |number| held.contains(&Slot::Port(*number)))?;
+    let ports = inside.iter().zip(outside);
+    let ports = ports.map(|(inside, outside)| PublishedPort { inside: *inside, outside }).collect();
+    Some(Claim { gpus, cpus, address: None, ports })
+}
+
+fn lowest<T>(
+    count: u32,
+    all: impl Iterator<Item = T>,
+    is_held: impl Fn(&T) -> bool,
+) -> Option<Vec<T>> {
+    let count = usize::try_from(count).ok()?;
+    let chosen: Vec<T> = all.filter(|item| !is_held(item)).take(count).collect();
+    (chosen.len() == count).then_some(chosen)
+}

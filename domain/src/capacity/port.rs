@@ -1,0 +1,73 @@
+use async_trait::async_trait;
+
+use super::{Capacity, Need, Placement, Slot, Storage, StorageName};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::host::HostId;
+use crate::instance::InstanceId;
+use crate::page::Page;
+
+/// Looks at what hosts have to give.
+#[async_trait]
+pub trait CapacityQueries {
+    /// What a host has, if it carries instances.
+    async fn capacity(&self, host_id: HostId) -> Result<Option<Capacity>>;
+
+    /// All hosts that carry instances, by age, oldest first.
+    async fn capacities(&self, page: &Page<HostId>) -> Result<Vec<Capacity>>;
+
+    /// A storage.
+    async fn storage(&self, name: &StorageName) -> Result<Option<Storage>>;
+
+    /// Hosts with room for this by what is committed, the best first. Slots are not looked at.
+    async fn hosts_with_room(
+        &self,
+        need: &Need,
+        placement: Placement,
+        limit: u32,
+    ) -> Result<Vec<HostId>>;
+
+    /// What is held of a host, and by whom.
+    async fn slots_of(&self, host_id: HostId) -> Result<Vec<(Slot, InstanceId)>>;
+}
+
+/// Changes what hosts have to give.
+#[async_trait]
+pub trait Capacities {
+    /// What a host has, locked until the transaction ends.
+    async fn capacity_for_update(&self, host_id: HostId) -> Result<Option<Capacity>>;
+
+    /// The best host with room that nobody else holds at this moment, locked. `None` says only that
+    /// none can be had without waiting.
+    async fn free_capacity_for_update(
+        &self,
+        need: &Need,
+        placement: Placement,
+    ) -> Result<Option<Capacity>>;
+
+    /// Adds what a host has, or stores it for a locked one.
+    async fn save_capacity(&self, capacity: &Capacity) -> Result<()>;
+
+    /// Stores what is taken of a locked host; the database refuses more than there is.
+    async fn save_used(&self, capacity: &Capacity) -> Result<()>;
+
+    /// Stores whether a host is reached.
+    async fn save_health(&self, capacity: &Capacity, now: Timestamp) -> Result<()>;
+
+    /// A storage, locked until the transaction ends.
+    async fn storage_for_update(&self, name: &StorageName) -> Result<Option<Storage>>;
+
+    /// Adds a storage, or stores a locked one; the database refuses more taken than there is.
+    async fn save_storage(&self, storage: &Storage) -> Result<()>;
+
+    /// Gives slots of a locked host to an instance. A slot that is held violates a unique key.
+    async fn add_slots(
+        &self,
+        host_id: HostId,
+        instance_id: InstanceId,
+        slots: &[Slot],
+    ) -> Result<()>;
+
+    /// Gives back every slot that the instance holds.
+    async fn free_slots(&self, instance_id: InstanceId) -> Result<()>;
+}

@@ -1,0 +1,80 @@
+//! Clusters: several instances and a volume that all of them mount, ordered, billed and deleted as one.
+//! All of it is made, or none.
+
+mod create;
+mod delete;
+mod port;
+mod show;
+
+pub use create::{CreateCluster, create};
+pub use delete::delete;
+pub(crate) use delete::member_gone;
+pub use port::{ClusterQueries, Clusters};
+pub use show::{ClusterWithInstances, list, show};
+
+use crate::clock::Timestamp;
+use crate::id::entity_id;
+use crate::instance::{Instance, Status};
+use crate::location::LocationCode;
+use crate::plan::PlanCode;
+use crate::pool::PoolId;
+use crate::user::UserId;
+use crate::volume::VolumeId;
+
+entity_id!(
+    /// Identifies a cluster.
+    ClusterId
+);
+
+/// Instances that belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Identifies the cluster.
+    pub id: ClusterId,
+    /// Whose it is.
+    pub pool_id: PoolId,
+    /// Who pays.
+    pub payer_id: UserId,
+    /// Who ordered it.
+    pub author: UserId,
+    /// What its instances' names begin with.
+    pub hostname: String,
+    /// In the owner's words.
+    pub description: String,
+    /// The plan of each instance.
+    pub plan: PlanCode,
+    /// Where it is.
+    pub location: LocationCode,
+    /// How many instances it has.
+    pub nodes: u32,
+    /// The volume that all mount.
+    pub volume_id: Option<VolumeId>,
+    /// When it was ordered.
+    pub created_at: Timestamp,
+    /// When its owner wanted it gone.
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl Cluster {
+    /// Its state: what is true of the instance that lags behind most.
+    pub fn status(&self, instances: &[Instance]) -> Status {
+        let is = |status| instances.iter().any(|instance| instance.status() == status);
+        let live = instances.iter().any(Instance::is_live);
+        let failed = [Status::NoCapacity, Status::Error].into_iter().find(|status| is(*status));
+        match (failed, self.deleted_at.is_some(), live) {
+            (_, true, true) => Status::Deleting,
+            (_, true, false) => Status::Deleted,
+            (Some(status), false, _) => status,
+            (None, false, false) => Status::Deleted,
+            (None, false, true) if instances.iter().all(|i| i.status() == Status::Running) => {
+                Status::Running
+            }
+            (None, false, true) if is(Status::Ordered) || is(Status::Provisioning) => {
+                Status::Provisioning
+            }
+            (None, false, true) => {
+                instances.iter().map(Instance::status).find(|s| *s != Status::Running).unwrap_or(Status::Running)
+            }
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! What owners do with their instances: start, stop, restart, hibernate, delete, one or many.
+
+use tracing::instrument;
+
+use super::create::{event, require_funds, terms};
+use super::stop::{align_later, remove};
+use super::{Instance, InstanceId, InstancePolicy, Phase, Wanted};
+use crate::capacity::{self, Need, release};
+use crate::clock::{Clock, Random, Timestamp};
+use crate::error::{Conflict, Error, Result, Thing};
+use crate::meter::{MeterId, Metered, begin, finish};
+use crate::pool::{PoolRole, require, role_of};
+use crate::store::{Store, Tx, atomically};
+use crate::token::Permission;
+use crate::user::Caller;
+use crate::volume::{Afterwards, Attachment, Volume, VolumeId};
+use crate::wallet::Wallet;
+
+/// What becomes of an instance's volumes when it is deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disposal {
+    /// Which of its volumes go with it; `None` means none of them.
+    pub volume_ids: Option<Vec<VolumeId>>,
+    /// Whether those are destroyed at once, not put into the trash.
+    pub permanently: bool,
+}
+
+/// What to do with an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start it, also out of hibernation.
+    Start,
+    /// Stop it; what it holds stays its own.
+    Shutdown {
+        /// Without asking what runs in it.
+        force: bool,
+    },
+    /// Stop it and start it.
+    Restart,
+    /// Stop it and give its processors and memory back.
+    Hibernate,
+    /// Delete it.
+    Delete(Disposal),
+    /// Try again to delete what did not go.
+    DeleteStuck,
+    /// Make it a spot instance, or an ordinary one, at the plan's price of today.
+    ConfigureSpot {
+        /// Whether it may be evicted.
+        is_spot: bool,
+    },
+}
+
+impl Action {
+    /// Its name.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Shutdown { force: false } => "shutdown",
+            Self::Shutdown { force: true } => "force_shutdown",
+            Self::Restart => "restart",
+            Self::Hibernate => "hibernate",
+            Self::Delete(_) => "delete",
+            Self::DeleteStuck => "delete_stuck",
+            Self::ConfigureSpot { .. } => "configure_spot",
+        }
+    }
+}
+
+/// A wish to do something with an instance.
+#[derive(Clone, Debug)]
+pub struct Act {
+    /// Who asks: an owner or admin of its pool.
+    pub caller: Caller,
+    /// What.
+    pub action: Action,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It will be done.
+    Accepted,
+    /// It was so already.
+    Unchanged,
+}
+
+/// Does something with an instance: writes down what is wanted, and leaves the doing to a job.
+#[instrument(name = "instance.act", skip_all, fields(%id, action = request.action.as_str()))]
+pub async fn act(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    (policy, request): (&InstancePolicy, &Act),
+    id: InstanceId,
+) -> Result<(Outcome, Instance)> {
+    request.caller.may(Permission::InstancesWrite)?;
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| {
+        let (wallet, instance) = locked(tx, &request.caller, id).await?;
+        let work = Work { tx, random, policy, request, now };
+        let outcome = work.on(wallet, instance).await?;
+        let instance = tx.instance(id).await?.ok_or(Error::NotFound(Thing::Instance))?;
+        Ok((outcome, instance))
+    })
+    .await
+}
+
+/// The same with several; each is done or refused for itself.
+pub async fn act_on_all(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    (policy, request): (&InstancePolicy, &Act),
+    ids: &[InstanceId],
+) -> Result<Vec<(InstanceId, Result<Outcome>)>> {
+    let mut outcomes = Vec::with_capacity(ids.len());
+    for id in ids {
+        let outcome = act(store, clock, random, (policy, request), *id).await;
+        outcomes.push((*id, outcome.map(|(outcome, _)| outcome)));
+    }
+    Ok(outcomes)
+}
+
+/// The instance with its payer's wallet, locked, if the caller is an owner or admin of its pool.
+pub(super) async fn locked(
+    tx: &dyn Tx,
+    caller: &Caller,
+    id: InstanceId,
+) -> Result<(Wallet, Instance)> {
+    let missing = || Error::NotFound(Thing::Instance);
+    let seen = tx.instance_visible_to(caller.user_id, id).await?.ok_or_else(missing)?;
+    let wallet = tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
+    tx.pool_for_update(seen.pool_id).await?.ok_or_else(missing)?;
+    require(role_of(tx, seen.pool_id, caller.user_id).await?, PoolRole::Admin)?;
+    // Placing and giving back lock the host before the instance.
+    tx.capacity_for_update(seen.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let instance = tx.instance_for_update(id).await?.ok_or_else(missing)?;
+    if instance.payer_id != seen.payer_id || instance.host_id != seen.host_id {
+        return Err(Error::Contention);
+    }
+    Ok((wallet, instance))
+}
+
+/// One action on one locked instance.
+struct Work<'a> {
+    tx: &'a dyn Tx,
+    random: &'a dyn Random,
+    policy: &'a InstancePolicy,
+    request: &'a Act,
+    now: Timestamp,
+}
+
+const fn not_now<T>() -> Result<T> {
+    Err(Error::Conflict(Conflict::InstanceBusy))
+}
+
+impl Work<'_> {
+    async fn on(&self, wallet: Wallet, instance: Instance) -> Result<Outcome> {
+        let is_going = instance.wanted == Wanted::Deleted || !instance.is_live();
+        match &self.request.action {
+            Action::Delete(_) if is_going => return Ok(Outcome::Unchanged),
+            Action::DeleteStuck => return self.delete_stuck(wallet, instance).await,
+            _ if is_going => return Err(Error::Conflict(Conflict::InstanceDeleted)),
+            Action::Delete(disposal) => return self.delete(wallet, instance, disposal).await,
+            _ => {}
+        }
+        match &instance.phase {
+            Phase::Ordered | Phase::Provisioning { .. } | Phase::Undoing { .. } => not_now(),
+            _ => self.on_made(wallet, instance).await,
+        }
+    }
+
+    /// On one that was made: it runs, or did.
+    async fn on_made(&self, wallet: Wallet, instance: Instance) -> Result<Outcome> {
+        let runs = matches!(instance.phase, Phase::Running | Phase::Starting { .. });
+        match &self.request.action {
+            Action::Start if instance.wanted == Wanted::Running => Ok(Outcome::Unchanged),
+            Action::Start => self.start(wallet, instance).await,
+            Action::Shutdown { .. } if matches!(instance.wanted, Wanted::Stopped { .. }) => {
+                self.hasten(instance).await
+            }
+            Action::Shutdown { .. } if instance.wanted == Wanted::Hibernated => {
+                Ok(Outcome::Unchanged)
+            }
+            Action::Shutdown { force } if runs => {
+                let wanted = Wanted::Stopped { force: *force };
+                self.stop(wallet, instance, wanted).await
+            }
+            Action::Shutdown { .. } => not_now(),
+            Action::Restart if instance.phase == Phase::Running => {
+                let is_wanted = instance.wanted == Wanted::Running;
+                if is_wanted { self.save(Instance { restart: true, ..instance }).await } else { not_now() }
+            }
+            Action::Restart => not_now(),
+            Action::Hibernate if instance.wanted == Wanted::Hibernated => Ok(Outcome::Unchanged),
+            Action::Hibernate if runs => self.stop(wallet, instance, Wanted::Hibernated).await,
+            Action::Hibernate => self.park(wallet, instance).await,
+            Action::ConfigureSpot { is_spot } => self.price(wallet, instance, *is_spot).await,
+            Action::Delete(_) | Action::DeleteStuck => Ok(Outcome::Unchanged),
+        }
+    }
+
+    /// Stores what is wanted now, with its event and the job that does it.
+    async fn save(&self, instance: Instance) -> Result<Outcome> {
+        self.tx.save_instance(&instance).await?;
+        align_later(self.tx, self.random, &instance, self.now).await?;
+        let kind = match self.request.action {
+            Action::Start => "instance.start_requested",
+            Action::Shutdown { .. } => "instance.stop_requested",
+            Action::Restart => "instance.restart_requested",
+            Action::Hibernate => "instance.hibernate_requested",
+            Action::ConfigureSpot { .. } => "instance.repriced",
+            Action::Delete(_) | Action::DeleteStuck => "instance.delete_requested",
+        };
+        let actor = self.request.caller.actor();
+        self.tx.record(vec![event(kind, &instance, actor, self.now)]).await?;
+        Ok(Outcome::Accepted)
+    }
+
+    async fn start(&self, wallet: Wallet, instance: Instance) -> Result<Outcome> {
+        let per_hour = instance.terms.per_hour;
+        require_funds(self.tx, &wallet, per_hour, self.policy.funds).await?;
+        let mut instance = Instance { wanted: Wanted::Running, last_error: None, ..instance };
+        if instance.phase == Phase::Hibernated {
+            // What it gave back is taken again on the same host, where its disk is.
+            let shape = instance.terms.shape.clone();
+            let shape = crate::plan::Shape { disk_gb: 0, ..shape };
+            let need = Need {
+                location: instance.location.clone(),
+                storage: None,
+                host_id: Some(instance.host_id),
+                shape,
+            };
+            let place = (instance.id, instance.origin.ports.as_slice());
+            instance.claim = capacity::place(self.tx, &need, self.policy.placement, place).await?.claim;
+            instance.phase = Phase::Stopped;
+        }
+        instance.stage_until = Some(self.now + self.policy.stage_within);
+        self.save(instance).await
+    }
+
+    /// Stops it; from now on it costs what a stopped one does.
+    async fn stop(&self, wallet: Wallet, instance: Instance, wanted: Wanted) -> Result<Outcome> {
+        let instance = Instance { wanted, restart: false, ..instance };
+        let keeps_place = wanted != Wanted::Hibernated;
+        if !keeps_place || instance.terms.stopped_percent < 100 {
+            self.meter(wallet, &instance, keeps_place.then_some(false)).await?;
+        }
+        self.save(instance).await
+    }
+
+    /// Ends its meters and begins the one for its new state, if it has one.
+    async fn meter(
+        &self,
+        wallet: Wallet,
+        instance: &Instance,
+        is_running: Option<bool>,
+    ) -> Result<()> {
+        let metered = Metered::Instance(instance.id);
+        finish(self.tx, self.random, wallet, &[metered], self.now).await?;
+        let id = MeterId::generate(self.now, self.random);
+        let next = is_running.and_then(|is_running| instance.meter(id, is_running, self.now));
+        match next {
+            Some(meter) => begin(self.tx, meter).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A stop that was asked for gently can be forced.
+    async fn hasten(&self, instance: Instance) -> Result<Outcome> {
+        let is_forced = self.request.action == Action::Shutdown { force: true };
+        let can = instance.wanted == Wanted::Stopped { force: false }
+            && instance.phase != Phase::Stopped;
+        if !is_forced || !can {
+            return Ok(Outcome::Unchanged);
+        }
+        self.save(Instance { wanted: Wanted::Stopped { force: true }, ..instance }).await
+    }
+
+    /// Hibernates one that is stopped already.
+    async fn park(&self, wallet: Wallet, instance: Instance) -> Result<Outcome> {
+        if instance.phase != Phase::Stopped || instance.wanted == Wanted::Running {
+            return not_now();
+        }
+        self.meter(wallet, &instance, None).await?;
+        let instance =
+            Instance { wanted: Wanted::Hibernated, phase: Phase::Hibernated, ..instance };
+        let held = (instance.id, &instance.terms.shape);
+        release(self.tx, instance.host_id, held, true).await?;
+        self.save(instance).await
+    }
+
+    async fn price(&self, wallet: Wallet, instance: Instance, is_spot: bool) -> Result<Outcome> {
+        if instance.terms.is_spot == is_spot {
+            return Ok(Outcome::Unchanged);
+        }
+        let plan = self.tx.plan(instance.terms.plan_id).await?;
+        let plan = plan.ok_or(Error::NotFound(Thing::Plan))?;
+        let evict_at = instance.evict_at.filter(|_| is_spot);
+        let new = terms(&plan, is_spot, None)?;
+        let shape = instance.terms.shape.clone();
+        let terms = super::InstanceTerms { shape, ..new };
+        let instance = Instance { terms, evict_at, ..instance };
+        let open = self.tx.open_meters(wallet.user_id).await?;
+        let metered = Metered::Instance(instance.id);
+        let is_metered =
+            open.iter().any(|meter| meter.metered == metered && meter.ended_at.is_none());
+        if is_metered {
+            let is_running = instance.wanted == Wanted::Running;
+            self.meter(wallet, &instance, Some(is_running)).await?;
+        }
+        self.save(instance).await
+    }
+
+    async fn delete(
+        &self,
+        wallet: Wallet,
+        instance: Instance,
+        disposal: &Disposal,
+    ) -> Result<Outcome> {
+        if instance.cluster_id.is_some() {
+            return Err(Error::Conflict(Conflict::PartOfCluster));
+        }
+        let volumes = self.tx.volumes_of_instances(&[instance.id]).await?;
+        let chosen = disposal.volume_ids.as_deref().unwrap_or_default();
+        if let Some(id) = chosen.iter().find(|id| !volumes.iter().any(|v| v.id == **id)) {
+            let message = format!("volume {id} is not attached to this instance");
+            return Err(Error::invalid("/volume_ids", message));
+        }
+        for seen in volumes.iter().filter(|volume| chosen.contains(&volume.id)) {
+            let volume = self.tx.volume_for_update(seen.id).await?;
+            let volume = volume.ok_or(Error::NotFound(Thing::Volume))?;
+            let Some(attachment) = volume.attachment.clone() else { continue };
+            let afterwards = if disposal.permanently {
+                Afterwards::DeletePermanently
+            } else {
+                Afterwards::MoveToTrash
+            };
+            let attachment = Some(Attachment { afterwards, ..attachment });
+            self.tx.save_volume(&Volume { attachment, ..volume }).await?;
+        }
+        let kind = ("instance.delete_requested", self.request.caller.actor());
+        remove(self.tx, self.random, wallet, instance, (kind, self.now)).await?;
+        Ok(Outcome::Accepted)
+    }
+
+    /// Works again at once on one that did not go, whatever became of its job.
+    async fn delete_stuck(&self, wallet: Wallet, instance: Instance) -> Result<Outcome> {
+        if !instance.is_live() {
+            return Ok(Outcome::Unchanged);
+        }
+        let is_undone = matches!(instance.phase, Phase::Undoing { .. });
+        if instance.wanted == Wanted::Deleted || is_undone {
+            return self.save(instance).await;
+        }
+        if matches!(instance.phase, Phase::Ordered | Phase::Provisioning { .. }) {
+            let kind = ("instance.delete_requested", self.request.caller.actor());
+            remove(self.tx, self.random, wallet, instance, (kind, self.now)).await?;
+            return Ok(Outcome::Accepted);
+        }
+        not_now()
+    }
+}

@@ -1,0 +1,340 @@
+//! Brings instances on their hosts to what is wanted, one step at a time.
+
+use chrono::Duration;
+use tracing::{instrument, warn};
+
+use super::create::event;
+use super::stop::remove;
+use super::{
+    DriverFault, Failure, FailureKind, Instance, InstanceDriver, InstanceId, Phase, Sighting, Site,
+    Stage, Step, Wanted,
+};
+use crate::capacity::{release, release_disk};
+use crate::clock::{Random, Timestamp};
+use crate::cluster::{self, ClusterId};
+use crate::error::{Error, Result, Thing};
+use crate::event::{Actor, Event};
+use crate::job::{Job, JobContext, JobKind, Progress};
+use crate::meter::{MeterId, Metered, begin, finish};
+use crate::store::{Reads, Store, Tx, atomically};
+use crate::volume::{self, Volume, VolumeState};
+use crate::wallet::Wallet;
+
+/// How soon to look again at what is not ready.
+const LOOK_AGAIN: Duration = Duration::seconds(1);
+
+/// Does on its host what is wanted of an instance. Safe to repeat after a crash at any point.
+#[instrument(name = "instance.align", skip_all, fields(%id))]
+pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> {
+    let reads = context.store.reads();
+    loop {
+        let seen = reads.instance(id).await?.ok_or(Error::NotFound(Thing::Instance))?;
+        let Some(step) = seen.next_step() else { return Ok(Progress::Finished) };
+        let now = context.clock.now();
+        let advances = matches!(step, Step::Make | Step::Start | Step::Await);
+        if advances && seen.stage_until.is_some_and(|until| until <= now) {
+            let what = seen.last_error.clone().unwrap_or_else(|| "it took too long".to_owned());
+            settle(context, (&seen, step), Found::GaveUp(FailureKind::Error, what)).await?;
+            continue;
+        }
+        let volumes = volumes(reads, &seen).await?;
+        if step == Step::Make && !volumes.iter().all(Volume::is_made) {
+            if volumes.iter().all(|volume| volume.state == VolumeState::Live) {
+                return Ok(Progress::Again(now + LOOK_AGAIN));
+            }
+            let found = Found::GaveUp(FailureKind::Error, "a volume could not be made".to_owned());
+            settle(context, (&seen, step), found).await?;
+            continue;
+        }
+        let capacity = reads.capacity(seen.host_id).await?;
+        let site = capacity.ok_or(Error::NotFound(Thing::Server))?.site();
+        let found = match perform(context.instances, &site, (&seen, &volumes), step).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Progress::Again(now + LOOK_AGAIN)),
+            Err(fault) => failed(context, &seen, step, fault).await?,
+        };
+        settle(context, (&seen, step), found).await?;
+    }
+}
+
+/// The volumes that an instance mounts: its own, and its cluster's.
+async fn volumes(reads: &dyn Reads, instance: &Instance) -> Result<Vec<Volume>> {
+    let mut volumes = reads.volumes_of_instances(&[instance.id]).await?;
+    let cluster = match instance.cluster_id {
+        Some(id) => reads.cluster(id).await?,
+        None => None,
+    };
+    if let Some(volume_id) = cluster.and_then(|cluster| cluster.volume_id)
+        && !volumes.iter().any(|volume| volume.id == volume_id)
+    {
+        volumes.extend(reads.volume(volume_id).await?);
+    }
+    Ok(volumes)
+}
+
+/// What came of a step.
+enum Found {
+    /// It was done.
+    Done,
+    /// What was made is in another state than it should be: back to this stage.
+    Back(Stage),
+    /// It cannot be done.
+    GaveUp(FailureKind, String),
+}
+
+/// Asks the driver; `None` means to look again later.
+async fn perform(
+    driver: &dyn InstanceDriver,
+    site: &Site,
+    (instance, volumes): (&Instance, &[Volume]),
+    step: Step,
+) -> Result<Option<Found>, DriverFault> {
+    let spec = instance.spec(volumes);
+    match step {
+        Step::Make => driver.create(site, &spec).await?,
+        Step::Start => driver.start(site, &spec).await?,
+        Step::Stop { force } => driver.stop(site, instance.id, force).await?,
+        Step::Remove => driver.remove(site, instance.id).await?,
+        Step::Await => {
+            return Ok(match driver.look(site, &spec).await? {
+                Sighting::Ready => Some(Found::Done),
+                Sighting::Starting => None,
+                Sighting::Stopped => Some(Found::Back(Stage::Starting)),
+                Sighting::Absent => Some(Found::Back(Stage::Making)),
+            });
+        }
+    }
+    Ok(Some(Found::Done))
+}
+
+/// What a fault of the driver comes to: the job fails and is tried again, or the step is given up.
+async fn failed(
+    context: JobContext<'_>,
+    seen: &Instance,
+    step: Step,
+    fault: DriverFault,
+) -> Result<Found> {
+    let advances = matches!(step, Step::Make | Step::Start | Step::Await);
+    match fault {
+        DriverFault::Refused(cause) if advances => Ok(Found::GaveUp(FailureKind::Error, cause)),
+        DriverFault::NoRoom(cause) if advances => Ok(Found::GaveUp(FailureKind::NoCapacity, cause)),
+        DriverFault::Failed(cause) | DriverFault::Refused(cause) | DriverFault::NoRoom(cause) => {
+            note(context.store, seen.id, &cause).await?;
+            Err(Error::internal(cause))
+        }
+    }
+}
+
+/// Notes for the owner what keeps it from going on.
+async fn note(store: &dyn Store, id: InstanceId, cause: &str) -> Result<()> {
+    let cause: String = cause.chars().take(500).collect();
+    atomically(store, async |tx: &dyn Tx| {
+        let instance = tx.instance_for_update(id).await?.ok_or(Error::NotFound(Thing::Instance))?;
+        if instance.last_error.as_deref() == Some(cause.as_str()) {
+            return Ok(());
+        }
+        tx.save_instance(&Instance { last_error: Some(cause.clone()), ..instance }).await
+    })
+    .await
+}
+
+async fn settle(
+    context: JobContext<'_>,
+    (seen, step): (&Instance, Step),
+    found: Found,
+) -> Result<()> {
+    let now = context.clock.now();
+    let within = context.policy.stage_within;
+    let work = async |tx: &dyn Tx| {
+        let Some((wallet, instance)) = locked(tx, seen, step, &found).await? else {
+            // What is wanted changed while the driver worked; the loop looks again.
+            return Ok(());
+        };
+        let outcome = Settling { tx, random: context.random, now, within, wallet };
+        match &found {
+            Found::Done => outcome.done(instance, step).await,
+            Found::Back(stage) => {
+                let phase = match instance.phase {
+                    Phase::Provisioning { .. } => Phase::Provisioning { stage: *stage },
+                    _ => Phase::Starting { stage: *stage },
+                };
+                tx.save_instance(&Instance { phase, ..instance }).await
+            }
+            Found::GaveUp(kind, cause) => {
+                let failure = Failure { kind: *kind, message: cause.chars().take(500).collect() };
+                outcome.given_up(instance, failure).await
+            }
+        }
+    };
+    atomically(context.store, work).await
+}
+
+/// What settling a step touches, locked, if the step is still the next one.
+async fn locked(
+    tx: &dyn Tx,
+    seen: &Instance,
+    step: Step,
+    found: &Found,
+) -> Result<Option<(Option<Wallet>, Instance)>> {
+    let gives_up = matches!(found, Found::GaveUp(..)) && seen.cluster_id.is_some();
+    let wallet = if gives_up || matches!(step, Step::Await | Step::Remove) {
+        let wallet = tx.wallet_for_update(seen.payer_id).await?;
+        Some(wallet.ok_or(Error::NotFound(Thing::User))?)
+    } else {
+        None
+    };
+    if matches!(step, Step::Stop { .. } | Step::Remove) {
+        tx.capacity_for_update(seen.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    }
+    let instance = tx.instance_for_update(seen.id).await?;
+    let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
+    if instance.payer_id != seen.payer_id {
+        return Err(Error::Contention);
+    }
+    let is_next = instance.next_step() == Some(step) && instance.phase == seen.phase;
+    Ok(is_next.then_some((wallet, instance)))
+}
+
+/// One step whose outcome is written down.
+struct Settling<'a> {
+    tx: &'a dyn Tx,
+    random: &'a dyn Random,
+    now: Timestamp,
+    within: Duration,
+    wallet: Option<Wallet>,
+}
+
+impl Settling<'_> {
+    async fn done(self, instance: Instance, step: Step) -> Result<()> {
+        let before = instance.phase.clone();
+        let phase = instance.after(step, self.now);
+        let advances = matches!(phase, Phase::Provisioning { .. } | Phase::Starting { .. });
+        let stage_until = advances.then(|| self.now + self.within);
+        let restart = instance.restart && !matches!(step, Step::Stop { .. });
+        let mut instance = Instance { phase, stage_until, restart, ..instance };
+        match step {
+            Step::Make | Step::Start => return self.tx.save_instance(&instance).await,
+            Step::Await => {
+                instance.ready_at = instance.ready_at.or(Some(self.now));
+                instance.last_error = None;
+                self.tx.save_instance(&instance).await?;
+                self.ready(&instance).await
+            }
+            Step::Stop { .. } => {
+                // A restart goes on by itself, and has the time that a start has.
+                instance.stage_until = Some(self.now + self.within);
+                self.tx.save_instance(&instance).await?;
+                if instance.phase == Phase::Hibernated {
+                    let held = (instance.id, &instance.terms.shape);
+                    release(self.tx, instance.host_id, held, true).await?;
+                }
+                self.tell("instance.stopped", &instance).await
+            }
+            Step::Remove => {
+                self.tx.save_instance(&instance).await?;
+                self.removed(&instance, &before).await
+            }
+        }
+    }
+
+    /// From now on it costs its price.
+    async fn ready(self, instance: &Instance) -> Result<()> {
+        self.tell("instance.ready", instance).await?;
+        let Some(wallet) = self.wallet.filter(|_| instance.wanted == Wanted::Running) else {
+            return Ok(());
+        };
+        let metered = Metered::Instance(instance.id);
+        let id = MeterId::generate(self.now, self.random);
+        let meter = instance.meter(id, true, self.now);
+        let open = self.tx.open_meters(wallet.user_id).await?;
+        let runs = open.iter().any(|open| {
+            open.metered == metered
+                && open.ended_at.is_none()
+                && meter.as_ref().is_some_and(|meter| meter.rate == open.rate)
+        });
+        if runs {
+            return Ok(());
+        }
+        finish(self.tx, self.random, wallet, &[metered], self.now).await?;
+        match meter {
+            Some(meter) => begin(self.tx, meter).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Nothing is left of it: all that it held is free, and its volumes go their way.
+    async fn removed(self, instance: &Instance, before: &Phase) -> Result<()> {
+        let Self { tx, random, now, .. } = self;
+        let held = (instance.id, &instance.terms.shape);
+        if *before == Phase::Hibernated {
+            release_disk(tx, instance.host_id, held).await?;
+        } else {
+            release(tx, instance.host_id, held, false).await?;
+        }
+        let kind = match instance.phase {
+            Phase::Failed { .. } => "instance.failed",
+            _ => "instance.deleted",
+        };
+        self.tell(kind, instance).await?;
+        let Some(wallet) = self.wallet else { return Ok(()) };
+        let wallet = volume::unmount(tx, random, wallet, instance.id, now).await?;
+        match instance.cluster_id {
+            Some(id) => cluster::member_gone(tx, random, wallet, (id, now)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn given_up(self, instance: Instance, failure: Failure) -> Result<()> {
+        warn!(instance_id = %instance.id, cause = failure.message, "an instance was given up");
+        let instance = instance.given_up(failure);
+        self.tx.save_instance(&instance).await?;
+        self.tell("instance.given_up", &instance).await?;
+        match (instance.cluster_id, self.wallet) {
+            (Some(id), Some(wallet)) => {
+                fail_cluster(self.tx, self.random, wallet, (id, self.now)).await.map(|_| ())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn tell(&self, kind: &'static str, instance: &Instance) -> Result<()> {
+        let told = event(kind, instance, Actor::System, self.now);
+        let is_bad = matches!(kind, "instance.given_up" | "instance.failed");
+        let recipient = is_bad.then_some(instance.author);
+        self.tx.record(vec![Event { recipient, ..told }]).await
+    }
+}
+
+/// Takes a whole cluster back, because one of its instances cannot be made. The payer's wallet is
+/// locked.
+pub(crate) async fn fail_cluster(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    mut wallet: Wallet,
+    (id, now): (ClusterId, Timestamp),
+) -> Result<Wallet> {
+    for seen in tx.instances_of_cluster(id).await? {
+        if !seen.is_live() || matches!(seen.phase, Phase::Undoing { .. }) {
+            continue;
+        }
+        let instance = tx.instance_for_update(seen.id).await?;
+        let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
+        let kind = ("instance.deleted_with_cluster", Actor::System);
+        wallet = remove(tx, random, wallet, instance, (kind, now)).await?;
+    }
+    Ok(wallet)
+}
+
+/// Schedules a job for every instance with something to be done that nobody works on; answers how
+/// many.
+#[instrument(name = "instance.realign", skip_all)]
+pub async fn realign(store: &dyn Store, random: &dyn Random, now: Timestamp) -> Result<usize> {
+    let lost = store.reads().misaligned_instances(1_000).await?;
+    if lost.is_empty() {
+        return Ok(0);
+    }
+    let kind = |id: &InstanceId| JobKind::AlignInstance { instance_id: *id };
+    let jobs: Vec<Job> = lost.iter().map(|id| Job::new(kind(id), now, random)).collect();
+    atomically(store, async |tx: &dyn Tx| tx.schedule_all(&jobs).await).await?;
+    Ok(lost.len())
+}

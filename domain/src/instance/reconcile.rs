@@ -1,0 +1,389 @@
+//! Compares what hosts say with what the books say, tells the operator, and repairs.
+
+use std::collections::BTreeMap;
+
+use tracing::{error, instrument, warn};
+
+use super::create::event;
+use super::stop::align_later;
+use super::{
+    Failure, FailureKind, Instance, InstanceId, Inventory, Phase, Site, Stage, Wanted,
+};
+use crate::capacity::{Capacity, Health, release};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result, Thing};
+use crate::event::{Actor, Event};
+use crate::host::HostId;
+use crate::id::entity_id;
+use crate::job::JobContext;
+use crate::meter::{Metered, finish};
+use crate::money::Money;
+use crate::page::{Page, Paged};
+use crate::store::{Store, Tx, atomically};
+use crate::token::Permission;
+use crate::user::Operator;
+use crate::volume::{self, VolumeId, VolumeState};
+
+/// Hosts looked up at a time.
+const BATCH: u32 = 200;
+
+entity_id!(
+    /// Identifies a finding.
+    FindingId
+);
+
+/// A difference between a host and the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Identifies the finding.
+    pub id: FindingId,
+    /// On which host.
+    pub host_id: HostId,
+    /// What.
+    pub kind: FindingKind,
+    /// The instance's or volume's id; the host's where it is about that.
+    pub subject: String,
+    /// What it takes of the host in an hour at its own price, where that is known.
+    pub per_hour: Money,
+    /// Whether it was put right at once; else an operator has to see to it.
+    pub is_repaired: bool,
+    /// When it was found.
+    pub found_at: Timestamp,
+}
+
+/// Kinds of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FindingKind {
+    /// An instance that was deleted is on the host: it is removed.
+    OrphanInstance,
+    /// A volume that was deleted is on the host: it is destroyed.
+    OrphanVolume,
+    /// Something carries our mark that the books have never known: an operator decides.
+    UnknownInstance,
+    /// The same of a volume.
+    UnknownVolume,
+    /// An instance is not on its host: it is given up, and costs nothing more.
+    LostInstance,
+    /// An instance that should run does not: it is started.
+    StoppedInstance,
+    /// The host does not answer: no new instance comes to it.
+    UnreachableHost,
+}
+
+impl FindingKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::OrphanInstance,
+        Self::OrphanVolume,
+        Self::UnknownInstance,
+        Self::UnknownVolume,
+        Self::LostInstance,
+        Self::StoppedInstance,
+        Self::UnreachableHost,
+    ];
+
+    /// Its spelling.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OrphanInstance => "orphan_instance",
+            Self::OrphanVolume => "orphan_volume",
+            Self::UnknownInstance => "unknown_instance",
+            Self::UnknownVolume => "unknown_volume",
+            Self::LostInstance => "lost_instance",
+            Self::StoppedInstance => "stopped_instance",
+            Self::UnreachableHost => "unreachable_host",
+        }
+    }
+
+    /// Reads a spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Looks at every host and puts right what can be; answers how many findings were new. Safe at any
+/// moment and after any crash: it takes no input but what is.
+#[instrument(name = "instance.reconcile", skip_all)]
+pub async fn reconcile(context: JobContext<'_>) -> Result<u32> {
+    let mut found = 0;
+    let mut page = Page { after: None, limit: Some(BATCH) };
+    loop {
+        let hosts = context.store.reads().capacities(&page).await?;
+        let Some(last) = hosts.last() else { return Ok(found) };
+        page.after = Some(last.host_id);
+        for capacity in hosts {
+            let host_id = capacity.host_id;
+            let outcome = Host { context, site: capacity.site(), capacity, found: 0 }.compare().await;
+            match outcome {
+                Ok(new) => found += new,
+                // One host must not keep all the others from being looked at.
+                Err(fault) => {
+                    error!(%host_id, cause = fault.for_the_log(), "a host was not reconciled");
+                }
+            }
+        }
+    }
+}
+
+/// One host that is being looked at.
+struct Host<'a> {
+    context: JobContext<'a>,
+    site: Site,
+    capacity: Capacity,
+    found: u32,
+}
+
+impl Host<'_> {
+    async fn compare(mut self) -> Result<u32> {
+        let reads = self.context.store.reads();
+        // Before the host is asked: what is made meanwhile is not missed.
+        let expected = reads.live_instances_of_host(self.site.host_id).await?;
+        let inventory = match self.context.instances.inventory(&self.site).await {
+            Ok(Some(inventory)) => inventory,
+            Ok(None) => return Ok(0),
+            Err(fault) => {
+                warn!(host_id = %self.site.host_id, cause = %fault, "a host does not answer");
+                self.reached(false).await?;
+                return Ok(self.found);
+            }
+        };
+        self.reached(true).await?;
+        let expected: BTreeMap<InstanceId, Instance> =
+            expected.into_iter().map(|instance| (instance.id, instance)).collect();
+        for instance in expected.values() {
+            self.missing(instance, &inventory).await?;
+        }
+        self.surplus(&expected, &inventory).await?;
+        self.volumes(&inventory).await?;
+        Ok(self.found)
+    }
+
+    async fn reached(&mut self, answers: bool) -> Result<()> {
+        let now = self.context.clock.now();
+        let health = match (self.capacity.health, answers) {
+            (Health::Healthy, false) => Health::Unreachable { since: now },
+            (Health::Unreachable { .. }, true) => Health::Healthy,
+            _ => return Ok(()),
+        };
+        let host_id = self.site.host_id;
+        atomically(self.context.store, async |tx: &dyn Tx| {
+            let capacity = tx.capacity_for_update(host_id).await?;
+            let capacity = capacity.ok_or(Error::NotFound(Thing::Server))?;
+            tx.save_health(&Capacity { health, ..capacity }, now).await
+        })
+        .await?;
+        if !answers {
+            let subject = host_id.to_string();
+            self.note(FindingKind::UnreachableHost, subject, (Money::ZERO, false)).await?;
+        }
+        Ok(())
+    }
+
+    /// An instance that should be there.
+    async fn missing(&mut self, instance: &Instance, inventory: &Inventory) -> Result<()> {
+        let was_made = !matches!(
+            instance.phase,
+            Phase::Ordered | Phase::Provisioning { .. } | Phase::Undoing { .. }
+        );
+        let is_settled = instance.next_step().is_none();
+        let seen = inventory.instances.get(&instance.id);
+        let kind = match seen {
+            None if was_made && instance.wanted != Wanted::Deleted => FindingKind::LostInstance,
+            Some(false) if instance.phase == Phase::Running && is_settled => {
+                FindingKind::StoppedInstance
+            }
+            _ => return Ok(()),
+        };
+        let context = self.context;
+        let now = context.clock.now();
+        let work = async |tx: &dyn Tx| match kind {
+            FindingKind::LostInstance => lost(tx, context, instance, now).await,
+            _ => start_again(tx, context, instance, now).await,
+        };
+        if atomically(context.store, work).await? {
+            let subject = instance.id.to_string();
+            self.note(kind, subject, (instance.terms.per_hour, true)).await?;
+        }
+        Ok(())
+    }
+
+    /// Instances that should not be there.
+    async fn surplus(
+        &mut self,
+        expected: &BTreeMap<InstanceId, Instance>,
+        inventory: &Inventory,
+    ) -> Result<()> {
+        let ids: Vec<InstanceId> =
+            inventory.instances.keys().filter(|id| !expected.contains_key(id)).copied().collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let known = self.context.store.reads().instances_among(&ids).await?;
+        let known: BTreeMap<InstanceId, Instance> =
+            known.into_iter().map(|instance| (instance.id, instance)).collect();
+        for id in ids {
+            match known.get(&id) {
+                // Ordered since the host was asked.
+                Some(instance) if instance.is_live() && instance.host_id == self.site.host_id => {}
+                Some(instance) => {
+                    let removed = self.context.instances.remove(&self.site, id).await;
+                    let is_repaired = removed.is_ok();
+                    let per_hour = instance.terms.per_hour;
+                    let kind = FindingKind::OrphanInstance;
+                    self.note(kind, id.to_string(), (per_hour, is_repaired)).await?;
+                }
+                None => {
+                    let kind = FindingKind::UnknownInstance;
+                    self.note(kind, id.to_string(), (Money::ZERO, false)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn volumes(&mut self, inventory: &Inventory) -> Result<()> {
+        let reads = self.context.store.reads();
+        let there = reads.volumes_at(&self.capacity.storage).await?;
+        let is_there = |id: &VolumeId| {
+            there.iter().any(|v| v.id == *id && (v.is_live() || v.state == VolumeState::Deleting))
+        };
+        for id in inventory.volumes.iter().filter(|id| !is_there(id)) {
+            match reads.volume(*id).await? {
+                Some(volume) if volume.is_live() || volume.state == VolumeState::Deleting => {}
+                Some(_) => {
+                    let deleted = self.context.instances.delete_volume(&self.site, *id).await;
+                    let outcome = (Money::ZERO, deleted.is_ok());
+                    self.note(FindingKind::OrphanVolume, id.to_string(), outcome).await?;
+                }
+                None => {
+                    let kind = FindingKind::UnknownVolume;
+                    self.note(kind, id.to_string(), (Money::ZERO, false)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn note(
+        &mut self,
+        kind: FindingKind,
+        subject: String,
+        (per_hour, is_repaired): (Money, bool),
+    ) -> Result<()> {
+        let JobContext { store, clock, random, .. } = self.context;
+        let found_at = clock.now();
+        let finding = Finding {
+            id: FindingId::generate(found_at, random),
+            host_id: self.site.host_id,
+            kind,
+            subject,
+            per_hour,
+            is_repaired,
+            found_at,
+        };
+        let is_new = atomically(store, async |tx: &dyn Tx| tx.save_finding(&finding).await).await?;
+        if is_new {
+            let kind = kind.as_str();
+            warn!(host_id = %finding.host_id, kind, subject = finding.subject, is_repaired, "reconciled");
+            self.found += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Gives up an instance that its host does not have: it costs nothing more, and its volumes are free.
+async fn lost(
+    tx: &dyn Tx,
+    context: JobContext<'_>,
+    seen: &Instance,
+    now: Timestamp,
+) -> Result<bool> {
+    let wallet = tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
+    tx.capacity_for_update(seen.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let instance = tx.instance_for_update(seen.id).await?;
+    let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
+    if instance.phase != seen.phase || instance.wanted != seen.wanted {
+        return Ok(false);
+    }
+    let message = "its host does not have it any more".to_owned();
+    let failure = Failure { kind: FailureKind::Lost, message: message.clone() };
+    let held = (instance.id, &instance.terms.shape);
+    if instance.phase == Phase::Hibernated {
+        crate::capacity::release_disk(tx, instance.host_id, held).await?;
+    } else {
+        release(tx, instance.host_id, held, false).await?;
+    }
+    let phase = Phase::Failed { failure, at: now };
+    let instance = Instance { phase, last_error: Some(message), ..instance };
+    tx.save_instance(&instance).await?;
+    let wallet = finish(tx, context.random, wallet, &[Metered::Instance(seen.id)], now).await?;
+    volume::unmount(tx, context.random, wallet, seen.id, now).await?;
+    let told = event("instance.lost", &instance, Actor::System, now);
+    tx.record(vec![Event { recipient: Some(instance.author), ..told }]).await?;
+    Ok(true)
+}
+
+/// Starts an instance that stopped by itself, or with its host.
+async fn start_again(
+    tx: &dyn Tx,
+    context: JobContext<'_>,
+    seen: &Instance,
+    now: Timestamp,
+) -> Result<bool> {
+    let instance = tx.instance_for_update(seen.id).await?;
+    let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
+    if instance.phase != Phase::Running || instance.next_step().is_some() {
+        return Ok(false);
+    }
+    let instance = Instance {
+        phase: Phase::Starting { stage: Stage::Starting },
+        stage_until: Some(now + context.policy.stage_within),
+        ..instance
+    };
+    tx.save_instance(&instance).await?;
+    align_later(tx, context.random, &instance, now).await?;
+    tx.record(vec![event("instance.found_stopped", &instance, Actor::System, now)]).await?;
+    Ok(true)
+}
+
+/// What the reconciler found, newest first, for operators.
+pub async fn findings(
+    store: &dyn Store,
+    operator: &Operator,
+    page: Page<FindingId>,
+) -> Result<Paged<Finding, FindingId>> {
+    operator.may(Permission::AdminRead)?;
+    let fetch = Page { after: page.after, limit: page.limit_and_one() };
+    let rows = store.reads().findings(&fetch).await?;
+    Ok(Paged::cut(rows, page.limit, None, |finding| finding.id))
+}
+
+/// Removes from its host what the books have never known.
+#[instrument(name = "instance.remove_orphan", skip_all, fields(%id))]
+pub async fn remove_orphan(
+    context: JobContext<'_>,
+    operator: &Operator,
+    id: FindingId,
+) -> Result<Finding> {
+    operator.may(Permission::AdminWrite)?;
+    let reads = context.store.reads();
+    let finding = reads.finding(id).await?.ok_or(Error::NotFound(Thing::Finding))?;
+    let capacity = reads.capacity(finding.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let site = capacity.site();
+    let unknown = || Error::NotFound(Thing::Finding);
+    let done = match finding.kind {
+        FindingKind::UnknownInstance => {
+            let id = InstanceId::parse(&finding.subject).ok_or_else(unknown)?;
+            context.instances.remove(&site, id).await
+        }
+        FindingKind::UnknownVolume => {
+            let id = VolumeId::parse(&finding.subject).ok_or_else(unknown)?;
+            context.instances.delete_volume(&site, id).await
+        }
+        _ => return Err(unknown()),
+    };
+    done.map_err(Error::HostUnreachable)?;
+    let finding = Finding { is_repaired: true, ..finding };
+    atomically(context.store, async |tx: &dyn Tx| tx.save_finding(&finding).await).await?;
+    Ok(finding)
+}

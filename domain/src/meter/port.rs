@@ -1,0 +1,40 @@
+use async_trait::async_trait;
+
+use super::{Meter, MeterId, Metered, Standing};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::pool::PoolId;
+use crate::user::UserId;
+use crate::wallet::Posting;
+
+/// Looks at meters.
+#[async_trait]
+pub trait MeterQueries {
+    /// Payers with a meter that is to be read by now, those that have waited longest first.
+    async fn payers_to_bill(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>>;
+
+    /// The payer's meters that run or are not booked to their end, by id.
+    async fn open_meters(&self, payer_id: UserId) -> Result<Vec<Meter>>;
+
+    /// The meters of one thing, by id, oldest first.
+    async fn meters_of(&self, metered: Metered) -> Result<Vec<Meter>>;
+
+    /// What was booked of these meters, oldest first.
+    async fn postings_of_meters(&self, ids: &[MeterId]) -> Result<Vec<Posting>>;
+
+    /// How a payer stands; `None` where all is well.
+    async fn standing(&self, payer_id: UserId) -> Result<Option<Standing>>;
+
+    /// Payers whose things are to be deleted by now.
+    async fn payers_to_delete(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>>;
+}
+
+/// Changes meters. All meters of a payer are guarded by the lock on their wallet.
+#[async_trait]
+pub trait Meters {
+    /// Adds meters, or stores those that are there, with one statement.
+    async fn save_meters(&self, meters: &[Meter]) -> Result<()>;
+
+    /// Stores how a payer stands; `None` forgets it.
+    async fn save_standing(&self, payer_id: UserId, standing: Option<Standing>) -> Result<()>;
+}

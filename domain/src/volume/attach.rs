@@ -1,0 +1,169 @@
+//! Gives volumes to instances and takes them back. An instance mounts what it has when it starts, so it
+//! must be stopped for either.
+
+use tracing::instrument;
+
+use super::create::event;
+use super::{Attachment, Volume, VolumeId, VolumeState, discard};
+use crate::clock::{Clock, Random, Timestamp};
+use crate::error::{Conflict, Error, Result, Thing};
+use crate::event::Actor;
+use crate::instance::{Instance, InstanceId, Phase, Wanted};
+use crate::pool::{PoolRole, require, role_of};
+use crate::store::{Store, Tx, atomically};
+use crate::token::Permission;
+use crate::user::Caller;
+use crate::wallet::Wallet;
+
+/// A volume that an instance is to have, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct Mounting {
+    pub volume_id: VolumeId,
+    /// An absolute path; `/mnt/` and the volume's id if not given.
+    pub path: Option<String>,
+}
+
+/// Checks a path to mount at: absolute, plain, and nothing that the system itself lives in.
+fn checked(path: &str) -> Result<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    let parts = || path.split('/').skip(1);
+    let system = ["bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr", "var"];
+    let good = path.starts_with('/')
+        && path.len() <= 255
+        && path.bytes().all(plain)
+        && parts().all(|part| !part.is_empty() && part != "." && part != "..")
+        && parts().next().is_some_and(|first| !system.contains(&first));
+    let advice = "must be an absolute path of A-Z a-z 0-9 . _ -, outside the system's own folders";
+    if good { Ok(path.to_owned()) } else { Err(Error::invalid("/mount_path", advice)) }
+}
+
+/// Gives a volume to a stopped instance, which mounts it at its next start.
+#[instrument(name = "volume.attach", skip_all, fields(%id))]
+pub async fn attach(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+    id: VolumeId,
+    (instance_id, path): (InstanceId, Option<String>),
+) -> Result<Volume> {
+    caller.may(Permission::VolumesWrite)?;
+    let now = clock.now();
+    let path = path.as_deref().map(checked).transpose()?;
+    atomically(store, async |tx: &dyn Tx| {
+        let seen = visible(tx, caller, id).await?;
+        let instance = tx.instance_for_update(instance_id).await?;
+        let instance = instance.filter(|instance| instance.pool_id == seen.pool_id);
+        let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
+        if instance.phase != Phase::Stopped || !matches!(instance.wanted, Wanted::Stopped { .. }) {
+            return Err(Error::Conflict(Conflict::InstanceNotStopped));
+        }
+        let mounting = Mounting { volume_id: id, path: path.clone() };
+        let volume = mount(tx, &instance, mounting, (caller.actor(), now)).await?;
+        let others = tx.volumes_of_instances(&[instance_id]).await?;
+        let at = volume.attachment.as_ref().map(|attachment| &attachment.path);
+        let taken = others.iter().filter(|other| {
+            other.id != id && other.attachment.as_ref().map(|attachment| &attachment.path) == at
+        });
+        if taken.count() > 0 {
+            return Err(Error::invalid("/mount_path", "another volume is mounted there"));
+        }
+        Ok(volume)
+    })
+    .await
+}
+
+/// Gives a volume to a locked instance that does not run.
+pub(crate) async fn mount(
+    tx: &dyn Tx,
+    instance: &Instance,
+    mounting: Mounting,
+    (actor, now): (Actor, Timestamp),
+) -> Result<Volume> {
+    let missing = || Error::NotFound(Thing::Volume);
+    let volume = tx.volume_for_update(mounting.volume_id).await?.ok_or_else(missing)?;
+    if volume.pool_id != instance.pool_id {
+        return Err(missing());
+    }
+    let capacity = tx.capacity(instance.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    if capacity.storage != volume.storage {
+        return Err(Error::Conflict(Conflict::VolumeElsewhere));
+    }
+    let path = match &mounting.path {
+        Some(path) => checked(path)?,
+        None => format!("/mnt/{}", volume.id),
+    };
+    let (instance_id, afterwards) = (instance.id, super::Afterwards::default());
+    let volume = volume.attached(Attachment { instance_id, path, afterwards })?;
+    tx.save_volume(&volume).await?;
+    tx.record(vec![event("volume.attached", &volume, actor, now)]).await?;
+    Ok(volume)
+}
+
+/// Takes a volume back from a stopped instance.
+#[instrument(name = "volume.detach", skip_all, fields(%id))]
+pub async fn detach(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+    id: VolumeId,
+) -> Result<Volume> {
+    caller.may(Permission::VolumesWrite)?;
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| {
+        let seen = visible(tx, caller, id).await?;
+        let Some(attachment) = seen.attachment else {
+            return Err(Error::Conflict(Conflict::VolumeDetached));
+        };
+        let instance = tx.instance_for_update(attachment.instance_id).await?;
+        let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
+        let volume = tx.volume_for_update(id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+        if volume.attachment.as_ref().is_none_or(|now| now.instance_id != instance.id) {
+            return Err(Error::Contention);
+        }
+        if volume.is_shared {
+            return Err(Error::Conflict(Conflict::VolumeInUse));
+        }
+        if instance.phase != Phase::Stopped || !matches!(instance.wanted, Wanted::Stopped { .. }) {
+            return Err(Error::Conflict(Conflict::InstanceNotStopped));
+        }
+        let volume = Volume { attachment: None, ..volume };
+        tx.save_volume(&volume).await?;
+        tx.record(vec![event("volume.detached", &volume, caller.actor(), now)]).await?;
+        Ok(volume)
+    })
+    .await
+}
+
+/// A volume that the caller may change: they are an owner or admin of its pool.
+pub(super) async fn visible(tx: &dyn Tx, caller: &Caller, id: VolumeId) -> Result<Volume> {
+    let seen = tx.volume_visible_to(caller.user_id, id).await?;
+    let seen = seen.ok_or(Error::NotFound(Thing::Volume))?;
+    tx.pool_for_update(seen.pool_id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+    require(role_of(tx, seen.pool_id, caller.user_id).await?, PoolRole::Admin)?;
+    Ok(seen)
+}
+
+/// Takes all volumes back from an instance that is gone, and lets become of each what was said. The
+/// payer's wallet is locked, and answered as it is after it.
+pub(crate) async fn unmount(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    mut wallet: Wallet,
+    instance_id: InstanceId,
+    now: Timestamp,
+) -> Result<Wallet> {
+    for seen in tx.volumes_of_instances(&[instance_id]).await? {
+        let volume = tx.volume_for_update(seen.id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+        // A shared one goes with the last instance of its cluster.
+        let Some(attachment) = volume.attachment.clone().filter(|_| !volume.is_shared) else {
+            continue;
+        };
+        let volume = Volume { attachment: None, ..volume };
+        tx.save_volume(&volume).await?;
+        if volume.state == VolumeState::Live {
+            let how = (attachment.afterwards, Actor::System);
+            wallet = discard(tx, random, wallet, volume, (how, now)).await?;
+        }
+    }
+    Ok(wallet)
+}

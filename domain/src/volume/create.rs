@@ -1,0 +1,249 @@
+//! Makes volumes, empty or as copies.
+
+use serde_json::json;
+use tracing::instrument;
+
+use super::{Afterwards, Attachment, Volume, VolumeId, VolumeState};
+use crate::capacity::{StorageName, take_disk};
+use crate::clock::{Clock, Random, Timestamp};
+use crate::error::{Conflict, Error, Result, Thing};
+use crate::event::{Actor, Event, Subject};
+use crate::idempotency::{Attempt, IdempotencyKey, once};
+use crate::instance::require_funds;
+use crate::job::{Job, JobKind};
+use crate::location::LocationCode;
+use crate::meter::{FundsPolicy, Rate};
+use crate::money::Money;
+use crate::pool::PoolId;
+use crate::pool::{Paying, paying};
+use crate::store::{Store, Tx, atomically};
+use crate::text::line;
+use crate::token::Permission;
+use crate::user::Caller;
+
+/// The largest volume, in GB.
+const MOST_GB: u32 = 1_000_000;
+/// The most volumes of a pool.
+const MOST_PER_POOL: u64 = 10_000;
+
+/// A kind of volume that an operator offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeType {
+    /// Its name.
+    pub name: String,
+    /// The price of a GB for a month.
+    pub price_per_gb: Money,
+}
+
+/// A wish for a volume.
+#[derive(Clone, Debug)]
+pub struct CreateVolume {
+    /// Who asks: an owner or admin of the pool.
+    pub caller: Caller,
+    /// Whose it will be; the caller's default pool if not given.
+    pub pool_id: Option<PoolId>,
+    /// What people call it, 1 to 100 characters.
+    pub name: String,
+    /// Which kind.
+    pub kind: String,
+    /// How large, in GB.
+    pub size_gb: u32,
+    /// Where.
+    pub location: LocationCode,
+    /// What becomes of it when a spot instance that it is attached to is evicted.
+    pub on_eviction: Afterwards,
+    /// Makes one however often it is sent.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// A wish for a copy.
+#[derive(Clone, Debug)]
+pub struct CloneVolume {
+    /// Who asks.
+    pub caller: Caller,
+    /// Of which volume; it is attached to nothing.
+    pub volume_id: VolumeId,
+    /// What people call the copy; the same with `-clone` if not given.
+    pub name: Option<String>,
+    /// Makes one however often it is sent.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// What a new volume is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub name: String,
+    pub kind: VolumeType,
+    pub size_gb: u32,
+    pub location: LocationCode,
+    pub storage: StorageName,
+    pub copy_of: Option<VolumeId>,
+    pub is_shared: bool,
+    pub attachment: Option<Attachment>,
+    pub on_eviction: Afterwards,
+}
+
+/// Orders a volume; a job makes it.
+#[instrument(name = "volume.create", skip_all)]
+pub async fn create(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    (types, funds): (&[VolumeType], FundsPolicy),
+    request: CreateVolume,
+) -> Result<Volume> {
+    request.caller.may(Permission::VolumesWrite)?;
+    let now = clock.now();
+    let kind = named(types, &request.kind)?;
+    let key = request.idempotency_key.as_ref();
+    let user_id = request.caller.user_id;
+    let asked = json!([request.pool_id, request.name, request.kind, request.size_gb,
+        request.location.as_str(), request.on_eviction]);
+    atomically(store, async |tx: &dyn Tx| {
+        let attempt = Attempt { key, user_id, operation: "volume.create", at: now };
+        let id = once(tx, attempt, &asked, async || {
+            let payer = paying(tx, &request.caller, request.pool_id).await?;
+            let storage = tx.roomiest_storage(&request.location, request.size_gb).await?;
+            let storage = storage.ok_or(Error::Conflict(Conflict::NoCapacity))?;
+            let draft = Draft {
+                name: request.name.clone(),
+                kind: kind.clone(),
+                size_gb: request.size_gb,
+                location: request.location.clone(),
+                storage,
+                copy_of: None,
+                is_shared: false,
+                attachment: None,
+                on_eviction: request.on_eviction,
+            };
+            let actor = request.caller.actor();
+            ordered(tx, random, (&payer, actor), funds, (draft, now)).await
+        })
+        .await?;
+        tx.volume(id).await?.ok_or(Error::NotFound(Thing::Volume))
+    })
+    .await
+}
+
+/// Orders a copy of a volume as it is when the copy is made.
+#[instrument(name = "volume.clone", skip_all, fields(id = %request.volume_id))]
+pub async fn clone(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    (types, funds): (&[VolumeType], FundsPolicy),
+    request: CloneVolume,
+) -> Result<Volume> {
+    request.caller.may(Permission::VolumesWrite)?;
+    let now = clock.now();
+    let key = request.idempotency_key.as_ref();
+    let user_id = request.caller.user_id;
+    let asked = json!([request.volume_id, request.name]);
+    atomically(store, async |tx: &dyn Tx| {
+        let attempt = Attempt { key, user_id, operation: "volume.clone", at: now };
+        let id = once(tx, attempt, &asked, async || {
+            let seen = tx.volume_visible_to(user_id, request.volume_id).await?;
+            let seen = seen.ok_or(Error::NotFound(Thing::Volume))?;
+            let payer = paying(tx, &request.caller, Some(seen.pool_id)).await?;
+            let source = tx.volume_for_update(seen.id).await?;
+            let source = source.ok_or(Error::NotFound(Thing::Volume))?;
+            if source.state != VolumeState::Live || !source.is_made() || source.attachment.is_some() {
+                return Err(Error::Conflict(Conflict::VolumeInUse));
+            }
+            let draft = Draft {
+                name: request.name.clone().unwrap_or_else(|| format!("{}-clone", source.name)),
+                kind: named(types, &source.kind)?.clone(),
+                size_gb: source.size_gb,
+                location: source.location.clone(),
+                storage: source.storage.clone(),
+                copy_of: Some(source.id),
+                is_shared: false,
+                attachment: None,
+                on_eviction: source.on_eviction,
+            };
+            let actor = request.caller.actor();
+            ordered(tx, random, (&payer, actor), funds, (draft, now)).await
+        })
+        .await?;
+        tx.volume(id).await?.ok_or(Error::NotFound(Thing::Volume))
+    })
+    .await
+}
+
+async fn ordered(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    (payer, actor): (&Paying, Actor),
+    funds: FundsPolicy,
+    (draft, now): (Draft, Timestamp),
+) -> Result<VolumeId> {
+    let per_month = draft.kind.price_per_gb.fraction(u64::from(draft.size_gb), 1).floor();
+    require_funds(tx, &payer.wallet, Rate::per_month(per_month).hourly(), funds).await?;
+    add(tx, random, (payer, actor), (draft, now)).await.map(|volume| volume.id)
+}
+
+fn named<'a>(types: &'a [VolumeType], name: &str) -> Result<&'a VolumeType> {
+    types.iter().find(|kind| kind.name == name).ok_or_else(|| {
+        let names: Vec<&str> = types.iter().map(|kind| kind.name.as_str()).collect();
+        Error::invalid("/type", format!("must be one of {}", names.join(", ")))
+    })
+}
+
+/// Adds a volume and the job that makes it; its disk is taken at once.
+pub(crate) async fn add(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    (payer, actor): (&Paying, Actor),
+    (draft, now): (Draft, Timestamp),
+) -> Result<Volume> {
+    let Some(name) = line(&draft.name, 100) else {
+        return Err(Error::invalid("/name", "must be 1 to 100 characters in one line"));
+    };
+    if draft.size_gb == 0 || draft.size_gb > MOST_GB {
+        return Err(Error::invalid("/size_gb", format!("must be 1 to {MOST_GB}")));
+    }
+    if tx.volume_count(payer.pool_id).await? >= MOST_PER_POOL {
+        return Err(Error::Conflict(Conflict::QuotaReached { most: MOST_PER_POOL }));
+    }
+    if !take_disk(tx, &draft.storage, draft.size_gb).await? {
+        return Err(Error::Conflict(Conflict::NoCapacity));
+    }
+    let volume = Volume {
+        id: VolumeId::generate(now, random),
+        pool_id: payer.pool_id,
+        payer_id: payer.wallet.user_id,
+        author: payer.caller_id,
+        location: draft.location,
+        storage: draft.storage,
+        name: name.to_owned(),
+        kind: draft.kind.name,
+        size_gb: draft.size_gb,
+        made_gb: 0,
+        price_per_gb: draft.kind.price_per_gb,
+        copy_of: draft.copy_of,
+        is_shared: draft.is_shared,
+        state: VolumeState::Live,
+        attachment: draft.attachment,
+        on_eviction: draft.on_eviction,
+        created_at: now,
+    };
+    tx.add_volume(&volume).await?;
+    let kind = JobKind::AlignVolume { volume_id: volume.id };
+    tx.schedule(&Job::new(kind, now, random)).await?;
+    tx.record(vec![event("volume.ordered", &volume, actor, now)]).await?;
+    Ok(volume)
+}
+
+pub(super) fn event(kind: &'static str, volume: &Volume, actor: Actor, at: Timestamp) -> Event {
+    Event {
+        kind,
+        subject: Subject::Volume(volume.id),
+        actor,
+        before: None,
+        data: json!({ "pool_id": volume.pool_id, "name": volume.name, "size_gb": volume.size_gb,
+            "status": volume.status().as_str(),
+            "instance_id": volume.attachment.as_ref().map(|a| a.instance_id) }),
+        recipient: None,
+        at,
+    }
+}

@@ -1,0 +1,169 @@
+//! Puts volumes into the trash, takes them out again, and destroys them.
+
+use tracing::instrument;
+
+use super::attach::visible;
+use super::create::event;
+use super::{Afterwards, IN_TRASH, Volume, VolumeId, VolumeState};
+use crate::clock::{Clock, Random, Timestamp};
+use crate::error::{Conflict, Error, Result, Thing};
+use crate::event::Actor;
+use crate::job::{Job, JobKind};
+use crate::meter::{Metered, MeterId, begin, finish};
+use crate::store::{Store, Tx, atomically};
+use crate::token::Permission;
+use crate::user::Caller;
+use crate::wallet::Wallet;
+
+/// Volumes taken out of the trash at a time, each in a transaction of its own.
+const BATCH: u32 = 200;
+
+/// Puts a volume that nothing has into the trash, or destroys it at once; one in the trash can be
+/// destroyed as well. Done if it is there already.
+#[instrument(name = "volume.delete", skip_all, fields(%id))]
+pub async fn delete(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    caller: &Caller,
+    (id, permanently): (VolumeId, bool),
+) -> Result<Volume> {
+    caller.may(Permission::VolumesWrite)?;
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| {
+        let seen = tx.volume_visible_to(caller.user_id, id).await?;
+        let seen = seen.ok_or(Error::NotFound(Thing::Volume))?;
+        let wallet = tx.wallet_for_update(seen.payer_id).await?;
+        let wallet = wallet.ok_or(Error::NotFound(Thing::User))?;
+        visible(tx, caller, id).await?;
+        let volume = tx.volume_for_update(id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+        if volume.payer_id != wallet.user_id {
+            return Err(Error::Contention);
+        }
+        if volume.attachment.is_some() {
+            return Err(Error::Conflict(Conflict::VolumeInUse));
+        }
+        let how = if permanently { Afterwards::DeletePermanently } else { Afterwards::MoveToTrash };
+        discard(tx, random, wallet, volume, ((how, caller.actor()), now)).await?;
+        tx.volume(id).await?.ok_or(Error::NotFound(Thing::Volume))
+    })
+    .await
+}
+
+/// Lets become of a locked volume that nothing has what was said. Its payer's wallet is locked, and
+/// answered as it is after it: what is in the trash or gone costs nothing more.
+pub(crate) async fn discard(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    wallet: Wallet,
+    volume: Volume,
+    ((how, actor), now): ((Afterwards, Actor), Timestamp),
+) -> Result<Wallet> {
+    let is_trashed = matches!(volume.state, VolumeState::Trashed { .. });
+    let (state, kind) = match how {
+        Afterwards::KeepDetached => return Ok(wallet),
+        Afterwards::MoveToTrash if volume.state == VolumeState::Live => {
+            (VolumeState::Trashed { at: now, delete_at: now + IN_TRASH }, "volume.trashed")
+        }
+        Afterwards::DeletePermanently if volume.state == VolumeState::Live || is_trashed => {
+            (VolumeState::Deleting, "volume.deleted")
+        }
+        Afterwards::MoveToTrash | Afterwards::DeletePermanently => return Ok(wallet),
+    };
+    let volume = Volume { state, ..volume };
+    tx.save_volume(&volume).await?;
+    if volume.state == VolumeState::Deleting {
+        let kind = JobKind::AlignVolume { volume_id: volume.id };
+        tx.schedule(&Job::new(kind, now, random)).await?;
+    }
+    tx.record(vec![event(kind, &volume, actor, now)]).await?;
+    finish(tx, random, wallet, &[Metered::Volume(volume.id)], now).await
+}
+
+/// Takes a volume out of the trash.
+#[instrument(name = "volume.restore", skip_all, fields(%id))]
+pub async fn restore(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    caller: &Caller,
+    id: VolumeId,
+) -> Result<Volume> {
+    caller.may(Permission::VolumesWrite)?;
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| {
+        let seen = tx.volume_visible_to(caller.user_id, id).await?;
+        let seen = seen.ok_or(Error::NotFound(Thing::Volume))?;
+        tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
+        visible(tx, caller, id).await?;
+        let volume = tx.volume_for_update(id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+        let in_time = |delete_at: Timestamp| now < delete_at;
+        match volume.state {
+            VolumeState::Trashed { delete_at, .. } if in_time(delete_at) => {}
+            _ => return Err(Error::Conflict(Conflict::VolumeNotInTrash)),
+        }
+        let volume = Volume { state: VolumeState::Live, ..volume };
+        tx.save_volume(&volume).await?;
+        if volume.is_made() {
+            begin(tx, volume.meter(MeterId::generate(now, random), now)).await?;
+        }
+        let kind = JobKind::AlignVolume { volume_id: volume.id };
+        tx.schedule(&Job::new(kind, now, random)).await?;
+        tx.record(vec![event("volume.restored", &volume, caller.actor(), now)]).await?;
+        Ok(volume)
+    })
+    .await
+}
+
+/// Destroys what has been in the trash for its time; answers how many volumes.
+#[instrument(name = "volume.empty_trash", skip_all)]
+pub async fn empty_trash(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<u32> {
+    let now = clock.now();
+    let mut destroyed = 0;
+    for id in store.reads().volumes_to_delete(now, BATCH).await? {
+        let work = async |tx: &dyn Tx| destroy(tx, random, id, now).await;
+        destroyed += u32::from(atomically(store, work).await?);
+    }
+    Ok(destroyed)
+}
+
+async fn destroy(tx: &dyn Tx, random: &dyn Random, id: VolumeId, now: Timestamp) -> Result<bool> {
+    let volume = tx.volume_for_update(id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+    match volume.state {
+        VolumeState::Trashed { delete_at, .. } if delete_at <= now => {}
+        _ => return Ok(false),
+    }
+    let volume = Volume { state: VolumeState::Deleting, ..volume };
+    tx.save_volume(&volume).await?;
+    let kind = JobKind::AlignVolume { volume_id: id };
+    tx.schedule(&Job::new(kind, now, random)).await?;
+    tx.record(vec![event("volume.deleted", &volume, Actor::System, now)]).await?;
+    Ok(true)
+}
+
+/// Destroys every volume of a payer who did not pay; those that an instance has go with it. Their
+/// wallet is locked.
+pub(crate) async fn delete_unpaid(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    mut wallet: Wallet,
+    now: Timestamp,
+) -> Result<Wallet> {
+    for seen in tx.volumes_of_payer(wallet.user_id).await? {
+        let volume = tx.volume_for_update(seen.id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+        if let Some(attachment) = volume.attachment.clone() {
+            let afterwards = Afterwards::DeletePermanently;
+            let attachment = Some(super::Attachment { afterwards, ..attachment });
+            tx.save_volume(&Volume { attachment, ..volume }).await?;
+            wallet = finish(tx, random, wallet, &[Metered::Volume(seen.id)], now).await?;
+        } else {
+            let how = (Afterwards::DeletePermanently, Actor::System);
+            wallet = discard(tx, random, wallet, volume, (how, now)).await?;
+        }
+    }
+    Ok(wallet)
+}

@@ -1,0 +1,85 @@
+//! Renames volumes and makes them larger.
+
+use tracing::instrument;
+
+use super::attach::visible;
+use super::create::event;
+use super::{Volume, VolumeId, VolumeState};
+use crate::capacity::take_disk;
+use crate::clock::{Clock, Random};
+use crate::error::{Conflict, Error, Result, Thing};
+use crate::job::{Job, JobKind};
+use crate::meter::{MeterId, Metered, begin, finish};
+use crate::store::{Store, Tx, atomically};
+use crate::text::line;
+use crate::token::Permission;
+use crate::user::Caller;
+
+/// What to change in a volume; what is `None` stays.
+#[derive(Clone, Debug)]
+pub struct EditVolume {
+    /// Who asks.
+    pub caller: Caller,
+    /// Which volume.
+    pub id: VolumeId,
+    /// A new name.
+    pub name: Option<String>,
+    /// A new size in GB, never a smaller one.
+    pub size_gb: Option<u32>,
+}
+
+/// Changes a volume. A larger one costs more from this moment on.
+#[instrument(name = "volume.edit", skip_all, fields(id = %request.id))]
+pub async fn edit(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    request: EditVolume,
+) -> Result<Volume> {
+    let caller = &request.caller;
+    caller.may(Permission::VolumesWrite)?;
+    let now = clock.now();
+    let name = match &request.name {
+        Some(name) => Some(line(name, 100).ok_or_else(|| {
+            Error::invalid("/name", "must be 1 to 100 characters in one line")
+        })?),
+        None => None,
+    };
+    atomically(store, async |tx: &dyn Tx| {
+        let missing = || Error::NotFound(Thing::Volume);
+        let seen = tx.volume_visible_to(caller.user_id, request.id).await?.ok_or_else(missing)?;
+        let wallet = tx.wallet_for_update(seen.payer_id).await?;
+        let wallet = wallet.ok_or(Error::NotFound(Thing::User))?;
+        visible(tx, caller, request.id).await?;
+        let more = request.size_gb.map_or(0, |size_gb| size_gb.saturating_sub(seen.size_gb));
+        if more > 0 && !take_disk(tx, &seen.storage, more).await? {
+            return Err(Error::Conflict(Conflict::NoCapacity));
+        }
+        let volume = tx.volume_for_update(request.id).await?.ok_or_else(missing)?;
+        if volume.size_gb != seen.size_gb || volume.payer_id != wallet.user_id {
+            return Err(Error::Contention);
+        }
+        if volume.state != VolumeState::Live {
+            return Err(Error::Conflict(Conflict::VolumeInUse));
+        }
+        let size_gb = request.size_gb.unwrap_or(volume.size_gb);
+        if size_gb < volume.size_gb {
+            let message = format!("must be at least {}: volumes do not shrink", volume.size_gb);
+            return Err(Error::invalid("/size_gb", message));
+        }
+        let name = name.map_or_else(|| volume.name.clone(), str::to_owned);
+        let volume = Volume { name, size_gb, ..volume };
+        tx.save_volume(&volume).await?;
+        if more > 0 && volume.is_made() {
+            finish(tx, random, wallet, &[Metered::Volume(volume.id)], now).await?;
+            begin(tx, volume.meter(MeterId::generate(now, random), now)).await?;
+        }
+        if more > 0 {
+            let kind = JobKind::AlignVolume { volume_id: volume.id };
+            tx.schedule(&Job::new(kind, now, random)).await?;
+        }
+        tx.record(vec![event("volume.edited", &volume, caller.actor(), now)]).await?;
+        Ok(volume)
+    })
+    .await
+}
