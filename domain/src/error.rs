@@ -85,9 +85,14 @@ impl Error {
         }
     }
 
+    /// Refuses a request that has faults.
+    pub fn unless_empty(violations: Vec<Violation>) -> Result<()> {
+        if violations.is_empty() { Ok(()) } else { Err(Self::Invalid(violations)) }
+    }
+
     /// One fault in a request.
     pub fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Invalid(vec![Violation { path: path.into(), message: message.into() }])
+        Self::Invalid(vec![Violation::new(path, message)])
     }
 }
 
@@ -98,6 +103,13 @@ pub struct Violation {
     pub path: String,
     /// What is wrong and what would be right.
     pub message: String,
+}
+
+impl Violation {
+    /// A fault at a place.
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
 }
 
 /// Why a caller is not known.
@@ -176,6 +188,14 @@ pub enum Thing {
     Payment,
     /// The wish to be topped up automatically.
     AutoTopUp,
+    /// A plan.
+    Plan,
+    /// An image.
+    Image,
+    /// An SSH key.
+    SshKey,
+    /// A script.
+    Script,
 }
 
 impl std::fmt::Display for Thing {
@@ -196,6 +216,10 @@ impl std::fmt::Display for Thing {
             Self::PayoutRun => "payout run",
             Self::Payment => "payment",
             Self::AutoTopUp => "automatic top-up",
+            Self::Plan => "plan",
+            Self::Image => "image",
+            Self::SshKey => "SSH key",
+            Self::Script => "script",
         })
     }
 }
@@ -260,6 +284,24 @@ pub enum Conflict {
     /// A part of the time is recorded as an outage already.
     #[error("a recorded outage of this server overlaps this time; record only what is new")]
     OutageOverlaps,
+    /// The pool has an SSH key with this text.
+    #[error("the pool has this SSH key already")]
+    SshKeyExists,
+    /// The pool holds as many SSH keys as it may.
+    #[error("the pool has {most} SSH keys already; delete one first")]
+    SshKeyLimit {
+        /// How many a pool holds at most.
+        most: u64,
+    },
+    /// The pool has a script with this content.
+    #[error("the pool has a script with this content already")]
+    ScriptExists,
+    /// The pool holds as many scripts as it may.
+    #[error("the pool has {most} scripts already; delete one first")]
+    ScriptLimit {
+        /// How many a pool holds at most.
+        most: u64,
+    },
     /// Time moves by itself here.
     #[error("the server was not started with clock = manual, so its time cannot be moved")]
     ClockNotManual,

@@ -7,6 +7,8 @@
 //! - [`pool`]: teams. [`host`]: machines, their prices, and browsing them. [`rental`]: who has which
 //!   host until when. [`wallet`]: every cent. [`quote`]: prices that hold for a while. [`supplier`]:
 //!   whose machines they are, and what they earn. [`outage`]: downtime and what it gives.
+//! - [`location`], [`plan`], [`image`]: what instances are made of and cost. [`ssh_key`], [`script`]:
+//!   what a pool keeps for them.
 //! - [`payment`]: deposits by card.
 //! - [`job`], [`event`], [`idempotency`]: work after the commit, what happened, and once only.
 //!
@@ -27,16 +29,21 @@ pub mod event;
 pub mod host;
 pub mod id;
 pub mod idempotency;
+pub mod image;
 pub mod instance;
 pub mod job;
+pub mod location;
 pub mod money;
 pub mod outage;
 pub mod page;
 pub mod payment;
+pub mod plan;
 pub mod pool;
 pub mod quote;
 pub mod rental;
+pub mod script;
 pub mod session;
+pub mod ssh_key;
 pub mod store;
 pub mod supplier;
 #[cfg(test)]

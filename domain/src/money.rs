@@ -62,6 +62,12 @@ impl Money {
         Decimal::new(self.0, SCALE).normalize()
     }
 
+    /// Every decimal that it has, at least two: the spelling of prices, such as `0.1381` or `6.90`.
+    pub fn exact(self) -> String {
+        let amount = self.to_decimal();
+        if amount.scale() < 2 { format!("{amount:.2}") } else { amount.to_string() }
+    }
+
     /// Whole cents, rounded down: what somebody may at most spend.
     pub const fn cents_floor(self) -> i64 {
         self.0.div_euclid(UNITS_PER_CENT)
@@ -184,6 +190,14 @@ mod tests {
     }
 
     #[test]
+    fn a_price_is_spelled_with_all_its_decimals() {
+        let cases = [("70", "70.00"), ("6.9", "6.90"), ("0.1381", "0.1381"), ("0", "0.00")];
+        for (text, shown) in cases.into_iter().chain([("0.00000001", "0.00000001")]) {
+            assert_eq!(Money::parse(text).unwrap().exact(), shown);
+        }
+    }
+
+    #[test]
     fn cents_round_towards_the_safe_side() {
         let amount = Money::parse("1.001").unwrap();
         assert_eq!((amount.cents_floor(), amount.cents_ceil()), (100, 101));
@@ -208,6 +222,7 @@ mod tests {
         fn an_amount_survives_its_decimal(units in any::<i64>()) {
             let money = Money::from_e8(units);
             prop_assert_eq!(Money::from_decimal(money.to_decimal()), Some(money));
+            prop_assert_eq!(Money::parse(&money.exact()), Some(money));
         }
     }
 }

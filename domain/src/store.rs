@@ -7,13 +7,18 @@ use crate::error::{Error, Result};
 use crate::event::{EventQueries, Events};
 use crate::host::{Catalogue, HostQueries, Hosts};
 use crate::idempotency::Idempotency;
+use crate::image::{ImageQueries, Images};
 use crate::job::{JobQueries, Jobs};
+use crate::location::{LocationQueries, Locations};
 use crate::outage::{OutageQueries, Outages};
 use crate::payment::{PaymentQueries, Payments};
+use crate::plan::{PlanQueries, Plans};
 use crate::pool::{PoolQueries, Pools};
 use crate::quote::{QuoteQueries, Quotes};
 use crate::rental::{RentalQueries, Rentals};
+use crate::script::{ScriptQueries, Scripts};
 use crate::session::{SessionQueries, Sessions};
+use crate::ssh_key::{SshKeyQueries, SshKeys};
 use crate::supplier::{SupplierQueries, Suppliers};
 use crate::token::{ApiTokenQueries, ApiTokens};
 use crate::user::{UserQueries, Users};
@@ -34,6 +39,11 @@ pub trait Reads:
     + OutageQueries
     + SupplierQueries
     + PaymentQueries
+    + LocationQueries
+    + PlanQueries
+    + ImageQueries
+    + SshKeyQueries
+    + ScriptQueries
     + JobQueries
     + EventQueries
     + Send
@@ -44,8 +54,8 @@ pub trait Reads:
 /// One transaction: dropped means rolled back.
 ///
 /// Locks are taken in one order, ids sorted within a kind: idempotency key → user/wallet →
-/// supplier → pool → host → rental → mandate;
-/// payment last. Nobody waits for a driver, HTTP or mail while holding one.
+/// supplier → pool → SSH keys and scripts → host → rental → mandate;
+/// payment last. A location, a plan or an image is changed with nothing else locked. Nobody waits for a driver, HTTP or mail while holding one.
 #[async_trait]
 pub trait Tx:
     Reads
@@ -60,6 +70,11 @@ pub trait Tx:
     + Outages
     + Suppliers
     + Payments
+    + Locations
+    + Plans
+    + Images
+    + SshKeys
+    + Scripts
     + Jobs
     + Events
     + Idempotency

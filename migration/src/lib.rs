@@ -6,6 +6,7 @@
 mod m0001_foundation;
 mod m0002_money;
 mod m0003_payments;
+mod m0004_catalogue;
 mod types;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_foundation::Migration),
             Box::new(m0002_money::Migration),
             Box::new(m0003_payments::Migration),
+            Box::new(m0004_catalogue::Migration),
         ]
     }
 }

@@ -76,6 +76,11 @@ pub(crate) fn violated_key(error: &DbErr) -> Option<String> {
     }
 }
 
+/// The word for a failed INSERT of what was not there a moment ago: somebody was faster, so look again.
+pub(crate) fn overtaken(error: DbErr) -> Error {
+    if violated_key(&error).is_some() { Error::Contention } else { failed(error) }
+}
+
 /// A row that our own writes cannot have made.
 pub(crate) fn corrupt(what: &str) -> Error {
     Error::internal(format!("a stored row is not readable: {what}"))

@@ -13,8 +13,13 @@ pub use port::{EventQueries, Events};
 
 use crate::clock::Timestamp;
 use crate::host::HostId;
+use crate::image::ImageId;
+use crate::location::LocationId;
+use crate::plan::PlanId;
 use crate::pool::PoolId;
 use crate::rental::RentalId;
+use crate::script::ScriptId;
+use crate::ssh_key::SshKeyId;
 use crate::token::ApiTokenId;
 use crate::user::UserId;
 
@@ -68,6 +73,16 @@ pub enum Subject {
     Rental(RentalId),
     /// A user's wallet.
     Wallet(UserId),
+    /// A location.
+    Location(LocationId),
+    /// A plan.
+    Plan(PlanId),
+    /// An image.
+    Image(ImageId),
+    /// An SSH key.
+    SshKey(SshKeyId),
+    /// A script.
+    Script(ScriptId),
 }
 
 impl Subject {
@@ -80,6 +95,11 @@ impl Subject {
             Self::Host(_) => "host",
             Self::Rental(_) => "rental",
             Self::Wallet(_) => "wallet",
+            Self::Location(_) => "location",
+            Self::Plan(_) => "plan",
+            Self::Image(_) => "image",
+            Self::SshKey(_) => "ssh_key",
+            Self::Script(_) => "script",
         }
     }
 
@@ -91,6 +111,11 @@ impl Subject {
             Self::Pool(id) => id.uuid(),
             Self::Host(id) => id.uuid(),
             Self::Rental(id) => id.uuid(),
+            Self::Location(id) => id.uuid(),
+            Self::Plan(id) => id.uuid(),
+            Self::Image(id) => id.uuid(),
+            Self::SshKey(id) => id.uuid(),
+            Self::Script(id) => id.uuid(),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::money::Money;
 use crate::page::{Page, Paged};
 use crate::store::Store;
 use crate::token::Permission;
-use crate::user::Caller;
+use crate::user::{Caller, may_if_known};
 
 /// How much later, at most, totals and the complete list show what another process has changed. What
 /// this process has changed they show at once.
@@ -169,5 +169,5 @@ pub async fn offer(store: &dyn Store, caller: Option<&Caller>, id: HostId) -> Re
 }
 
 fn allowed(caller: Option<&Caller>) -> Result<()> {
-    caller.map_or(Ok(()), |caller| caller.may(Permission::MarketplaceRead))
+    may_if_known(caller, Permission::MarketplaceRead)
 }

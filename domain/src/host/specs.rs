@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Violation;
-use crate::text::line;
+use crate::text::{is_country, line};
 
 /// Declares an enumeration with one spelling each on the wire and in storage, read without case.
 macro_rules! words {
@@ -226,9 +226,7 @@ impl Specs {
             let bad = !(least..=most).contains(&value);
             bad.then(|| (path, format!("must be {least} to {most}")))
         });
-        let country = &self.location.country;
-        let country_bad = country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase());
-        let country = country_bad.then(|| {
+        let country = (!is_country(&self.location.country)).then(|| {
             ("/specs/location/country", "must be two upper-case letters (ISO 3166-1)".to_owned())
         });
         let disks_bad = self.disks.len() > 32 || !self.disks.iter().all(Disk::is_sane);

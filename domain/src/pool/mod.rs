@@ -1,5 +1,6 @@
 //! Pools: teams that share rented servers. One owner, admins, users.
 
+mod belongings;
 mod create;
 mod delete;
 mod invitation;
@@ -12,6 +13,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use belongings::{home_for_update, may_take, roles_for_update};
 pub use create::{CreatePool, create};
 pub use delete::delete;
 pub(crate) use invitation::MAX_SHOWN;
@@ -21,7 +23,7 @@ pub use members::{ChangeRole, change_role, remove};
 pub use port::{PoolQueries, Pools};
 pub use show::{list, show};
 pub use update::{UpdatePool, update};
-pub use words::{PoolDescription, PoolName, PoolSettings};
+pub use words::{Label, PoolDescription, PoolName, PoolSettings};
 
 use crate::clock::{Random, Timestamp};
 use crate::error::{Conflict, Error, Forbidden, Result, Thing};
@@ -81,9 +83,10 @@ impl Pool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolRole {
-    /// Sees the pool's servers.
+    /// Sees the pool's servers, SSH keys and scripts, adds such, and deletes their own.
     User,
-    /// Also rents into the pool, extends its rentals, invites and removes users.
+    /// Also rents into the pool, extends its rentals, deletes others' SSH keys and scripts, invites and
+    /// removes users.
     Admin,
     /// Also changes the pool, roles, and deletes it.
     Owner,

@@ -12,6 +12,9 @@ pub trait PoolQueries {
     /// The pool.
     async fn pool(&self, id: PoolId) -> Result<Option<Pool>>;
 
+    /// The user's default pool.
+    async fn default_pool_of(&self, owner_id: UserId) -> Result<Option<PoolId>>;
+
     /// The pools that the user is an accepted member of, oldest first. Rentals that have ended by `now` are not counted, swept or not.
     async fn pools_of(
         &self,
@@ -54,7 +57,7 @@ pub trait Pools {
     /// Stores description, settings and times.
     async fn save_pool(&self, pool: &Pool) -> Result<()>;
 
-    /// Deletes the pool and its memberships; its rentals become unassigned.
+    /// Deletes the pool with its memberships, SSH keys and scripts; its rentals become unassigned.
     async fn delete_pool(&self, id: PoolId) -> Result<()>;
 
     /// Adds an invitation. A second open or accepted membership of the same user is a conflict.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::text::{line, text};
+use crate::text::{ONE_LINE_OF_100, line, text};
 
 text!(
     /// A pool's name: 1 to 100 characters, no control characters.
@@ -13,6 +13,18 @@ text!(
     /// What a pool is for: at most 500 characters.
     PoolDescription
 );
+
+text!(
+    /// The name of something that a pool keeps: 1 to 100 characters, no control characters.
+    Label
+);
+
+impl Label {
+    /// Checks a name; surrounding blanks are cut.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        line(text, 100).map(|text| Self(text.to_owned())).ok_or(ONE_LINE_OF_100)
+    }
+}
 
 impl PoolName {
     /// Checks a name; surrounding blanks are cut.

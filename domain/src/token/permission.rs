@@ -42,6 +42,14 @@ permissions! {
     PoolsRead = "pools.read",
     /// Change pools, members and invitations.
     PoolsWrite = "pools.write",
+    /// See the SSH keys of one's pools.
+    KeysRead = "keys.read",
+    /// Add and delete SSH keys.
+    KeysWrite = "keys.write",
+    /// See the scripts of one's pools.
+    ScriptsRead = "scripts.read",
+    /// Add and delete scripts.
+    ScriptsWrite = "scripts.write",
     /// See balances and transactions.
     WalletRead = "wallet.read",
     /// Pay money in.

@@ -61,6 +61,16 @@ impl PoolQueries for Handle {
         row.map_err(failed)?.map(to_domain).transpose()
     }
 
+    async fn default_pool_of(&self, owner_id: UserId) -> Result<Option<PoolId>> {
+        let find = pool::Entity::find()
+            .select_only()
+            .column(pool::Column::Id)
+            .filter(pool::Column::OwnerId.eq(owner_id.uuid()))
+            .filter(pool::Column::IsDefault.into_expr());
+        let id: Option<Uuid> = find.into_tuple().one(&self.connection).await.map_err(failed)?;
+        Ok(id.map(PoolId::from_uuid))
+    }
+
     async fn pools_of(
         &self,
         user_id: UserId,

@@ -1,0 +1,46 @@
+//! Looks at images.
+
+use super::{Image, ImageCode};
+use crate::error::{Error, Result, Thing};
+use crate::page::{Page, Paged};
+use crate::store::Store;
+use crate::token::Permission;
+use crate::user::{Caller, Operator, may_if_known};
+
+/// Listed images by code. Anybody may look; only credentials that came along are checked.
+pub async fn list(
+    store: &dyn Store,
+    caller: Option<&Caller>,
+    page: Page<ImageCode>,
+) -> Result<Paged<Image, ImageCode>> {
+    may_if_known(caller, Permission::MarketplaceRead)?;
+    find(store, true, page).await
+}
+
+/// Every image by code, for operators.
+pub async fn all(
+    store: &dyn Store,
+    operator: &Operator,
+    page: Page<ImageCode>,
+) -> Result<Paged<Image, ImageCode>> {
+    operator.may(Permission::AdminRead)?;
+    find(store, false, page).await
+}
+
+async fn find(
+    store: &dyn Store,
+    listed_only: bool,
+    page: Page<ImageCode>,
+) -> Result<Paged<Image, ImageCode>> {
+    let limit = page.limit;
+    let fetch = Page { limit: page.limit_and_one(), after: page.after };
+    let rows = store.reads().images(listed_only, &fetch).await?;
+    Ok(Paged::cut(rows, limit, None, |image| image.code.clone()))
+}
+
+/// One listed image.
+pub async fn show(store: &dyn Store, caller: Option<&Caller>, code: &ImageCode) -> Result<Image> {
+    may_if_known(caller, Permission::MarketplaceRead)?;
+    let image = store.reads().image_coded(code).await?;
+    image.filter(|image| image.is_listed).ok_or(Error::NotFound(Thing::Image))
+}

@@ -1,0 +1,75 @@
+//! Plans: shapes of instances, what they cost, and where they are sold.
+
+mod browse;
+mod port;
+mod pricing;
+mod put;
+mod shape;
+
+use serde::Serialize;
+
+pub use browse::{PlanFilter, PlanPlace, all, list, prices, show};
+pub use port::{PlanQueries, Plans};
+pub use pricing::{Interval, IntervalPrice, LongTerm, LongTermCode, PlanPricing};
+pub use put::{PlanDraft, put};
+pub use shape::{GpuShape, Shape};
+
+use crate::clock::Timestamp;
+use crate::id::entity_id;
+use crate::location::LocationCode;
+use crate::money::Money;
+use crate::text::code;
+
+entity_id!(
+    /// Identifies a plan.
+    PlanId
+);
+
+code!(
+    /// Names a plan.
+    PlanCode
+);
+
+/// A kind of instance that can be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// Identifies the plan.
+    pub id: PlanId,
+    /// Names the plan.
+    pub code: PlanCode,
+    /// Its name for people.
+    pub name: String,
+    /// What it is good for; may be empty.
+    pub description: String,
+    /// What an instance of it has.
+    pub shape: Shape,
+    /// What an instance of it costs.
+    pub pricing: PlanPricing,
+    /// Where it is sold, by code.
+    pub locations: Vec<LocationCode>,
+    /// Whether it is shown to renters.
+    pub is_listed: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Plan {
+    /// What it costs by the hour from now on, as a row of its history.
+    pub fn price_now(&self) -> PlanPrice {
+        let PlanPricing { per_hour, spot_per_hour, .. } = self.pricing;
+        PlanPrice { changed_at: self.updated_at, per_hour, spot_per_hour }
+    }
+}
+
+/// What a plan cost by the hour since an instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanPrice {
+    /// Since when.
+    pub changed_at: Timestamp,
+    /// On demand; `None` where it was not sold so.
+    pub per_hour: Option<Money>,
+    /// At the spot price; `None` where it was not sold so.
+    pub spot_per_hour: Option<Money>,
+}

@@ -1,0 +1,37 @@
+use async_trait::async_trait;
+
+use super::{Plan, PlanCode, PlanFilter, PlanId, PlanPlace, PlanPrice};
+use crate::error::Result;
+use crate::page::Page;
+
+/// Looks at plans, listed or not.
+#[async_trait]
+pub trait PlanQueries {
+    /// The plan.
+    async fn plan(&self, id: PlanId) -> Result<Option<Plan>>;
+
+    /// The plan that has this code.
+    async fn plan_coded(&self, code: &PlanCode) -> Result<Option<Plan>>;
+
+    /// Plans that pass the filter, in the order of their places.
+    async fn plans(&self, filter: &PlanFilter, page: &Page<PlanPlace>) -> Result<Vec<Plan>>;
+
+    /// What a plan has cost by the hour, the newest price first: up to `limit` of them.
+    async fn plan_prices(&self, id: PlanId, limit: u32) -> Result<Vec<PlanPrice>>;
+}
+
+/// Changes plans.
+#[async_trait]
+pub trait Plans {
+    /// The plan, locked until the transaction ends.
+    async fn plan_for_update(&self, code: &PlanCode) -> Result<Option<Plan>>;
+
+    /// Adds a plan with its locations; [`crate::Error::Contention`] where somebody was faster.
+    async fn add_plan(&self, plan: &Plan) -> Result<()>;
+
+    /// Stores a locked plan and its locations.
+    async fn save_plan(&self, plan: &Plan) -> Result<()>;
+
+    /// Adds to the history of a plan's prices.
+    async fn add_plan_price(&self, id: PlanId, price: &PlanPrice) -> Result<()>;
+}

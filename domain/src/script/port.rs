@@ -1,0 +1,49 @@
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+
+use super::{Script, ScriptId, ScriptSummary};
+use crate::error::Result;
+use crate::page::Page;
+use crate::pool::PoolId;
+use crate::user::UserId;
+
+/// Looks at scripts.
+#[async_trait]
+pub trait ScriptQueries {
+    /// Scripts of the pools that the user is an accepted member of, newest first; of one pool, if one is
+    /// given.
+    async fn scripts_visible_to(
+        &self,
+        user_id: UserId,
+        pool_id: Option<PoolId>,
+        page: &Page<ScriptId>,
+    ) -> Result<Vec<ScriptSummary>>;
+
+    /// The script, if it is in a pool that the user is an accepted member of.
+    async fn script_visible_to(&self, user_id: UserId, id: ScriptId) -> Result<Option<Script>>;
+
+    /// Those of the scripts that are in pools that the user is an accepted member of, by id.
+    async fn scripts_among(
+        &self,
+        user_id: UserId,
+        ids: &BTreeSet<ScriptId>,
+    ) -> Result<Vec<ScriptSummary>>;
+
+    /// Those of the scripts that are in the pool, by id.
+    async fn scripts_of_pool(&self, pool_id: PoolId, ids: &[ScriptId]) -> Result<Vec<Script>>;
+
+    /// How many scripts the pool has.
+    async fn script_count(&self, pool_id: PoolId) -> Result<u64>;
+}
+
+/// Changes scripts. Lock their pools before.
+#[async_trait]
+pub trait Scripts {
+    /// Adds a script; [`crate::error::Conflict::ScriptExists`] where its pool has one of the same
+    /// content.
+    async fn add_script(&self, script: &Script) -> Result<()>;
+
+    /// Deletes scripts.
+    async fn delete_scripts(&self, ids: &BTreeSet<ScriptId>) -> Result<()>;
+}

@@ -1,0 +1,45 @@
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+
+use super::{SshKey, SshKeyId};
+use crate::error::Result;
+use crate::page::Page;
+use crate::pool::PoolId;
+use crate::user::UserId;
+
+/// Looks at SSH keys.
+#[async_trait]
+pub trait SshKeyQueries {
+    /// Keys of the pools that the user is an accepted member of, newest first; of one pool, if one is
+    /// given.
+    async fn ssh_keys_visible_to(
+        &self,
+        user_id: UserId,
+        pool_id: Option<PoolId>,
+        page: &Page<SshKeyId>,
+    ) -> Result<Vec<SshKey>>;
+
+    /// Those of the keys that are in pools that the user is an accepted member of, by id.
+    async fn ssh_keys_among(
+        &self,
+        user_id: UserId,
+        ids: &BTreeSet<SshKeyId>,
+    ) -> Result<Vec<SshKey>>;
+
+    /// Those of the keys that are in the pool, by id.
+    async fn ssh_keys_of_pool(&self, pool_id: PoolId, ids: &[SshKeyId]) -> Result<Vec<SshKey>>;
+
+    /// How many keys the pool has.
+    async fn ssh_key_count(&self, pool_id: PoolId) -> Result<u64>;
+}
+
+/// Changes SSH keys. Lock their pools before.
+#[async_trait]
+pub trait SshKeys {
+    /// Adds a key; [`crate::error::Conflict::SshKeyExists`] where its pool has one of the same text.
+    async fn add_ssh_key(&self, key: &SshKey) -> Result<()>;
+
+    /// Deletes keys.
+    async fn delete_ssh_keys(&self, ids: &BTreeSet<SshKeyId>) -> Result<()>;
+}

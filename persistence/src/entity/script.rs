@@ -1,0 +1,23 @@
+//! Scripts of pools.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `scripts`.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "scripts")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub pool_id: Uuid,
+    pub name: String,
+    pub content: String,
+    pub digest: Vec<u8>,
+    pub author_id: Option<Uuid>,
+    pub created_at: DateTimeUtc,
+}
+
+/// None: joins are written where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

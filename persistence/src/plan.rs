@@ -1,0 +1,199 @@
+//! Plans, where they are sold, and what they have cost.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use domain::location::LocationCode;
+use domain::money::Money;
+use domain::page::Page;
+use domain::plan::{Plan, PlanCode, PlanFilter, PlanId, PlanPlace, PlanPrice, PlanQueries, Plans};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, Query};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, NotSet, Order,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
+use uuid::Uuid;
+
+use crate::entity::plan::{ActiveModel, Column, Entity, Model};
+use crate::entity::{plan_location, plan_price};
+use crate::failure::{Result, failed, overtaken};
+use crate::store::Handle;
+use crate::words::{from_json, to_json};
+
+/// The place of a plan without an hourly price: behind every other.
+const LAST: i64 = i64::MAX;
+
+fn place() -> Expr {
+    Expr::cust(format!("COALESCE(plans.price_per_hour_e8, {LAST})"))
+}
+
+fn plan(row: Model, locations: Vec<LocationCode>) -> Result<Plan> {
+    Ok(Plan {
+        id: PlanId::from_uuid(row.id),
+        code: PlanCode::from_stored(row.code),
+        name: row.name,
+        description: row.description,
+        shape: from_json(row.shape)?,
+        pricing: from_json(row.pricing)?,
+        locations,
+        is_listed: row.is_listed,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+fn stored(plan: &Plan) -> Result<ActiveModel> {
+    let gpu = plan.shape.gpu.as_ref();
+    Ok(ActiveModel {
+        id: Set(plan.id.uuid()),
+        code: Set(plan.code.to_string()),
+        name: Set(plan.name.clone()),
+        description: Set(plan.description.clone()),
+        shape: Set(to_json(&plan.shape)?),
+        pricing: Set(to_json(&plan.pricing)?),
+        is_listed: Set(plan.is_listed),
+        created_at: Set(plan.created_at),
+        updated_at: Set(plan.updated_at),
+        price_per_hour_e8: Set(plan.pricing.per_hour.map(Money::e8)),
+        cpus: Set(plan.shape.cpus.into()),
+        ram_mib: Set(plan.shape.ram_mib.into()),
+        gpu_model: Set(gpu.map(|gpu| gpu.model.to_lowercase())),
+        gpu_count: Set(gpu.map_or(0, |gpu| gpu.count.into())),
+    })
+}
+
+fn price(row: plan_price::Model) -> PlanPrice {
+    PlanPrice {
+        changed_at: row.changed_at,
+        per_hour: row.per_hour_e8.map(Money::from_e8),
+        spot_per_hour: row.spot_per_hour_e8.map(Money::from_e8),
+    }
+}
+
+fn condition(filter: &PlanFilter) -> Condition {
+    let sold_in = |code: &LocationCode| {
+        let there = Query::select()
+            .column(plan_location::Column::PlanId)
+            .from(plan_location::Entity)
+            .and_where(plan_location::Column::LocationCode.eq(code.as_str()))
+            .take();
+        Column::Id.in_subquery(there)
+    };
+    Condition::all()
+        .add_option(filter.listed_only.then(|| Column::IsListed.into_expr()))
+        .add_option(filter.location.as_ref().map(sold_in))
+        .add_option(filter.gpu_model.as_ref().map(|m| Column::GpuModel.eq(m.to_lowercase())))
+        .add_option(filter.min_gpus.map(|least| Column::GpuCount.gte(i64::from(least))))
+        .add_option(filter.min_cpus.map(|least| Column::Cpus.gte(i64::from(least))))
+        .add_option(filter.min_ram_mib.map(|least| Column::RamMib.gte(i64::from(least))))
+}
+
+fn behind(after: PlanPlace) -> Condition {
+    let last = after.per_hour.map_or(LAST, Money::e8);
+    let same_price_later_id = place().eq(last).and(Column::Id.gt(after.id.uuid()));
+    Condition::any().add(place().gt(last)).add(same_price_later_id)
+}
+
+#[async_trait]
+impl PlanQueries for Handle {
+    async fn plan(&self, id: PlanId) -> Result<Option<Plan>> {
+        self.one_plan(Entity::find_by_id(id.uuid())).await
+    }
+
+    async fn plan_coded(&self, code: &PlanCode) -> Result<Option<Plan>> {
+        self.one_plan(Entity::find().filter(Column::Code.eq(code.as_str()))).await
+    }
+
+    async fn plans(&self, filter: &PlanFilter, page: &Page<PlanPlace>) -> Result<Vec<Plan>> {
+        let find = Entity::find()
+            .filter(condition(filter))
+            .apply_if(page.after, |find, after| find.filter(behind(after)))
+            .order_by(place(), Order::Asc)
+            .order_by_asc(Column::Id)
+            .limit(page.limit.map(u64::from));
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        self.with_locations(rows).await
+    }
+
+    async fn plan_prices(&self, id: PlanId, limit: u32) -> Result<Vec<PlanPrice>> {
+        let find = plan_price::Entity::find()
+            .filter(plan_price::Column::PlanId.eq(id.uuid()))
+            .order_by_desc(plan_price::Column::Id)
+            .limit(u64::from(limit));
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        Ok(rows.into_iter().map(price).collect())
+    }
+}
+
+impl Handle {
+    async fn one_plan(&self, find: Select<Entity>) -> Result<Option<Plan>> {
+        let row = find.one(&self.connection).await.map_err(failed)?;
+        Ok(self.with_locations(row.into_iter().collect()).await?.pop())
+    }
+
+    /// The plans of the rows, all their locations by one statement.
+    async fn with_locations(&self, rows: Vec<Model>) -> Result<Vec<Plan>> {
+        let mut locations: HashMap<Uuid, Vec<LocationCode>> = HashMap::new();
+        let find = plan_location::Entity::find()
+            .filter(plan_location::Column::PlanId.is_in(rows.iter().map(|row| row.id)))
+            .order_by_asc(plan_location::Column::LocationCode);
+        for row in find.all(&self.connection).await.map_err(failed)? {
+            let code = LocationCode::from_stored(row.location_code);
+            locations.entry(row.plan_id).or_default().push(code);
+        }
+        let of = |row: Model| {
+            let mut codes = locations.remove(&row.id).unwrap_or_default();
+            // The domain's order, whatever the database's collation is.
+            codes.sort();
+            plan(row, codes)
+        };
+        rows.into_iter().map(of).collect()
+    }
+
+    async fn add_plan_locations(&self, plan: &Plan) -> Result<()> {
+        let rows = plan.locations.iter().map(|code| plan_location::ActiveModel {
+            plan_id: Set(plan.id.uuid()),
+            location_code: Set(code.to_string()),
+        });
+        let rows: Vec<_> = rows.collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let insert = plan_location::Entity::insert_many(rows);
+        insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
+    }
+}
+
+#[async_trait]
+impl Plans for Handle {
+    async fn plan_for_update(&self, code: &PlanCode) -> Result<Option<Plan>> {
+        let find = Entity::find().filter(Column::Code.eq(code.as_str()));
+        self.one_plan(find.lock(LockType::NoKeyUpdate)).await
+    }
+
+    async fn add_plan(&self, plan: &Plan) -> Result<()> {
+        let insert = Entity::insert(stored(plan)?).exec_without_returning(&self.connection);
+        insert.await.map_err(overtaken)?;
+        self.add_plan_locations(plan).await
+    }
+
+    async fn save_plan(&self, plan: &Plan) -> Result<()> {
+        stored(plan)?.update(&self.connection).await.map_err(failed)?;
+        let of_plan = plan_location::Column::PlanId.eq(plan.id.uuid());
+        let delete = plan_location::Entity::delete_many().filter(of_plan);
+        delete.exec(&self.connection).await.map_err(failed)?;
+        self.add_plan_locations(plan).await
+    }
+
+    async fn add_plan_price(&self, id: PlanId, price: &PlanPrice) -> Result<()> {
+        let row = plan_price::ActiveModel {
+            id: NotSet,
+            plan_id: Set(id.uuid()),
+            changed_at: Set(price.changed_at),
+            per_hour_e8: Set(price.per_hour.map(Money::e8)),
+            spot_per_hour_e8: Set(price.spot_per_hour.map(Money::e8)),
+        };
+        let insert = plan_price::Entity::insert(row).exec_without_returning(&self.connection);
+        insert.await.map_err(failed).map(|_| ())
+    }
+}
