@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 
+use crate::instance::DriverFault;
 use crate::money::Money;
 use crate::token::Permission;
 
@@ -53,6 +54,9 @@ pub enum Error {
     /// A lock, a queue or the database did not come free in time; nothing was changed.
     #[error("the server is busy; try again in a moment")]
     Busy,
+    /// The host of an instance does not answer, or not as it should; the cause is for the log only.
+    #[error("the instance's host cannot be reached at the moment; try again later")]
+    HostUnreachable(#[source] DriverFault),
     /// The disk is full or the database does not answer; whether a commit took effect is unknown.
     #[error("the database cannot be written at the moment; try again later")]
     Unavailable(#[source] Cause),
@@ -81,6 +85,7 @@ impl Error {
             Self::Internal(cause) | Self::Unavailable(cause) | Self::PaymentProvider(cause) => {
                 format!("{self}: {cause}")
             }
+            Self::HostUnreachable(cause) => format!("{self}: {cause}"),
             refusal => refusal.to_string(),
         }
     }
@@ -196,6 +201,14 @@ pub enum Thing {
     SshKey,
     /// A script.
     Script,
+    /// An instance.
+    Instance,
+    /// A volume.
+    Volume,
+    /// A cluster.
+    Cluster,
+    /// A finding of the reconciler.
+    Finding,
 }
 
 impl std::fmt::Display for Thing {
@@ -220,6 +233,10 @@ impl std::fmt::Display for Thing {
             Self::Image => "image",
             Self::SshKey => "SSH key",
             Self::Script => "script",
+            Self::Instance => "instance",
+            Self::Volume => "volume",
+            Self::Cluster => "cluster",
+            Self::Finding => "finding",
         })
     }
 }
@@ -302,6 +319,51 @@ pub enum Conflict {
         /// How many a pool holds at most.
         most: u64,
     },
+    /// No host has room for it.
+    #[error("there is no capacity for this at the moment; try another plan or location, or later")]
+    NoCapacity,
+    /// Instances hold what is to be taken away.
+    #[error("instances hold what would be taken away; drain the server and delete them first")]
+    CapacityInUse,
+    /// The host carries instances, so that it is not rented as a whole.
+    #[error("the server carries instances and cannot be offered as a whole")]
+    CarriesInstances,
+    /// The pool has instances, volumes or clusters.
+    #[error("the pool has instances or volumes; delete or transfer them first")]
+    PoolInUse,
+    /// The pool has as many as it may.
+    #[error("the pool has {most} of these already; delete one first")]
+    QuotaReached {
+        /// How many a pool has at most.
+        most: u64,
+    },
+    /// The instance is being made, or otherwise in between.
+    #[error("the instance is in between; wait until it is running or stopped")]
+    InstanceBusy,
+    /// The instance is deleted, or being deleted.
+    #[error("the instance is deleted")]
+    InstanceDeleted,
+    /// The instance must be stopped for this.
+    #[error("the instance must be stopped for this; shut it down first")]
+    InstanceNotStopped,
+    /// The instance is no spot instance.
+    #[error("the instance is no spot instance")]
+    NotSpot,
+    /// The instance belongs to a cluster.
+    #[error("the instance is part of a cluster, which is deleted or transferred as a whole")]
+    PartOfCluster,
+    /// Something has the volume, or it is not made yet, or not there any more.
+    #[error("the volume is attached, not ready or deleted")]
+    VolumeInUse,
+    /// Nothing has the volume.
+    #[error("the volume is not attached to anything")]
+    VolumeDetached,
+    /// The volume is where the instance is not.
+    #[error("the volume is on other disks than the instance's server; clone or create it there")]
+    VolumeElsewhere,
+    /// The volume is not in the trash, or not any more.
+    #[error("the volume is not in the trash")]
+    VolumeNotInTrash,
     /// Time moves by itself here.
     #[error("the server was not started with clock = manual, so its time cannot be moved")]
     ClockNotManual,

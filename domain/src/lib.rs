@@ -7,6 +7,8 @@
 //! - [`pool`]: teams. [`host`]: machines, their prices, and browsing them. [`rental`]: who has which
 //!   host until when. [`wallet`]: every cent. [`quote`]: prices that hold for a while. [`supplier`]:
 //!   whose machines they are, and what they earn. [`outage`]: downtime and what it gives.
+//! - [`capacity`]: what hosts have for instances. [`instance`], [`volume`], [`cluster`]: what runs there
+//!   for somebody. [`meter`]: what that costs, by the second.
 //! - [`location`], [`plan`], [`image`]: what instances are made of and cost. [`ssh_key`], [`script`]:
 //!   what a pool keeps for them.
 //! - [`payment`]: deposits by card.
@@ -23,7 +25,9 @@
 //! - *A table*: a migration in `migration`, an entity and the `impl` of the noun's ports in
 //!   `persistence`, the ports added to [`store::Reads`] or [`store::Tx`].
 
+pub mod capacity;
 pub mod clock;
+pub mod cluster;
 pub mod error;
 pub mod event;
 pub mod host;
@@ -33,6 +37,7 @@ pub mod image;
 pub mod instance;
 pub mod job;
 pub mod location;
+pub mod meter;
 pub mod money;
 pub mod outage;
 pub mod page;

@@ -3,13 +3,17 @@
 
 use async_trait::async_trait;
 
+use crate::capacity::{Capacities, CapacityQueries};
+use crate::cluster::{ClusterQueries, Clusters};
 use crate::error::{Error, Result};
 use crate::event::{EventQueries, Events};
 use crate::host::{Catalogue, HostQueries, Hosts};
 use crate::idempotency::Idempotency;
 use crate::image::{ImageQueries, Images};
+use crate::instance::{InstanceQueries, Instances};
 use crate::job::{JobQueries, Jobs};
 use crate::location::{LocationQueries, Locations};
+use crate::meter::{MeterQueries, Meters};
 use crate::outage::{OutageQueries, Outages};
 use crate::payment::{PaymentQueries, Payments};
 use crate::plan::{PlanQueries, Plans};
@@ -22,6 +26,7 @@ use crate::ssh_key::{SshKeyQueries, SshKeys};
 use crate::supplier::{SupplierQueries, Suppliers};
 use crate::token::{ApiTokenQueries, ApiTokens};
 use crate::user::{UserQueries, Users};
+use crate::volume::{VolumeQueries, Volumes};
 use crate::wallet::{LedgerQueries, WalletQueries, Wallets};
 
 /// Everything that can be asked without a transaction.
@@ -44,6 +49,11 @@ pub trait Reads:
     + ImageQueries
     + SshKeyQueries
     + ScriptQueries
+    + CapacityQueries
+    + InstanceQueries
+    + VolumeQueries
+    + ClusterQueries
+    + MeterQueries
     + JobQueries
     + EventQueries
     + Send
@@ -54,8 +64,8 @@ pub trait Reads:
 /// One transaction: dropped means rolled back.
 ///
 /// Locks are taken in one order, ids sorted within a kind: idempotency key → user/wallet →
-/// supplier → pool → SSH keys and scripts → host → rental → mandate;
-/// payment last. A location, a plan or an image is changed with nothing else locked. Nobody waits for a driver, HTTP or mail while holding one.
+/// supplier → pool → SSH keys and scripts → host → capacity → storage → rental → mandate → instance →
+/// volume; payment last. Meters and clusters are guarded by their payer's wallet. A location, a plan or an image is changed with nothing else locked. Nobody waits for a driver, HTTP or mail while holding one.
 #[async_trait]
 pub trait Tx:
     Reads
@@ -75,6 +85,11 @@ pub trait Tx:
     + Images
     + SshKeys
     + Scripts
+    + Capacities
+    + Instances
+    + Volumes
+    + Clusters
+    + Meters
     + Jobs
     + Events
     + Idempotency

@@ -7,6 +7,7 @@ mod m0001_foundation;
 mod m0002_money;
 mod m0003_payments;
 mod m0004_catalogue;
+mod m0005_instances;
 mod types;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_money::Migration),
             Box::new(m0003_payments::Migration),
             Box::new(m0004_catalogue::Migration),
+            Box::new(m0005_instances::Migration),
         ]
     }
 }

@@ -92,6 +92,16 @@ impl EventQueries for Handle {
         let rows = find.limit(page.limit.map(u64::from)).all(&self.connection).await;
         Ok(rows.map_err(failed)?.into_iter().map(recorded).collect())
     }
+
+    async fn events_of(&self, subject: Subject, limit: u32) -> Result<Vec<RecordedEvent>> {
+        let find = Entity::find()
+            .filter(Column::SubjectId.eq(subject.uuid()))
+            .filter(Column::SubjectKind.eq(subject.kind()))
+            .order_by_desc(Column::Id)
+            .limit(u64::from(limit));
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        Ok(rows.into_iter().map(recorded).collect())
+    }
 }
 
 #[async_trait]

@@ -1,12 +1,16 @@
 //! Jobs and the loop that claims them.
 
+use std::collections::{HashMap, HashSet};
+
 use async_trait::async_trait;
 use domain::clock::Timestamp;
 use domain::job::{AfterFailure, Job, JobId, JobQueries, Jobs};
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect,
 };
+use uuid::Uuid;
 
 use crate::entity::job::{ActiveModel, Column, Entity, Model};
 use crate::failure::{Result, failed};
@@ -30,6 +34,45 @@ fn still_held(job: &Job) -> Condition {
         .add(Column::Id.eq(job.id.uuid()))
         .add(Column::State.eq("running"))
         .add(Column::Attempts.eq(job.attempts))
+}
+
+impl Handle {
+    /// The ids of a table's unsettled rows whose lane has no job, not even one that waits for an
+    /// operator.
+    pub(crate) async fn unsettled_without_job(
+        &self,
+        table: &'static str,
+        lane: impl Fn(Uuid) -> String + Send + Sync,
+        limit: u32,
+    ) -> Result<Vec<Uuid>> {
+        let sql =
+            format!("SELECT id FROM {table} WHERE NOT is_settled AND id > $1 ORDER BY id LIMIT $2");
+        let (mut lost, mut after) = (Vec::new(), Uuid::nil());
+        loop {
+            let rows: Vec<IdRow> = self.rows(&sql, [after.into(), i64::from(limit).into()]).await?;
+            let Some(newest) = rows.last() else { return Ok(lost) };
+            after = newest.id;
+            let lanes: HashMap<String, Uuid> =
+                rows.into_iter().map(|row| (lane(row.id), row.id)).collect();
+            let find = Entity::find()
+                .select_only()
+                .column(Column::Lane)
+                .filter(Column::Lane.is_in(lanes.keys()))
+                .into_tuple();
+            let worked_on: Vec<String> = find.all(&self.connection).await.map_err(failed)?;
+            let worked_on: HashSet<String> = worked_on.into_iter().collect();
+            let nobodys = lanes.into_iter().filter(|(lane, _)| !worked_on.contains(lane));
+            lost.extend(nobodys.map(|(_, id)| id));
+            if lost.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+                return Ok(lost);
+            }
+        }
+    }
+}
+
+#[derive(FromQueryResult)]
+struct IdRow {
+    id: Uuid,
 }
 
 #[async_trait]
@@ -107,6 +150,16 @@ impl Jobs for Handle {
             done.exec(&self.connection).await.map_err(failed)?;
         }
         Ok(())
+    }
+
+    async fn postpone_job(&self, job: &Job, run_at: Timestamp) -> Result<()> {
+        let update = Entity::update_many()
+            .col_expr(Column::State, Expr::value("queued"))
+            .col_expr(Column::RunAt, Expr::value(run_at))
+            .col_expr(Column::IsWantedAgain, Expr::value(false))
+            .col_expr(Column::Attempts, Expr::value(0))
+            .filter(still_held(job));
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn fail_job(&self, job: &Job, error: &str, then: AfterFailure) -> Result<()> {

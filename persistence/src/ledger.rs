@@ -95,7 +95,7 @@ fn checkpoint(row: checkpoint::Model) -> Result<Checkpoint> {
 }
 
 impl Handle {
-    async fn rows<Row: FromQueryResult>(
+    pub(crate) async fn rows<Row: FromQueryResult>(
         &self,
         sql: &str,
         values: impl IntoIterator<Item = Value>,

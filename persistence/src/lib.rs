@@ -10,6 +10,8 @@
 //! A migration, an entity, a module with `fn thing(row) -> Result<Thing>` and `impl Things for
 //! Handle`. Name the columns as the domain names its fields.
 
+mod capacity;
+mod cluster;
 mod connection;
 pub mod entity;
 mod event;
@@ -17,10 +19,12 @@ mod failure;
 mod host;
 mod idempotency;
 mod image;
+mod instance;
 mod job;
 mod ledger;
 mod location;
 mod mandate;
+mod meter;
 mod outage;
 mod payment;
 mod plan;
@@ -35,6 +39,7 @@ pub mod store;
 mod supplier;
 mod token;
 mod user;
+mod volume;
 mod wallet;
 mod words;
 mod writer;

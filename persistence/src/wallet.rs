@@ -5,7 +5,7 @@ use domain::money::Money;
 use domain::rental::RentalId;
 use domain::user::UserId;
 use domain::wallet::{
-    ChainHead, Checkpoint, Entry, Posting, PostingId, PostingKind, TransactionFilter,
+    Basis, ChainHead, Checkpoint, Entry, Posting, PostingId, PostingKind, TransactionFilter,
     TransactionSort, Wallet, WalletQueries, Wallets,
 };
 use sea_orm::sea_query::{Expr, LockType, Order};
@@ -18,6 +18,9 @@ use crate::entity::{entry, posting, wallet};
 use crate::failure::{Result, failed};
 use crate::store::Handle;
 use crate::words::{from_json, from_word, to_json};
+
+/// Postings in one INSERT: far below both databases' bound on parameters.
+const ROWS_AT_ONCE: usize = 500;
 
 pub(crate) fn wallet(row: wallet::Model) -> Wallet {
     Wallet {
@@ -126,45 +129,55 @@ impl Wallets for Handle {
         crate::ledger::add_checkpoint(self, checkpoint, heads).await
     }
 
-    async fn add_posting(
-        &self,
-        wallet: &Wallet,
-        posting: &Posting,
-        entries: &[Entry],
-    ) -> Result<()> {
-        let row = posting::ActiveModel {
-            id: Set(posting.id.uuid()),
-            user_id: Set(posting.user_id.uuid()),
-            kind: Set(posting.kind.as_str().to_owned()),
-            amount_e8: Set(posting.amount.e8()),
-            reason: Set(posting.reason.clone()),
-            author_id: Set(posting.author.map(UserId::uuid)),
-            rental_id: Set(posting.period.map(|(rental_id, _)| rental_id.uuid())),
-            period_start: Set(posting.period.map(|(_, start)| start)),
-            metadata: Set(posting.metadata.clone()),
-            created_at: Set(posting.at),
-            sequence: Set(posting.sequence),
-            previous_hash: Set(posting.previous_hash.clone()),
-            hash: Set(posting.hash.clone()),
-            basis: Set(posting.basis.map(to_json).transpose()?),
-            corrects_id: Set(posting.corrects.map(PostingId::uuid)),
-        };
-        let insert = posting::Entity::insert(row);
-        insert.exec_without_returning(&self.connection).await.map_err(failed)?;
-        let rows = (1..).zip(entries).map(|(line, entry)| entry::ActiveModel {
-            posting_id: Set(posting.id.uuid()),
-            line: Set(line),
-            account: Set(entry.account.kind().to_owned()),
-            owner_id: Set(entry.account.owner()),
-            amount_e8: Set(entry.amount.e8()),
-        });
-        let insert = entry::Entity::insert_many(rows);
-        insert.exec_without_returning(&self.connection).await.map_err(failed)?;
+    async fn add_postings(&self, wallet: &Wallet, links: &[(Posting, Vec<Entry>)]) -> Result<()> {
+        for part in links.chunks(ROWS_AT_ONCE) {
+            let rows = part.iter().map(|(posting, _)| posting_row(posting));
+            let rows = rows.collect::<Result<Vec<_>>>()?;
+            let insert = posting::Entity::insert_many(rows);
+            insert.exec_without_returning(&self.connection).await.map_err(failed)?;
+            let lines = part.iter().flat_map(|(posting, entries)| {
+                (1..).zip(entries).map(|(line, entry)| entry::ActiveModel {
+                    posting_id: Set(posting.id.uuid()),
+                    line: Set(line),
+                    account: Set(entry.account.kind().to_owned()),
+                    owner_id: Set(entry.account.owner()),
+                    amount_e8: Set(entry.amount.e8()),
+                })
+            });
+            let insert = entry::Entity::insert_many(lines);
+            insert.exec_without_returning(&self.connection).await.map_err(failed)?;
+        }
         let update = wallet::Entity::update_many()
             .set(wallet::ActiveModel { user_id: sea_orm::NotSet, ..stored(wallet) })
             .filter(wallet::Column::UserId.eq(wallet.user_id.uuid()));
         update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
+}
+
+fn posting_row(posting: &Posting) -> Result<posting::ActiveModel> {
+    let reading = match posting.basis {
+        Some(Basis::Usage(usage)) => Some(usage),
+        _ => None,
+    };
+    Ok(posting::ActiveModel {
+        id: Set(posting.id.uuid()),
+        user_id: Set(posting.user_id.uuid()),
+        kind: Set(posting.kind.as_str().to_owned()),
+        amount_e8: Set(posting.amount.e8()),
+        reason: Set(posting.reason.clone()),
+        author_id: Set(posting.author.map(UserId::uuid)),
+        rental_id: Set(posting.period.map(|(rental_id, _)| rental_id.uuid())),
+        period_start: Set(posting.period.map(|(_, start)| start)),
+        metadata: Set(posting.metadata.clone()),
+        created_at: Set(posting.at),
+        sequence: Set(posting.sequence),
+        previous_hash: Set(posting.previous_hash.clone()),
+        hash: Set(posting.hash.clone()),
+        basis: Set(posting.basis.map(to_json).transpose()?),
+        corrects_id: Set(posting.corrects.map(PostingId::uuid)),
+        meter_id: Set(reading.map(|usage| usage.meter_id.uuid())),
+        meter_bill: Set(reading.map(|usage| usage.bill.into())),
+    })
 }
 
 fn stored(wallet: &Wallet) -> wallet::ActiveModel {

@@ -109,7 +109,7 @@ pub async fn furnish(
             let advice = "belongs to a supplier, whose share of instances is not computed yet";
             return Err(Error::invalid("/server_id", advice));
         }
-        if tx.location(&request.location).await?.is_none() {
+        if tx.location_coded(&request.location).await?.is_none() {
             return Err(Error::invalid("/location", "is no location; make it first"));
         }
         let before = tx.capacity_for_update(host.id).await?;
@@ -163,11 +163,7 @@ fn violations(request: &FurnishHost) -> Vec<Violation> {
 }
 
 /// The storage as it is to be, locked where there is one.
-async fn storage(
-    tx: &dyn Tx,
-    request: &FurnishHost,
-    before: Option<&Capacity>,
-) -> Result<Storage> {
+async fn storage(tx: &dyn Tx, request: &FurnishHost, before: Option<&Capacity>) -> Result<Storage> {
     let own = || StorageName::from_stored(request.host_id.to_string());
     let name = request.storage.name.clone().unwrap_or_else(own);
     if before.is_some_and(|before| before.storage != name && before.used.instances > 0) {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use furnish::{
-    FurnishHost, HostChange, HostCarrying, StorageDraft, all, change, furnish, show,
+    FurnishHost, HostCarrying, HostChange, StorageDraft, all, change, furnish, show,
 };
 pub use place::{Claim, Placed, place, release, release_disk};
 pub(crate) use place::{give_disk_back, take_disk};
@@ -101,20 +101,10 @@ pub enum Health {
     },
 }
 
-crate::text::text!(
-    /// The name of a storage: 1 to 64 of `A-Za-z0-9._~-`.
+crate::text::code!(
+    /// The name of a storage.
     StorageName
 );
-
-impl StorageName {
-    /// Checks a name.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let fits = (1..=64).contains(&text.len());
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte);
-        let good = fits && text.bytes().all(plain);
-        good.then(|| Self(text.to_owned())).ok_or("must be 1 to 64 of A-Z a-z 0-9 . _ ~ -")
-    }
-}
 
 /// Disks of one or more hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]

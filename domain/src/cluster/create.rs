@@ -5,7 +5,7 @@ use tracing::instrument;
 
 use super::{Cluster, ClusterId};
 use crate::clock::{Clock, Random, Timestamp};
-use crate::error::{Conflict, Error, Result, Thing};
+use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event, Subject};
 use crate::idempotency::{Attempt, once};
 use crate::instance::{
@@ -48,7 +48,10 @@ pub async fn create(
         return Err(Error::invalid("/nodes", format!("must be 2 to {MOST_NODES}")));
     }
     if !wish.volumes.is_empty() {
-        return Err(Error::invalid("/volumes", "a cluster has one volume that all its nodes share"));
+        return Err(Error::invalid(
+            "/volumes",
+            "a cluster has one volume that all its nodes share",
+        ));
     }
     instance::checked(wish)?;
     let now = clock.now();
@@ -57,10 +60,9 @@ pub async fn create(
     let asked = json!([instance::asked(wish), request.nodes, volume]);
     atomically(store, async |tx: &dyn Tx| {
         let attempt = Attempt { key, user_id, operation: "cluster.create", at: now };
-        let id = once(tx, attempt, &asked, async || {
-            placed(tx, random, policy, &request, now).await
-        })
-        .await?;
+        let id =
+            once(tx, attempt, &asked, async || placed(tx, random, policy, &request, now).await)
+                .await?;
         let cluster = tx.cluster(id).await?.ok_or(Error::NotFound(Thing::Cluster))?;
         Ok((cluster, tx.instances_of_cluster(id).await?))
     })

@@ -72,9 +72,11 @@ impl Cluster {
             (None, false, true) if is(Status::Ordered) || is(Status::Provisioning) => {
                 Status::Provisioning
             }
-            (None, false, true) => {
-                instances.iter().map(Instance::status).find(|s| *s != Status::Running).unwrap_or(Status::Running)
-            }
+            (None, false, true) => instances
+                .iter()
+                .map(Instance::status)
+                .find(|s| *s != Status::Running)
+                .unwrap_or(Status::Running),
         }
     }
 }

@@ -12,8 +12,10 @@ pub use browse::{EventFilter, EventId, RecordedEvent, audit, notifications};
 pub use port::{EventQueries, Events};
 
 use crate::clock::Timestamp;
+use crate::cluster::ClusterId;
 use crate::host::HostId;
 use crate::image::ImageId;
+use crate::instance::InstanceId;
 use crate::location::LocationId;
 use crate::plan::PlanId;
 use crate::pool::PoolId;
@@ -22,6 +24,7 @@ use crate::script::ScriptId;
 use crate::ssh_key::SshKeyId;
 use crate::token::ApiTokenId;
 use crate::user::UserId;
+use crate::volume::VolumeId;
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -83,6 +86,12 @@ pub enum Subject {
     SshKey(SshKeyId),
     /// A script.
     Script(ScriptId),
+    /// An instance.
+    Instance(InstanceId),
+    /// A volume.
+    Volume(VolumeId),
+    /// A cluster.
+    Cluster(ClusterId),
 }
 
 impl Subject {
@@ -100,6 +109,9 @@ impl Subject {
             Self::Image(_) => "image",
             Self::SshKey(_) => "ssh_key",
             Self::Script(_) => "script",
+            Self::Instance(_) => "instance",
+            Self::Volume(_) => "volume",
+            Self::Cluster(_) => "cluster",
         }
     }
 
@@ -116,6 +128,9 @@ impl Subject {
             Self::Image(id) => id.uuid(),
             Self::SshKey(id) => id.uuid(),
             Self::Script(id) => id.uuid(),
+            Self::Instance(id) => id.uuid(),
+            Self::Volume(id) => id.uuid(),
+            Self::Cluster(id) => id.uuid(),
         }
     }
 }

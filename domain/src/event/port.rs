@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{Event, EventFilter, EventId, RecordedEvent};
+use super::{Event, EventFilter, EventId, RecordedEvent, Subject};
 use crate::error::Result;
 use crate::page::Page;
 
@@ -13,6 +13,9 @@ pub trait EventQueries {
         filter: &EventFilter,
         page: &Page<EventId>,
     ) -> Result<Vec<RecordedEvent>>;
+
+    /// The newest events about one thing, newest first.
+    async fn events_of(&self, subject: Subject, limit: u32) -> Result<Vec<RecordedEvent>>;
 }
 
 /// Where events are written; nobody changes or removes them.

@@ -189,7 +189,11 @@ impl Work<'_> {
             Action::Shutdown { .. } => not_now(),
             Action::Restart if instance.phase == Phase::Running => {
                 let is_wanted = instance.wanted == Wanted::Running;
-                if is_wanted { self.save(Instance { restart: true, ..instance }).await } else { not_now() }
+                if is_wanted {
+                    self.save(Instance { restart: true, ..instance }).await
+                } else {
+                    not_now()
+                }
             }
             Action::Restart => not_now(),
             Action::Hibernate if instance.wanted == Wanted::Hibernated => Ok(Outcome::Unchanged),
@@ -232,7 +236,8 @@ impl Work<'_> {
                 shape,
             };
             let place = (instance.id, instance.origin.ports.as_slice());
-            instance.claim = capacity::place(self.tx, &need, self.policy.placement, place).await?.claim;
+            instance.claim =
+                capacity::place(self.tx, &need, self.policy.placement, place).await?.claim;
             instance.phase = Phase::Stopped;
         }
         instance.stage_until = Some(self.now + self.policy.stage_within);
@@ -269,8 +274,8 @@ impl Work<'_> {
     /// A stop that was asked for gently can be forced.
     async fn hasten(&self, instance: Instance) -> Result<Outcome> {
         let is_forced = self.request.action == Action::Shutdown { force: true };
-        let can = instance.wanted == Wanted::Stopped { force: false }
-            && instance.phase != Phase::Stopped;
+        let can =
+            instance.wanted == Wanted::Stopped { force: false } && instance.phase != Phase::Stopped;
         if !is_forced || !can {
             return Ok(Outcome::Unchanged);
         }

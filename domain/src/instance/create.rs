@@ -163,10 +163,22 @@ pub async fn create(
 
 pub(crate) fn asked(request: &CreateInstance) -> serde_json::Value {
     let volumes: Vec<String> = request.volumes.iter().map(|wish| format!("{wish:?}")).collect();
-    json!([request.pool_id, request.plan.as_str(), request.image.as_str(),
-        request.location.as_str(), request.hostname.as_str(), request.description,
-        request.key_ids, request.script_id, request.environment, request.ports, volumes,
-        request.is_spot, request.max_per_hour, request.tags])
+    json!([
+        request.pool_id,
+        request.plan.as_str(),
+        request.image.as_str(),
+        request.location.as_str(),
+        request.hostname.as_str(),
+        request.description,
+        request.key_ids,
+        request.script_id,
+        request.environment,
+        request.ports,
+        volumes,
+        request.is_spot,
+        request.max_per_hour,
+        request.tags
+    ])
 }
 
 async fn placed(
@@ -182,10 +194,13 @@ async fn placed(
     }
     let sources = sources(tx, &payer, request).await?;
     let new = new_volumes(request, policy)?;
-    let volumes_per_hour: Money = new.iter().map(|(kind, size_gb)| {
-        let per_month = kind.price_per_gb.fraction(u64::from(*size_gb), 1).floor();
-        Rate::per_month(per_month).hourly()
-    }).sum();
+    let volumes_per_hour: Money = new
+        .iter()
+        .map(|(kind, size_gb)| {
+            let per_month = kind.price_per_gb.fraction(u64::from(*size_gb), 1).floor();
+            Rate::per_month(per_month).hourly()
+        })
+        .sum();
     let per_hour = sources.terms.per_hour.checked_add(volumes_per_hour).unwrap_or(Money::ZERO);
     require_funds(tx, &payer.wallet, per_hour, policy.funds).await?;
     let order = Order {
@@ -298,7 +313,7 @@ pub(crate) async fn sources(
     }
     let script = match request.script_id {
         Some(id) => {
-            let found = tx.script(id).await?.filter(|script| script.pool_id == payer.pool_id);
+            let found = tx.scripts_of_pool(payer.pool_id, &[id]).await?.into_iter().next();
             Some(found.ok_or_else(|| Error::invalid("/script_id", "is no script of the pool"))?)
         }
         None => None,

@@ -28,11 +28,7 @@ pub struct EditInstance {
 
 /// Changes an instance.
 #[instrument(name = "instance.edit", skip_all, fields(id = %request.id))]
-pub async fn edit(
-    store: &dyn Store,
-    clock: &dyn Clock,
-    request: EditInstance,
-) -> Result<Instance> {
+pub async fn edit(store: &dyn Store, clock: &dyn Clock, request: EditInstance) -> Result<Instance> {
     let caller = &request.caller;
     caller.may(Permission::InstancesWrite)?;
     let is_long = |text: &String| text.chars().count() > 500 || text.contains('\0');

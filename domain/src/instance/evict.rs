@@ -99,14 +99,9 @@ pub(crate) async fn make_room(
 
 /// The spot instances to evict for a shape, those that leave anyway not among them; `None` where even
 /// all of them are not enough. The youngest go first.
-fn victims(
-    capacity: Capacity,
-    instances: Vec<Instance>,
-    shape: &Shape,
-) -> Option<Vec<InstanceId>> {
-    let leaves = |instance: &Instance| {
-        instance.evict_at.is_some() || instance.wanted == Wanted::Deleted
-    };
+fn victims(capacity: Capacity, instances: Vec<Instance>, shape: &Shape) -> Option<Vec<InstanceId>> {
+    let leaves =
+        |instance: &Instance| instance.evict_at.is_some() || instance.wanted == Wanted::Deleted;
     let (leaving, staying): (Vec<Instance>, Vec<Instance>) =
         instances.into_iter().partition(|instance| leaves(instance));
     let mut capacity = leaving
@@ -149,7 +144,8 @@ async fn gone(tx: &dyn Tx, random: &dyn Random, id: InstanceId, now: Timestamp) 
         return Ok(false);
     }
     for volume in tx.volumes_of_instances(&[id]).await? {
-        let volume = tx.volume_for_update(volume.id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+        let volume =
+            tx.volume_for_update(volume.id).await?.ok_or(Error::NotFound(Thing::Volume))?;
         let Some(attachment) = volume.attachment.clone() else { continue };
         let attachment = Some(Attachment { afterwards: volume.on_eviction, ..attachment });
         tx.save_volume(&Volume { attachment, ..volume }).await?;

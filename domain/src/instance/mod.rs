@@ -19,8 +19,8 @@ mod terms;
 mod transfer;
 
 pub use act::{Act, Action, Disposal, Outcome, act, act_on_all};
-pub use align::{align, realign};
 pub(crate) use align::fail_cluster;
+pub use align::{align, realign};
 pub use create::{CreateInstance, InstancePolicy, VolumeWish, create};
 pub(crate) use create::{Order, asked, checked, order, require_funds, sources, type_named};
 pub use driver::{
@@ -28,14 +28,14 @@ pub use driver::{
     PublishedPort, Sighting, Site,
 };
 pub use edit::{EditInstance, edit};
-pub use evict::{evict, evict_due};
 pub(crate) use evict::make_room;
+pub use evict::{evict, evict_due};
 pub use port::{InstanceFilter, InstanceQueries, Instances};
 pub use reconcile::{Finding, FindingId, FindingKind, findings, reconcile, remove_orphan};
 pub use show::{charges, history, list, load, logs, show};
-pub(crate) use stop::{delete_unpaid, remove, stop_unpaid};
-pub use state::{Failure, FailureKind, Phase, Stage, Status, Wanted};
 pub(crate) use state::Step;
+pub use state::{Failure, FailureKind, Phase, Stage, Status, Wanted};
+pub(crate) use stop::{delete_unpaid, stop_unpaid};
 pub use terms::{Hostname, InstanceTerms, Origin, Tags};
 pub use transfer::transfer;
 

@@ -6,9 +6,7 @@ use tracing::{error, instrument, warn};
 
 use super::create::event;
 use super::stop::align_later;
-use super::{
-    Failure, FailureKind, Instance, InstanceId, Inventory, Phase, Site, Stage, Wanted,
-};
+use super::{Failure, FailureKind, Instance, InstanceId, Inventory, Phase, Site, Stage, Wanted};
 use crate::capacity::{Capacity, Health, release};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result, Thing};
@@ -113,7 +111,8 @@ pub async fn reconcile(context: JobContext<'_>) -> Result<u32> {
         page.after = Some(last.host_id);
         for capacity in hosts {
             let host_id = capacity.host_id;
-            let outcome = Host { context, site: capacity.site(), capacity, found: 0 }.compare().await;
+            let outcome =
+                Host { context, site: capacity.site(), capacity, found: 0 }.compare().await;
             match outcome {
                 Ok(new) => found += new,
                 // One host must not keep all the others from being looked at.

@@ -224,6 +224,11 @@ impl Instance {
         !matches!(self.phase, Phase::Failed { .. } | Phase::Deleted { .. })
     }
 
+    /// Whether nothing is to be done about it on its host.
+    pub const fn is_settled(&self) -> bool {
+        self.next_step().is_none()
+    }
+
     /// What is to be done next on its host.
     pub(crate) const fn next_step(&self) -> Option<Step> {
         match (&self.phase, self.wanted) {

@@ -42,7 +42,8 @@ impl Tags {
         };
         let good = tags.len() <= 64
             && tags.iter().all(|(key, value)| fits(key, 1, 128) && fits(value, 0, 256));
-        let advice = "must be at most 64 labels, keys of 1 to 128 characters, values of at most 256";
+        let advice =
+            "must be at most 64 labels, keys of 1 to 128 characters, values of at most 256";
         good.then_some(Self(tags)).ok_or(advice)
     }
 

@@ -73,7 +73,8 @@ async fn handed(
     let instance = Instance { pool_id, payer_id: target.owner_id, ..instance };
     tx.save_instance(&instance).await?;
     for volume in volumes {
-        let volume = tx.volume_for_update(volume.id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+        let volume =
+            tx.volume_for_update(volume.id).await?.ok_or(Error::NotFound(Thing::Volume))?;
         tx.save_volume(&Volume { pool_id, payer_id: target.owner_id, ..volume }).await?;
     }
     tx.record(vec![event("instance.transferred", &instance, caller.actor(), now)]).await?;
@@ -98,12 +99,11 @@ impl Handing<'_> {
         let Self { tx, random, policy, now } = *self;
         let from = tx.wallet(instance.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
         let volume_ids = volumes.iter().map(|volume| Metered::Volume(volume.id));
-        let metered: Vec<Metered> =
-            volume_ids.chain([Metered::Instance(instance.id)]).collect();
+        let metered: Vec<Metered> = volume_ids.chain([Metered::Instance(instance.id)]).collect();
         let open = tx.open_meters(from.user_id).await?;
-        let running = open.into_iter().filter(|meter| {
-            metered.contains(&meter.metered) && meter.ended_at.is_none()
-        });
+        let running = open
+            .into_iter()
+            .filter(|meter| metered.contains(&meter.metered) && meter.ended_at.is_none());
         let running: Vec<_> = running.collect();
         finish(tx, random, from, &metered, now).await?;
         let to = tx.wallet(payer_id).await?.ok_or(Error::NotFound(Thing::User))?;

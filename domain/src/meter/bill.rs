@@ -227,7 +227,8 @@ pub(crate) async fn finish(
         return Ok(wallet);
     }
     let (wallet, ended) = book(tx, random, wallet, ending, now).await?;
-    let ended: Vec<Meter> = ended.into_iter().map(|meter| Meter { bill_at: None, ..meter }).collect();
+    let ended: Vec<Meter> =
+        ended.into_iter().map(|meter| Meter { bill_at: None, ..meter }).collect();
     tx.save_meters(&ended).await?;
     Ok(wallet)
 }

@@ -50,7 +50,8 @@ impl Standing {
         hourly: Money,
         (now, warn_ahead, retention): (Timestamp, Duration, Duration),
     ) -> Option<Self> {
-        let is_dry = wallet.balance <= Money::ZERO && (hourly > Money::ZERO || wallet.owed > Money::ZERO);
+        let is_dry =
+            wallet.balance <= Money::ZERO && (hourly > Money::ZERO || wallet.owed > Money::ZERO);
         let is_low = lasts(wallet.balance, hourly).is_some_and(|lasts| lasts <= warn_ahead);
         match before {
             Some(Self::Stopped { .. }) if is_dry => before,

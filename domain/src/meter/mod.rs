@@ -209,7 +209,11 @@ mod tests {
         assert_eq!(meter.due(instant() - Duration::hours(1)), Money::ZERO);
         let ended = Meter { ended_at: Some(instant() + Duration::seconds(5)), ..meter };
         assert_eq!(ended.due(instant() + Duration::hours(1)), Money::from_e8(5));
-        assert_eq!(ended.due(instant()), Money::from_e8(5), "its end is known, whatever a clock says");
+        assert_eq!(
+            ended.due(instant()),
+            Money::from_e8(5),
+            "its end is known, whatever a clock says"
+        );
     }
 
     proptest! {

@@ -3,7 +3,6 @@ use async_trait::async_trait;
 use super::{Meter, MeterId, Metered, Standing};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::pool::PoolId;
 use crate::user::UserId;
 use crate::wallet::Posting;
 

@@ -30,6 +30,11 @@ pub struct GpuShape {
 }
 
 impl Shape {
+    /// How many graphics processors it has.
+    pub fn gpus(&self) -> u32 {
+        self.gpu.as_ref().map_or(0, |gpu| gpu.count)
+    }
+
     /// Every fault. The paths are those of a request that has this as its `shape`.
     pub fn violations(&self) -> Vec<Violation> {
         let mut violations = Vec::new();

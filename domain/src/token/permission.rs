@@ -50,6 +50,14 @@ permissions! {
     ScriptsRead = "scripts.read",
     /// Add and delete scripts.
     ScriptsWrite = "scripts.write",
+    /// See instances and clusters.
+    InstancesRead = "instances.read",
+    /// Order, use and delete instances and clusters.
+    InstancesWrite = "instances.write",
+    /// See volumes.
+    VolumesRead = "volumes.read",
+    /// Order, attach and delete volumes.
+    VolumesWrite = "volumes.write",
     /// See balances and transactions.
     WalletRead = "wallet.read",
     /// Pay money in.

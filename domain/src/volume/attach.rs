@@ -27,7 +27,8 @@ pub(crate) struct Mounting {
 fn checked(path: &str) -> Result<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
     let parts = || path.split('/').skip(1);
-    let system = ["bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr", "var"];
+    let system =
+        ["bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr", "var"];
     let good = path.starts_with('/')
         && path.len() <= 255
         && path.bytes().all(plain)

@@ -97,8 +97,14 @@ pub async fn create(
     let kind = named(types, &request.kind)?;
     let key = request.idempotency_key.as_ref();
     let user_id = request.caller.user_id;
-    let asked = json!([request.pool_id, request.name, request.kind, request.size_gb,
-        request.location.as_str(), request.on_eviction]);
+    let asked = json!([
+        request.pool_id,
+        request.name,
+        request.kind,
+        request.size_gb,
+        request.location.as_str(),
+        request.on_eviction
+    ]);
     atomically(store, async |tx: &dyn Tx| {
         let attempt = Attempt { key, user_id, operation: "volume.create", at: now };
         let id = once(tx, attempt, &asked, async || {
@@ -147,7 +153,8 @@ pub async fn clone(
             let payer = paying(tx, &request.caller, Some(seen.pool_id)).await?;
             let source = tx.volume_for_update(seen.id).await?;
             let source = source.ok_or(Error::NotFound(Thing::Volume))?;
-            if source.state != VolumeState::Live || !source.is_made() || source.attachment.is_some() {
+            if source.state != VolumeState::Live || !source.is_made() || source.attachment.is_some()
+            {
                 return Err(Error::Conflict(Conflict::VolumeInUse));
             }
             let draft = Draft {

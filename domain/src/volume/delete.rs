@@ -9,7 +9,7 @@ use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::Actor;
 use crate::job::{Job, JobKind};
-use crate::meter::{Metered, MeterId, begin, finish};
+use crate::meter::{MeterId, Metered, begin, finish};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
@@ -117,11 +117,7 @@ pub async fn restore(
 
 /// Destroys what has been in the trash for its time; answers how many volumes.
 #[instrument(name = "volume.empty_trash", skip_all)]
-pub async fn empty_trash(
-    store: &dyn Store,
-    clock: &dyn Clock,
-    random: &dyn Random,
-) -> Result<u32> {
+pub async fn empty_trash(store: &dyn Store, clock: &dyn Clock, random: &dyn Random) -> Result<u32> {
     let now = clock.now();
     let mut destroyed = 0;
     for id in store.reads().volumes_to_delete(now, BATCH).await? {

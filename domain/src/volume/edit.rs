@@ -39,12 +39,13 @@ pub async fn edit(
     let caller = &request.caller;
     caller.may(Permission::VolumesWrite)?;
     let now = clock.now();
-    let name = match &request.name {
-        Some(name) => Some(line(name, 100).ok_or_else(|| {
-            Error::invalid("/name", "must be 1 to 100 characters in one line")
-        })?),
-        None => None,
-    };
+    let name =
+        match &request.name {
+            Some(name) => Some(line(name, 100).ok_or_else(|| {
+                Error::invalid("/name", "must be 1 to 100 characters in one line")
+            })?),
+            None => None,
+        };
     atomically(store, async |tx: &dyn Tx| {
         let missing = || Error::NotFound(Thing::Volume);
         let seen = tx.volume_visible_to(caller.user_id, request.id).await?.ok_or_else(missing)?;

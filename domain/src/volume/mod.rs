@@ -13,12 +13,12 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use align::{align, realign};
-pub use attach::{attach, detach};
 pub(crate) use attach::{Mounting, mount, unmount};
+pub use attach::{attach, detach};
 pub use create::{CloneVolume, CreateVolume, VolumeType, clone, create};
 pub(crate) use create::{Draft, add};
-pub(crate) use delete::{delete_unpaid, discard};
 pub use delete::{delete, empty_trash, restore};
+pub(crate) use delete::{delete_unpaid, discard};
 pub use edit::{EditVolume, edit};
 pub use port::{VolumeFilter, VolumeQueries, Volumes};
 pub use show::{charges, list, show};
@@ -218,6 +218,11 @@ impl Volume {
     /// Whether it exists for its owner: it is there or will be, in the trash or not.
     pub const fn is_live(&self) -> bool {
         matches!(self.state, VolumeState::Live | VolumeState::Trashed { .. })
+    }
+
+    /// Whether nothing is to be done about it on its host.
+    pub const fn is_settled(&self) -> bool {
+        self.next_step().is_none()
     }
 
     /// What is to be done next on its host.

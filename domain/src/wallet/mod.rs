@@ -18,6 +18,7 @@ pub use book::{Book, Booked, adjust, deposit};
 pub use chain::{KeptHead, LedgerQueries, Link, Links, RentalSums};
 pub use checkpoint::{Checkpoint, take_checkpoint};
 pub use explain::{Explanation, explain, ledger};
+pub(crate) use ledger::link;
 pub use ledger::{
     Account, ChainHead, Entry, Posting, PostingDraft, PostingKind, entries, moved, post,
 };

@@ -73,9 +73,5 @@ pub trait Wallets {
     /// Adds postings of one chain in its order with their entries, and stores the wallet's new balance
     /// and chain head. A second charge of the same period, or of the same reading of a meter, violates
     /// a unique key and fails.
-    async fn add_postings(
-        &self,
-        wallet: &Wallet,
-        links: &[(Posting, Vec<Entry>)],
-    ) -> Result<()>;
+    async fn add_postings(&self, wallet: &Wallet, links: &[(Posting, Vec<Entry>)]) -> Result<()>;
 }

@@ -22,6 +22,8 @@ pub struct Model {
     pub hash: Vec<u8>,
     pub basis: Option<Json>,
     pub corrects_id: Option<Uuid>,
+    pub meter_id: Option<Uuid>,
+    pub meter_bill: Option<i64>,
 }
 
 /// None: joins are written where they are needed.

@@ -1,0 +1,41 @@
+//! Instances.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `instances`.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "instances")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub pool_id: Uuid,
+    pub payer_id: Uuid,
+    pub author_id: Uuid,
+    pub cluster_id: Option<Uuid>,
+    pub location_code: String,
+    pub host_id: Uuid,
+    pub hostname: String,
+    pub description: String,
+    pub tags: Json,
+    pub terms: Json,
+    pub origin: Json,
+    pub claim: Json,
+    pub wanted: Json,
+    pub restart: bool,
+    pub phase: Json,
+    pub stage_until: Option<DateTimeUtc>,
+    pub evict_at: Option<DateTimeUtc>,
+    pub last_error: Option<String>,
+    pub created_at: DateTimeUtc,
+    pub ready_at: Option<DateTimeUtc>,
+    pub status: String,
+    pub is_live: bool,
+    pub is_settled: bool,
+    pub is_spot: bool,
+}
+
+/// None: joins are written where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,288 @@
+//! Instances, and what the reconciler found.
+
+use async_trait::async_trait;
+use domain::clock::Timestamp;
+use domain::cluster::ClusterId;
+use domain::host::HostId;
+use domain::instance::{
+    Finding, FindingId, FindingKind, Hostname, Instance, InstanceFilter, InstanceId,
+    InstanceQueries, Instances,
+};
+use domain::job::JobKind;
+use domain::location::LocationCode;
+use domain::money::Money;
+use domain::page::Page;
+use domain::pool::PoolId;
+use domain::user::UserId;
+use sea_orm::sea_query::{Expr, LockType, OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select, TryInsertResult,
+};
+use uuid::Uuid;
+
+use crate::entity::finding;
+use crate::entity::instance::{ActiveModel, Column, Entity, Model};
+use crate::failure::{Result, corrupt, failed};
+use crate::pool::joined_pools;
+use crate::store::Handle;
+use crate::words::{from_json, to_json};
+
+fn instance(row: Model) -> Result<Instance> {
+    Ok(Instance {
+        id: InstanceId::from_uuid(row.id),
+        pool_id: PoolId::from_uuid(row.pool_id),
+        payer_id: UserId::from_uuid(row.payer_id),
+        author: UserId::from_uuid(row.author_id),
+        cluster_id: row.cluster_id.map(ClusterId::from_uuid),
+        location: LocationCode::from_stored(row.location_code),
+        host_id: HostId::from_uuid(row.host_id),
+        hostname: Hostname::from_stored(row.hostname),
+        description: row.description,
+        tags: from_json(row.tags)?,
+        terms: from_json(row.terms)?,
+        origin: from_json(row.origin)?,
+        claim: from_json(row.claim)?,
+        wanted: from_json(row.wanted)?,
+        restart: row.restart,
+        phase: from_json(row.phase)?,
+        stage_until: row.stage_until,
+        evict_at: row.evict_at,
+        last_error: row.last_error,
+        created_at: row.created_at,
+        ready_at: row.ready_at,
+    })
+}
+
+fn stored(instance: &Instance) -> Result<ActiveModel> {
+    Ok(ActiveModel {
+        id: Set(instance.id.uuid()),
+        pool_id: Set(instance.pool_id.uuid()),
+        payer_id: Set(instance.payer_id.uuid()),
+        author_id: Set(instance.author.uuid()),
+        cluster_id: Set(instance.cluster_id.map(ClusterId::uuid)),
+        location_code: Set(instance.location.to_string()),
+        host_id: Set(instance.host_id.uuid()),
+        hostname: Set(instance.hostname.to_string()),
+        description: Set(instance.description.clone()),
+        tags: Set(to_json(&instance.tags)?),
+        terms: Set(to_json(&instance.terms)?),
+        origin: Set(to_json(&instance.origin)?),
+        claim: Set(to_json(&instance.claim)?),
+        wanted: Set(to_json(instance.wanted)?),
+        restart: Set(instance.restart),
+        phase: Set(to_json(&instance.phase)?),
+        stage_until: Set(instance.stage_until),
+        evict_at: Set(instance.evict_at),
+        last_error: Set(instance.last_error.clone()),
+        created_at: Set(instance.created_at),
+        ready_at: Set(instance.ready_at),
+        status: Set(instance.status().as_str().to_owned()),
+        is_live: Set(instance.is_live()),
+        is_settled: Set(instance.is_settled()),
+        is_spot: Set(instance.terms.is_spot),
+    })
+}
+
+fn finding(row: finding::Model) -> Result<Finding> {
+    Ok(Finding {
+        id: FindingId::from_uuid(row.id),
+        host_id: HostId::from_uuid(row.host_id),
+        kind: FindingKind::parse(&row.kind).ok_or_else(|| corrupt("a finding"))?,
+        subject: row.subject,
+        per_hour: Money::from_e8(row.per_hour_e8),
+        is_repaired: row.is_repaired,
+        found_at: row.found_at,
+    })
+}
+
+fn visible(user_id: UserId, filter: &InstanceFilter) -> Select<Entity> {
+    let location = filter.location.as_ref();
+    let find = Entity::find()
+        .filter(Column::PoolId.in_subquery(joined_pools(user_id)))
+        .apply_if(filter.pool_id, |find, id| find.filter(Column::PoolId.eq(id.uuid())))
+        .apply_if(location, |find, code| find.filter(Column::LocationCode.eq(code.as_str())))
+        .apply_if(filter.cluster_id, |find, id| find.filter(Column::ClusterId.eq(id.uuid())));
+    match filter.status {
+        Some(status) => find.filter(Column::Status.eq(status.as_str())),
+        None => find.filter(Column::Status.ne("deleted")),
+    }
+}
+
+impl Handle {
+    async fn found_instances(&self, find: Select<Entity>) -> Result<Vec<Instance>> {
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(instance).collect()
+    }
+}
+
+#[async_trait]
+impl InstanceQueries for Handle {
+    async fn instance(&self, id: InstanceId) -> Result<Option<Instance>> {
+        let find = Entity::find_by_id(id.uuid()).one(&self.connection).await;
+        find.map_err(failed)?.map(instance).transpose()
+    }
+
+    async fn instance_visible_to(
+        &self,
+        user_id: UserId,
+        id: InstanceId,
+    ) -> Result<Option<Instance>> {
+        let find =
+            Entity::find_by_id(id.uuid()).filter(Column::PoolId.in_subquery(joined_pools(user_id)));
+        find.one(&self.connection).await.map_err(failed)?.map(instance).transpose()
+    }
+
+    async fn instances_visible_to(
+        &self,
+        user_id: UserId,
+        filter: &InstanceFilter,
+        page: &Page<InstanceId>,
+    ) -> Result<Vec<Instance>> {
+        let find = visible(user_id, filter)
+            .apply_if(page.after, |find, after| find.filter(Column::Id.lt(after.uuid())))
+            .order_by_desc(Column::Id)
+            .limit(page.limit.map(u64::from));
+        self.found_instances(find).await
+    }
+
+    async fn instance_count(&self, user_id: UserId, filter: &InstanceFilter) -> Result<u64> {
+        visible(user_id, filter).count(&self.connection).await.map_err(failed)
+    }
+
+    async fn live_instances_of_payer(&self, payer_id: UserId) -> Result<Vec<Instance>> {
+        let find = Entity::find()
+            .filter(Column::PayerId.eq(payer_id.uuid()))
+            .filter(Expr::cust("is_live"))
+            .order_by_asc(Column::Id);
+        self.found_instances(find).await
+    }
+
+    async fn instances_of_cluster(&self, id: ClusterId) -> Result<Vec<Instance>> {
+        self.instances_of_clusters(&[id]).await
+    }
+
+    async fn instances_of_clusters(&self, ids: &[ClusterId]) -> Result<Vec<Instance>> {
+        let find = Entity::find()
+            .filter(Column::ClusterId.is_in(ids.iter().map(|id| id.uuid())))
+            .order_by_asc(Column::Id);
+        self.found_instances(find).await
+    }
+
+    async fn live_instances_of_host(&self, host_id: HostId) -> Result<Vec<Instance>> {
+        let find = Entity::find()
+            .filter(Column::HostId.eq(host_id.uuid()))
+            .filter(Expr::cust("is_live"))
+            .order_by_asc(Column::Id);
+        self.found_instances(find).await
+    }
+
+    async fn instances_among(&self, ids: &[InstanceId]) -> Result<Vec<Instance>> {
+        let find = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+        self.found_instances(find).await
+    }
+
+    async fn misaligned_instances(&self, limit: u32) -> Result<Vec<InstanceId>> {
+        let lane = |id| JobKind::AlignInstance { instance_id: InstanceId::from_uuid(id) }.lane();
+        let ids = self.unsettled_without_job("instances", lane, limit).await?;
+        Ok(ids.into_iter().map(InstanceId::from_uuid).collect())
+    }
+
+    async fn instances_to_evict(&self, now: Timestamp, limit: u32) -> Result<Vec<InstanceId>> {
+        let find = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Expr::cust("is_live"))
+            .filter(Expr::cust("evict_at IS NOT NULL"))
+            .filter(Column::EvictAt.lte(now))
+            .filter(Column::Status.ne("deleting"))
+            .order_by_asc(Column::EvictAt)
+            .limit(u64::from(limit));
+        let ids: Vec<Uuid> = find.into_tuple().all(&self.connection).await.map_err(failed)?;
+        Ok(ids.into_iter().map(InstanceId::from_uuid).collect())
+    }
+
+    async fn findings(&self, page: &Page<FindingId>) -> Result<Vec<Finding>> {
+        let find = finding::Entity::find()
+            .apply_if(page.after, |find, after| find.filter(finding::Column::Id.lt(after.uuid())))
+            .order_by_desc(finding::Column::Id)
+            .limit(page.limit.map(u64::from));
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(finding).collect()
+    }
+
+    async fn finding(&self, id: FindingId) -> Result<Option<Finding>> {
+        let find = finding::Entity::find_by_id(id.uuid()).one(&self.connection).await;
+        find.map_err(failed)?.map(finding).transpose()
+    }
+
+    async fn hosts_with_spot(&self, location: &LocationCode, limit: u32) -> Result<Vec<HostId>> {
+        let find = Entity::find()
+            .select_only()
+            .column(Column::HostId)
+            .filter(Column::LocationCode.eq(location.as_str()))
+            .filter(Expr::cust("is_live AND is_spot"))
+            .group_by(Column::HostId)
+            .order_by_asc(Column::HostId)
+            .limit(u64::from(limit));
+        let ids: Vec<Uuid> = find.into_tuple().all(&self.connection).await.map_err(failed)?;
+        Ok(ids.into_iter().map(HostId::from_uuid).collect())
+    }
+
+    async fn live_instance_count(&self, pool_id: PoolId) -> Result<u64> {
+        let find =
+            Entity::find().filter(Column::PoolId.eq(pool_id.uuid())).filter(Expr::cust("is_live"));
+        find.count(&self.connection).await.map_err(failed)
+    }
+}
+
+#[async_trait]
+impl Instances for Handle {
+    async fn add_instance(&self, instance: &Instance) -> Result<()> {
+        let insert = Entity::insert(stored(instance)?);
+        insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
+    }
+
+    async fn instance_for_update(&self, id: InstanceId) -> Result<Option<Instance>> {
+        let find = Entity::find_by_id(id.uuid()).lock(LockType::NoKeyUpdate);
+        find.one(&self.connection).await.map_err(failed)?.map(instance).transpose()
+    }
+
+    async fn save_instance(&self, instance: &Instance) -> Result<()> {
+        let row = ActiveModel { id: sea_orm::NotSet, ..stored(instance)? };
+        let update = Entity::update_many().set(row).filter(Column::Id.eq(instance.id.uuid()));
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
+    }
+
+    async fn save_finding(&self, found: &Finding) -> Result<bool> {
+        let same = Condition::all()
+            .add(finding::Column::HostId.eq(found.host_id.uuid()))
+            .add(finding::Column::Kind.eq(found.kind.as_str()))
+            .add(finding::Column::Subject.eq(&found.subject))
+            .add(Expr::cust("NOT is_repaired"));
+        if found.is_repaired {
+            // What was open is closed; what was never open is noted as repaired.
+            let close = finding::Entity::update_many()
+                .col_expr(finding::Column::IsRepaired, Expr::value(true))
+                .filter(same);
+            let closed = close.exec(&self.connection).await.map_err(failed)?;
+            if closed.rows_affected > 0 {
+                return Ok(false);
+            }
+        }
+        let row = finding::ActiveModel {
+            id: Set(found.id.uuid()),
+            host_id: Set(found.host_id.uuid()),
+            kind: Set(found.kind.as_str().to_owned()),
+            subject: Set(found.subject.clone()),
+            per_hour_e8: Set(found.per_hour.e8()),
+            is_repaired: Set(found.is_repaired),
+            found_at: Set(found.found_at),
+        };
+        let insert = finding::Entity::insert(row)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .try_insert();
+        let inserted = insert.exec_without_returning(&self.connection).await.map_err(failed)?;
+        Ok(matches!(inserted, TryInsertResult::Inserted(_)))
+    }
+}

@@ -1,0 +1,177 @@
+//! Meters, and how payers stand.
+
+use async_trait::async_trait;
+use domain::clock::Timestamp;
+use domain::instance::InstanceId;
+use domain::meter::{Meter, MeterId, MeterQueries, Metered, Meters, Rate, Standing};
+use domain::money::Money;
+use domain::pool::PoolId;
+use domain::user::UserId;
+use domain::volume::VolumeId;
+use domain::wallet::Posting;
+use sea_orm::sea_query::{Expr, Func, OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
+
+use crate::entity::meter::{ActiveModel, Column, Entity, Model};
+use crate::entity::{posting, standing};
+use crate::failure::{Result, corrupt, failed};
+use crate::store::Handle;
+use crate::words::number;
+
+/// Rows in one INSERT: far below both databases' bound on parameters.
+const ROWS_AT_ONCE: usize = 500;
+/// The most postings shown for one thing.
+const MOST_POSTINGS: u64 = 10_000;
+
+const fn thing(metered: Metered) -> (&'static str, Uuid) {
+    match metered {
+        Metered::Instance(id) => ("instance", id.uuid()),
+        Metered::Volume(id) => ("volume", id.uuid()),
+    }
+}
+
+fn meter(row: Model) -> Result<Meter> {
+    let metered = match row.metered_kind.as_str() {
+        "instance" => Metered::Instance(InstanceId::from_uuid(row.metered_id)),
+        "volume" => Metered::Volume(VolumeId::from_uuid(row.metered_id)),
+        _ => return Err(corrupt("a metered thing")),
+    };
+    Ok(Meter {
+        id: MeterId::from_uuid(row.id),
+        payer_id: UserId::from_uuid(row.payer_id),
+        pool_id: PoolId::from_uuid(row.pool_id),
+        metered,
+        name: row.name,
+        rate: Rate { price: Money::from_e8(row.price_e8), seconds: number(row.per_seconds)? },
+        started_at: row.started_at,
+        ended_at: row.ended_at,
+        billed: Money::from_e8(row.billed_e8),
+        bills: number(row.bills)?,
+        bill_at: row.bill_at,
+    })
+}
+
+fn stored(meter: &Meter) -> ActiveModel {
+    let (kind, id) = thing(meter.metered);
+    ActiveModel {
+        id: Set(meter.id.uuid()),
+        payer_id: Set(meter.payer_id.uuid()),
+        pool_id: Set(meter.pool_id.uuid()),
+        metered_kind: Set(kind.to_owned()),
+        metered_id: Set(id),
+        name: Set(meter.name.clone()),
+        price_e8: Set(meter.rate.price.e8()),
+        per_seconds: Set(meter.rate.seconds.into()),
+        started_at: Set(meter.started_at),
+        ended_at: Set(meter.ended_at),
+        billed_e8: Set(meter.billed.e8()),
+        bills: Set(meter.bills.into()),
+        bill_at: Set(meter.bill_at),
+    }
+}
+
+#[async_trait]
+impl MeterQueries for Handle {
+    async fn payers_to_bill(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>> {
+        let find = Entity::find()
+            .select_only()
+            .column(Column::PayerId)
+            .filter(Column::BillAt.is_not_null())
+            .filter(Column::BillAt.lte(now))
+            .group_by(Column::PayerId)
+            .order_by(Func::min(Expr::col(Column::BillAt)), Order::Asc)
+            .limit(u64::from(limit));
+        let ids: Vec<Uuid> = find.into_tuple().all(&self.connection).await.map_err(failed)?;
+        Ok(ids.into_iter().map(UserId::from_uuid).collect())
+    }
+
+    async fn open_meters(&self, payer_id: UserId) -> Result<Vec<Meter>> {
+        let find = Entity::find()
+            .filter(Column::PayerId.eq(payer_id.uuid()))
+            .filter(Column::BillAt.is_not_null())
+            .order_by_asc(Column::Id);
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(meter).collect()
+    }
+
+    async fn meters_of(&self, metered: Metered) -> Result<Vec<Meter>> {
+        let (kind, id) = thing(metered);
+        let find = Entity::find()
+            .filter(Column::MeteredId.eq(id))
+            .filter(Column::MeteredKind.eq(kind))
+            .order_by_asc(Column::Id);
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(meter).collect()
+    }
+
+    async fn postings_of_meters(&self, ids: &[MeterId]) -> Result<Vec<Posting>> {
+        let find = posting::Entity::find()
+            .filter(posting::Column::MeterId.is_in(ids.iter().map(|id| id.uuid())))
+            .order_by_asc(posting::Column::MeterId)
+            .order_by_asc(posting::Column::MeterBill)
+            .limit(MOST_POSTINGS);
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(crate::wallet::posting).collect()
+    }
+
+    async fn standing(&self, payer_id: UserId) -> Result<Option<Standing>> {
+        let find = standing::Entity::find_by_id(payer_id.uuid()).one(&self.connection).await;
+        let read = |row: standing::Model| match (row.state.as_str(), row.delete_at) {
+            ("warned", None) => Ok(Standing::Warned { at: row.since }),
+            ("stopped", Some(delete_at)) => Ok(Standing::Stopped { at: row.since, delete_at }),
+            _ => Err(corrupt("a standing")),
+        };
+        find.map_err(failed)?.map(read).transpose()
+    }
+
+    async fn payers_to_delete(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>> {
+        let find = standing::Entity::find()
+            .select_only()
+            .column(standing::Column::UserId)
+            .filter(standing::Column::DeleteAt.is_not_null())
+            .filter(standing::Column::DeleteAt.lte(now))
+            .order_by_asc(standing::Column::DeleteAt)
+            .limit(u64::from(limit));
+        let ids: Vec<Uuid> = find.into_tuple().all(&self.connection).await.map_err(failed)?;
+        Ok(ids.into_iter().map(UserId::from_uuid).collect())
+    }
+}
+
+#[async_trait]
+impl Meters for Handle {
+    async fn save_meters(&self, meters: &[Meter]) -> Result<()> {
+        let columns = [Column::EndedAt, Column::BilledE8, Column::Bills, Column::BillAt];
+        for part in meters.chunks(ROWS_AT_ONCE) {
+            let replace = OnConflict::column(Column::Id).update_columns(columns).to_owned();
+            let insert = Entity::insert_many(part.iter().map(stored)).on_conflict(replace);
+            insert.exec_without_returning(&self.connection).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn save_standing(&self, payer_id: UserId, standing: Option<Standing>) -> Result<()> {
+        let (state, since, delete_at) = match standing {
+            None => {
+                let delete = standing::Entity::delete_by_id(payer_id.uuid());
+                return delete.exec(&self.connection).await.map_err(failed).map(|_| ());
+            }
+            Some(Standing::Warned { at }) => ("warned", at, None),
+            Some(Standing::Stopped { at, delete_at }) => ("stopped", at, Some(delete_at)),
+        };
+        let row = standing::ActiveModel {
+            user_id: Set(payer_id.uuid()),
+            state: Set(state.to_owned()),
+            since: Set(since),
+            delete_at: Set(delete_at),
+        };
+        let columns =
+            [standing::Column::State, standing::Column::Since, standing::Column::DeleteAt];
+        let replace =
+            OnConflict::column(standing::Column::UserId).update_columns(columns).to_owned();
+        let insert = standing::Entity::insert(row).on_conflict(replace);
+        insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
+    }
+}
