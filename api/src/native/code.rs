@@ -63,6 +63,10 @@ codes! {
     PayoutRunNotFound = "PAYOUT_RUN_NOT_FOUND", NOT_FOUND;
     PaymentNotFound = "PAYMENT_NOT_FOUND", NOT_FOUND;
     AutoTopUpNotFound = "AUTO_TOP_UP_NOT_FOUND", NOT_FOUND;
+    PlanNotFound = "PLAN_NOT_FOUND", NOT_FOUND;
+    ImageNotFound = "IMAGE_NOT_FOUND", NOT_FOUND;
+    SshKeyNotFound = "SSH_KEY_NOT_FOUND", NOT_FOUND;
+    ScriptNotFound = "SCRIPT_NOT_FOUND", NOT_FOUND;
     JobNotFound = "JOB_NOT_FOUND", NOT_FOUND;
     MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED;
     RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT;
@@ -81,6 +85,10 @@ codes! {
     QuoteUsed = "QUOTE_USED", CONFLICT;
     NoSavedMethod = "NO_SAVED_METHOD", CONFLICT;
     OutageOverlaps = "OUTAGE_OVERLAPS", CONFLICT;
+    SshKeyExists = "SSH_KEY_EXISTS", CONFLICT;
+    SshKeyLimit = "SSH_KEY_LIMIT", CONFLICT;
+    ScriptExists = "SCRIPT_EXISTS", CONFLICT;
+    ScriptLimit = "SCRIPT_LIMIT", CONFLICT;
     ClockNotManual = "CLOCK_NOT_MANUAL", CONFLICT;
     IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", CONFLICT;
     InvitationExpired = "INVITATION_EXPIRED", GONE;

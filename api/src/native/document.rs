@@ -33,6 +33,9 @@ use super::{PREFIX, headers, operations};
         (name = "invitations", description = "Joining a pool"),
         (name = "members", description = "Who is in a pool"),
         (name = "marketplace", description = "What can be rented"),
+        (name = "catalogue", description = "What instances are made of and cost"),
+        (name = "keys", description = "SSH keys of one's pools"),
+        (name = "scripts", description = "Scripts of one's pools, for new instances"),
         (name = "rentals", description = "Rent, look, extend"),
         (name = "suppliers", description = "What one earns with one's own servers"),
         (name = "audit", description = "Who did what"),
@@ -101,6 +104,9 @@ fn name_data(components: &mut Components) {
     }
 }
 
+/// What nobody needs to sign in for, and what heeds credentials that come along.
+const OPEN_TO_ALL: [&str; 4] = ["/servers/", "/locations", "/plans", "/images"];
+
 fn complete(operation: &mut Operation, path: &str) {
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response
@@ -123,7 +129,7 @@ fn complete(operation: &mut Operation, path: &str) {
     own_codes(operation).for_each(&mut add);
     add(Code::InternalError);
     add(Code::ServiceUnavailable);
-    if signed || path.contains("/servers/") {
+    if signed || OPEN_TO_ALL.iter().any(|part| path.contains(part)) {
         add(Code::Unauthorized);
         add(Code::InsufficientScope);
     }

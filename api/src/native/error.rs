@@ -91,6 +91,9 @@ impl Failure {
                 "refund_amount": refund.to_string(),
                 "expected_refund": expected.to_string(),
             })),
+            Error::Conflict(Conflict::SshKeyLimit { most } | Conflict::ScriptLimit { most }) => {
+                Some(json!({ "limit": most }))
+            }
             Error::Forbidden(Forbidden::Scope(permission)) => {
                 Some(json!({ "permission": permission.path() }))
             }
@@ -203,6 +206,10 @@ fn code_of(error: &Error) -> Code {
             Thing::PayoutRun => Code::PayoutRunNotFound,
             Thing::Payment => Code::PaymentNotFound,
             Thing::AutoTopUp => Code::AutoTopUpNotFound,
+            Thing::Plan => Code::PlanNotFound,
+            Thing::Image => Code::ImageNotFound,
+            Thing::SshKey => Code::SshKeyNotFound,
+            Thing::Script => Code::ScriptNotFound,
         },
         Error::Conflict(conflict) => code_of_conflict(conflict),
         Error::Unpayable(reason) => match reason {
@@ -238,6 +245,10 @@ fn code_of_conflict(conflict: &Conflict) -> Code {
         Conflict::QuoteUsed => Code::QuoteUsed,
         Conflict::NoSavedMethod => Code::NoSavedMethod,
         Conflict::OutageOverlaps => Code::OutageOverlaps,
+        Conflict::SshKeyExists => Code::SshKeyExists,
+        Conflict::SshKeyLimit { .. } => Code::SshKeyLimit,
+        Conflict::ScriptExists => Code::ScriptExists,
+        Conflict::ScriptLimit { .. } => Code::ScriptLimit,
         Conflict::ClockNotManual => Code::ClockNotManual,
         Conflict::IdempotencyKeyReused => Code::IdempotencyKeyReused,
         Conflict::IdempotencyInProgress => Code::IdempotencyInProgress,

@@ -1,5 +1,6 @@
 //! Fields of a JSON body, read so that every fault can be told at once.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use chrono::{DateTime, Datelike};
@@ -7,6 +8,7 @@ use domain::Error;
 use domain::clock::{Timestamp, truncate};
 use domain::error::Violation;
 use domain::money::Money;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -73,7 +75,7 @@ impl Wire for i64 {
 
 impl Wire for Map<String, Value> {
     fn read(value: Value) -> Result<Self, &'static str> {
-        if let Value::Object(map) = value { Ok(map) } else { Err("must be an object") }
+        if let Value::Object(map) = value { Ok(map) } else { Err(AN_OBJECT) }
     }
 }
 
@@ -86,6 +88,31 @@ impl Wire for Vec<String> {
         strings.map_err(|_: &str| "must be a list of strings")
     }
 }
+
+impl<T: DeserializeOwned> Wire for Nested<T> {
+    fn read(value: Value) -> Result<Self, &'static str> {
+        match value {
+            Value::Object(_) => serde_json::from_value(value).map(Self).map_err(|_| AN_OBJECT),
+            _ => Err(AN_OBJECT),
+        }
+    }
+}
+
+impl<T: DeserializeOwned> Wire for Vec<Nested<T>> {
+    fn read(value: Value) -> Result<Self, &'static str> {
+        let objects = match value {
+            Value::Array(items) => items.into_iter().map(Nested::read).collect(),
+            _ => Err(""),
+        };
+        objects.map_err(|_: &str| "must be a list of objects")
+    }
+}
+
+const AN_OBJECT: &str = "must be an object";
+
+/// An object within a body, whose own fields are [`Field`]s.
+#[derive(Clone, Debug)]
+pub struct Nested<T>(pub T);
 
 /// Collects the faults of a body.
 #[derive(Default)]
@@ -146,6 +173,13 @@ impl Check {
         }
     }
 
+    /// Notes what the domain finds wrong, at places that have no fault yet: there it judges only what
+    /// stands in for a value.
+    pub fn also(&mut self, violations: Vec<Violation>) {
+        let known: Vec<String> = self.violations.iter().map(|fault| fault.path.clone()).collect();
+        self.violations.extend(violations.into_iter().filter(|fault| !known.contains(&fault.path)));
+    }
+
     /// Every fault, or what `build` makes of the fields; it may use `?`, because a required field
     /// without a value has left a fault.
     pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Error> {
@@ -181,6 +215,35 @@ pub fn instant(text: &str) -> Result<Timestamp, &'static str> {
 /// An amount of money as a decimal text.
 pub fn amount(text: String) -> Result<Money, &'static str> {
     Money::parse(&text).ok_or("must be a decimal number as a string, such as \"100.00\"")
+}
+
+/// What an id must be.
+pub const ID: &str = "must be 24 lower-case hexadecimal characters";
+
+const MAX_IDS: usize = 1_000;
+
+/// The field `ids`: 1 to 1000 of them.
+pub fn id_set<T: Ord>(
+    field: Field<Vec<String>>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<BTreeSet<T>, Error> {
+    let mut check = Check::default();
+    let fits = |texts: Vec<String>| {
+        let fits = (1..=MAX_IDS).contains(&texts.len());
+        if fits { Ok(texts) } else { Err("must be 1 to 1000 ids") }
+    };
+    let texts = check.required("/ids", field, fits).unwrap_or_default();
+    let read = |(at, text): (usize, String)| {
+        let given = Field::Given(text);
+        check.required(&format!("/ids/{at}"), given, |text| parse(&text).ok_or(ID))
+    };
+    let ids = texts.into_iter().enumerate().filter_map(read).collect();
+    check.finish(|| Some(ids))
+}
+
+/// A whole number of which the domain knows the bounds.
+pub fn count(value: i64) -> Result<u32, &'static str> {
+    u32::try_from(value).map_err(|_| "must be a whole number from 0 to 4294967295")
 }
 
 /// A number of days or the like, within bounds.

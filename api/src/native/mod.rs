@@ -22,18 +22,24 @@ mod extract;
 mod fallback;
 mod field;
 mod headers;
+mod images;
 mod ledger;
 mod limited;
+mod locations;
 mod marketplace;
 mod members;
 mod outages;
 mod payments;
+mod plans;
+mod plans_view;
 mod pools;
 mod pools_view;
 mod quotes;
 mod rental_view;
 mod rentals;
+mod scripts;
 mod server_view;
+mod ssh_keys;
 mod suppliers;
 mod tokens;
 mod view;
@@ -120,6 +126,27 @@ fn market_operations(config: &mut ServiceConfig) {
         .service(ledger::explain_entry)
         .service(ledger::list_checkpoints)
         .service(suppliers::supplier_account)
+        .configure(catalogue_operations);
+}
+
+fn catalogue_operations(config: &mut ServiceConfig) {
+    config
+        .service(locations::list_locations)
+        .service(plans::list_plans)
+        .service(plans::list_plan_prices)
+        .service(plans::show_plan)
+        .service(images::list_images)
+        .service(images::show_image)
+        .service(ssh_keys::list_ssh_keys)
+        .service(ssh_keys::add_ssh_key)
+        .service(ssh_keys::delete_ssh_keys)
+        .service(ssh_keys::show_ssh_key)
+        .service(ssh_keys::delete_ssh_key)
+        .service(scripts::list_scripts)
+        .service(scripts::add_script)
+        .service(scripts::delete_scripts)
+        .service(scripts::show_script)
+        .service(scripts::delete_script)
         .configure(operator_operations);
 }
 
@@ -133,6 +160,11 @@ fn operator_operations(config: &mut ServiceConfig) {
         .service(suppliers::show_payout_run)
         .service(outages::record_outage)
         .service(outages::list_outages)
+        .service(locations::put_location)
+        .service(plans::list_all_plans)
+        .service(plans::put_plan)
+        .service(images::list_all_images)
+        .service(images::put_image)
         .service(clock::show_clock)
         .service(clock::move_clock)
         .service(admin::book_deposit)

@@ -9,12 +9,10 @@ use utoipa::ToSchema;
 
 use super::envelope::{Answer, Success};
 use super::extract::{Authenticated, Body, IdempotencyHeader, page};
-use super::field::{Check, Field, at_most, instant};
+use super::field::{Check, Field, ID, at_most, instant};
 use super::view::Stamp;
 use crate::app::App;
 use crate::http::Query;
-
-const ID: &str = "must be 24 lower-case hexadecimal characters";
 
 #[derive(Deserialize, ToSchema)]
 pub struct OutageBody {

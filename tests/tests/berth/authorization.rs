@@ -10,8 +10,17 @@ use serde_json::{Map, Value, json};
 use tests::contract::DOCUMENT;
 use tests::{Answer, Client, TestApp, on_both_databases};
 
+use crate::catalogue::{shape, stock};
+use crate::ssh_keys::public_key;
+
 /// What nobody needs to sign in for. Credentials that come along to the marketplace must be good.
-const PUBLIC: [&str; 7] = [
+const PUBLIC: [&str; 13] = [
+    "GET /locations",
+    "GET /plans",
+    "GET /plans/{code}",
+    "GET /plans/{code}/prices",
+    "GET /images",
+    "GET /images/{code}",
     "POST /auth/signup",
     "POST /users/auth/login",
     "POST /users/auth/refresh",
@@ -29,8 +38,14 @@ const HEEDLESS: [&str; 4] = [
 ];
 /// What every API token may: see itself.
 const WITHOUT_PERMISSION: &str = "GET /auth/tokens/me";
-/// What names a server on the market, which is for everybody.
-const ON_THE_MARKET: [&str; 2] = ["GET /servers/available/{id}", "POST /servers/{id}/rent"];
+/// What names something on the market, which is for everybody.
+const ON_THE_MARKET: [&str; 5] = [
+    "GET /servers/available/{id}",
+    "POST /servers/{id}/rent",
+    "GET /plans/{code}",
+    "GET /plans/{code}/prices",
+    "GET /images/{code}",
+];
 
 /// One operation of the document.
 struct Operation {
@@ -86,6 +101,11 @@ impl Operation {
                 "server_id" => Some(json!(world.ids["server"])),
                 "started_at" => Some(json!("2025-01-21T20:00:00.000Z")),
                 "ended_at" => Some(json!("2025-01-21T21:00:00.000Z")),
+                "shape" => Some(shape()),
+                "pricing" => Some(json!({ "per_hour": "0.1381" })),
+                "locations" => Some(json!([world.ids["location"]])),
+                "ids" if self.template == "/scripts" => Some(json!([world.ids["script"]])),
+                "ids" => Some(json!([world.ids["SSH key"]])),
                 _ => None,
             };
             // A server that was just listed cannot have one.
@@ -151,6 +171,11 @@ impl World {
             "iban": "DE89370400440532013000" });
         operator.put("/admin/suppliers/owner", terms).await.data(200);
         let run = operator.post("/admin/payouts", json!({})).await.data(201);
+        stock(&operator).await;
+        let key = json!({ "name": "laptop", "public_key": public_key("owner"), "pool_id": pool });
+        let key = id(&owner.post("/ssh-keys", key).await.data(201));
+        let script = json!({ "name": "hello", "content": "#!/bin/sh", "pool_id": pool });
+        let script = id(&owner.post("/scripts", script).await.data(201));
         let ids = BTreeMap::from([
             ("server", server),
             ("pool", pool),
@@ -164,6 +189,11 @@ impl World {
             ("quote", quote),
             ("supplier", "owner".to_owned()),
             ("payout run", id(&run["run"])),
+            ("location", "FIN-03".to_owned()),
+            ("plan", "small".to_owned()),
+            ("image", "ubuntu-24.04".to_owned()),
+            ("SSH key", key),
+            ("script", script),
             ("job", "0123456789abcdef01234567".to_owned()),
         ]);
         Self { owner, invitee, ids, specs: seen["specs"].clone() }
@@ -191,6 +221,11 @@ impl World {
                 ("quotes", _) => "quote",
                 ("suppliers", _) => "supplier",
                 ("payouts", _) => "payout run",
+                ("locations", _) => "location",
+                ("plans", _) => "plan",
+                ("images", _) => "image",
+                ("ssh-keys", _) => "SSH key",
+                ("scripts", _) => "script",
                 _ => panic!("{template}: let the World of this file own one of these"),
             };
             self.ids[noun].clone()
@@ -217,6 +252,14 @@ impl World {
             "/quotes/{id}",
             "/supplier",
             "/notifications",
+            "/locations",
+            "/plans",
+            "/plans/{code}/prices",
+            "/images",
+            "/ssh-keys",
+            "/ssh-keys/{id}",
+            "/scripts",
+            "/scripts/{id}",
         ] {
             state.push(self.owner.get(&self.path(path)).await.data(200));
         }
@@ -356,7 +399,14 @@ on_both_databases! {
         let wish = json!({ "rental_days": 7, "pool_id": world.ids["pool"] });
         let path = format!("/servers/{server}/rent");
         stranger.post(&path, wish).await.refused(404, "POOL_NOT_FOUND");
-        for path in ["/rentals", "/servers", "/pools/invitations/pending", "/auth/tokens"] {
+        for path in [
+            "/rentals",
+            "/servers",
+            "/pools/invitations/pending",
+            "/auth/tokens",
+            "/ssh-keys",
+            "/scripts",
+        ] {
             assert_eq!(stranger.get(path).await.data(200), json!([]), "{path}");
         }
         assert_eq!(stranger.get("/pools").await.data(200).as_array().unwrap().len(), 1);
