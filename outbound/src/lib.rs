@@ -1,8 +1,14 @@
 //! Berth's way out: what it calls. Drivers that reach hosts, and [`stripe`], which takes cards.
 //!
-//! *To add a driver*: a module that implements [`domain::rental::Driver`], and a name for it in the
-//! configuration of `api`.
+//! [`docker`] makes instances on hosts with the Docker API; [`dispatch`] asks the driver that a host
+//! names.
+//!
+//! *To add a driver*: a kind in [`domain::instance::DriverKind`], a module here that implements
+//! [`domain::instance::InstanceDriver`], and its place in [`dispatch::Drivers`].
 
 pub mod deadline;
+pub mod dispatch;
+pub mod docker;
 pub mod simulated;
+pub mod simulated_instances;
 pub mod stripe;

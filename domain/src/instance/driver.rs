@@ -69,6 +69,8 @@ pub struct InstanceSpec {
     pub pinned_cpus: Vec<u32>,
     /// Memory in MiB.
     pub ram_mib: u32,
+    /// Its own disk in GB; bounded only where the host can do that.
+    pub disk_gb: Option<u32>,
     /// The host's graphics processors that are its own, by number from 0.
     pub gpus: Vec<u32>,
     /// Its own address, where the host has some to give.

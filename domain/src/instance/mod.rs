@@ -149,6 +149,7 @@ impl Instance {
             pinned_cpus: self.claim.cpus.clone(),
             ram_mib: self.terms.shape.ram_mib,
             gpus: self.claim.gpus.clone(),
+            disk_gb: Some(self.terms.shape.disk_gb),
             address: self.claim.address,
             ports: self.claim.ports.clone(),
             environment: self.origin.environment.clone(),

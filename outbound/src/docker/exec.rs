@@ -1,0 +1,61 @@
+//! Commands run inside of a container, as its root.
+
+use bollard::errors::Error;
+use bollard::exec::{StartExecOptions, StartExecResults};
+use bollard::models::ExecConfig;
+use domain::instance::Driven;
+use futures_util::StreamExt;
+
+use super::engine::Engine;
+
+/// The most of a command's output that is of interest.
+const MOST_OUTPUT_BYTES: usize = 2000;
+
+/// A command that ended.
+pub struct Ended {
+    /// `None` where the engine does not know.
+    pub status: Option<i64>,
+    /// The beginning of all that it printed.
+    pub output: String,
+}
+
+impl Engine {
+    /// Runs a command to its end.
+    pub async fn run(&self, container: &str, command: &[&str]) -> Driven<Ended> {
+        let read = async {
+            let exec = self.api.create_exec(container, config(command, true)).await?.id;
+            let mut output = String::new();
+            let started = self.api.start_exec(&exec, None::<StartExecOptions>).await?;
+            if let StartExecResults::Attached { output: mut lines, .. } = started {
+                while let Some(line) = lines.next().await {
+                    if output.len() < MOST_OUTPUT_BYTES {
+                        output.push_str(&line?.to_string());
+                    }
+                }
+            }
+            Ok::<_, Error>(Ended { status: self.api.inspect_exec(&exec).await?.exit_code, output })
+        };
+        Ok(self.call(&format!("run a command in {container}"), read).await?)
+    }
+
+    /// Starts a command and leaves it.
+    pub async fn run_detached(&self, container: &str, command: &[&str]) -> Driven<()> {
+        let start = async {
+            let exec = self.api.create_exec(container, config(command, false)).await?.id;
+            let options = StartExecOptions { detach: true, ..Default::default() };
+            self.api.start_exec(&exec, Some(options)).await
+        };
+        self.call(&format!("start a command in {container}"), start).await?;
+        Ok(())
+    }
+}
+
+fn config(command: &[&str], is_attached: bool) -> ExecConfig {
+    ExecConfig {
+        cmd: Some(command.iter().map(|word| (*word).to_owned()).collect()),
+        attach_stdout: Some(is_attached),
+        attach_stderr: Some(is_attached),
+        user: Some("0:0".to_owned()),
+        ..Default::default()
+    }
+}

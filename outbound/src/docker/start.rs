@@ -1,0 +1,176 @@
+//! Starting and stopping, and what follows a start: SSH where it is expected, and the script.
+
+use std::time::Duration;
+
+use bollard::models::ContainerStateStatusEnum as Status;
+use bollard::query_parameters::{
+    KillContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder, TopOptions,
+};
+use domain::instance::{Driven, InstanceId, InstanceSpec, Site};
+
+use super::engine::{Container, Engine};
+use super::fault::{CALL, Found};
+use super::files::{SCRIPT, SCRIPT_STARTED};
+use super::look;
+
+const SHELL: &str = "/bin/sh";
+/// How long an image's own command is waited for to start SSH, before ours does.
+const OWN_SSH: Duration = Duration::from_secs(3);
+const STEP: Duration = Duration::from_millis(200);
+
+/// Keys of the host first, as most images come without; the daemon leaves for the background.
+const START_SSH: &str = "mkdir -p /run/sshd && ssh-keygen -A >/dev/null && /usr/sbin/sshd";
+
+impl Engine {
+    pub async fn start(&self, site: &Site, spec: &InstanceSpec) -> Driven<()> {
+        let found = self.container(spec.id).await?;
+        let container =
+            found.ok_or_else(|| self.failed(&format!("{} is not there to be started", spec.id)))?;
+        let name = &container.name;
+        if container.status() == Some(Status::PAUSED) {
+            self.call(&format!("unpause {name}"), self.api.unpause_container(name)).await?;
+        } else if !container.is_running() {
+            let call = self.api.start_container(name, None::<StartContainerOptions>);
+            self.call(&format!("start {name}"), call).await?;
+        }
+        self.start_ssh(site, spec, &container).await?;
+        match spec.script {
+            Some(_) => self.run_script(name).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn start_ssh(
+        &self,
+        site: &Site,
+        spec: &InstanceSpec,
+        container: &Container,
+    ) -> Driven<()> {
+        let name = &container.name;
+        let Some(door) = look::ssh_door(site, spec) else { return Ok(()) };
+        if !self.has(name, look::SSHD).await? || look::greets(door).await {
+            return Ok(());
+        }
+        // An image whose own command starts SSH would fail on a port that ours took before it.
+        let patience = if is_shell(&container.command()) { Duration::ZERO } else { OWN_SSH };
+        let began = tokio::time::Instant::now();
+        loop {
+            if self.runs_sshd(name).await {
+                return Ok(());
+            }
+            if began.elapsed() >= patience {
+                break;
+            }
+            tokio::time::sleep(STEP).await;
+        }
+        let ended = self.run(name, &[SHELL, "-c", START_SSH]).await?;
+        // Another one came first; that is as good.
+        if ended.status == Some(0) || ended.output.contains("Address already in use") {
+            return Ok(());
+        }
+        Err(self.failed(&format!("start SSH in {name}: {}", ended.output.trim())))
+    }
+
+    /// By the host's list of processes: the image may have no tool to ask with.
+    async fn runs_sshd(&self, container: &str) -> bool {
+        let call = self.api.top_processes(container, None::<TopOptions>);
+        let found = self.call(&format!("list processes of {container}"), call).await;
+        let rows = found.ok().and_then(|found| found.processes).unwrap_or_default();
+        rows.iter().flatten().any(|cell| program(cell) == "sshd")
+    }
+
+    /// The mark is made before the script runs and only if it is not there, in one step of the file
+    /// system: however often this is called or cut short, the script never runs twice.
+    async fn run_script(&self, container: &str) -> Driven<()> {
+        if self.has(container, SCRIPT_STARTED).await? {
+            return Ok(());
+        }
+        if !self.has(container, SHELL).await? {
+            return Err(self.refused(&format!("the image has no {SHELL} to run the script with")));
+        }
+        let once = format!(
+            "set -C; true >{SCRIPT_STARTED} || exit 0; mkdir -p /var/log; \
+             exec {SCRIPT} >>/var/log/berth-script.log 2>&1 </dev/null"
+        );
+        self.run_detached(container, &[SHELL, "-c", &once]).await
+    }
+
+    pub async fn stop(&self, id: InstanceId, force: bool) -> Driven<()> {
+        let Some(container) = self.container(id).await? else { return Ok(()) };
+        let (name, is_paused) = (&container.name, container.status() == Some(Status::PAUSED));
+        if !container.is_running() && !is_paused {
+            return Ok(());
+        }
+        let stopped = if force || is_paused {
+            let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
+            let call = self.api.kill_container(name, Some(options));
+            self.call(&format!("kill {name}"), call).await.found()
+        } else {
+            let grace = self.settings.graceful_stop_seconds;
+            let options = StopContainerOptionsBuilder::new().t(i32::from(grace)).build();
+            let deadline = CALL + Duration::from_secs(u64::from(grace));
+            let call = self.api.stop_container(name, Some(options));
+            self.within(deadline, &format!("stop {name}"), call).await.found()
+        };
+        match stopped {
+            Ok(_) => self.wait_for_end(id).await,
+            // It may have ended by itself in between, which engines call a fault of several kinds.
+            Err(fault) => match self.container(id).await? {
+                Some(container) if container.is_running() => Err(fault),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// A kill answers before the container is gone.
+    async fn wait_for_end(&self, id: InstanceId) -> Driven<()> {
+        let began = tokio::time::Instant::now();
+        loop {
+            match self.container(id).await? {
+                Some(container) if container.is_running() => {}
+                _ => return Ok(()),
+            }
+            if began.elapsed() > CALL {
+                return Err(self.failed(&format!("{id} was stopped and still runs")));
+            }
+            tokio::time::sleep(STEP).await;
+        }
+    }
+}
+
+/// Whether a command is nothing but a shell.
+fn is_shell(command: &[&str]) -> bool {
+    let plain = |word: &&str| word.starts_with('-') || SHELLS.contains(&program(word));
+    !command.is_empty() && command.iter().all(plain)
+}
+
+const SHELLS: [&str; 5] = ["sh", "bash", "dash", "ash", "zsh"];
+
+/// The name of the program that a command line runs; `sshd` is "sshd: /usr/sbin/sshd" to some.
+fn program(line: &str) -> &str {
+    let word = line.split_whitespace().next().unwrap_or_default();
+    word.rsplit('/').next().unwrap_or_default().trim_end_matches(':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_alone_starts_no_ssh_of_its_own() {
+        for shell in [&["/bin/bash"][..], &["sh"], &["/bin/bash", "-l"]] {
+            assert!(is_shell(shell), "{shell:?}");
+        }
+        for other in [&[][..], &["/usr/sbin/sshd", "-D"], &["/bin/sh", "-c", "run"], &["/start"]] {
+            assert!(!is_shell(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn sshd_is_recognised_in_a_list_of_processes() {
+        for line in ["sshd: /usr/sbin/sshd [listener] 0 of 10", "/usr/sbin/sshd -D", "sshd"] {
+            assert_eq!(program(line), "sshd", "{line}");
+        }
+        assert_eq!(program("vi /etc/ssh/sshd"), "vi");
+    }
+}

@@ -1,0 +1,221 @@
+//! Volumes. The engine's own driver gives them no size: a host's disk is shared by all of them.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+use bollard::body_try_stream;
+use bollard::models::{
+    ContainerCreateBody, ContainerStateStatusEnum as Status, HostConfig, VolumeCreateRequest,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
+    InspectContainerOptions, ListContainersOptionsBuilder, RemoveVolumeOptions,
+    StartContainerOptions, TagImageOptionsBuilder, UploadToContainerOptionsBuilder,
+};
+use domain::instance::Driven;
+use domain::volume::VolumeId;
+use futures_util::{Stream, StreamExt, stream};
+use hyper::body::Bytes;
+
+use super::engine::Engine;
+use super::fault::{CALL, Found};
+use super::{names, plan};
+
+const STEP: Duration = Duration::from_millis(200);
+/// An image without a file, for containers that are never started.
+const EMPTY_IMAGE: (&str, &str) = ("localhost/berth-empty", "1");
+
+impl Engine {
+    pub async fn create_volume(&self, id: VolumeId) -> Driven<()> {
+        let name = names::volume(id);
+        let what = format!("create volume {name}");
+        let labels = self.labels([(names::VOLUME, id.to_string())]);
+        let request =
+            VolumeCreateRequest { name: Some(name), labels: Some(labels), ..Default::default() };
+        // One that is there is answered as it is.
+        let made = self.call(&what, self.api.create_volume(request)).await?;
+        self.owned(id, &made.labels)
+    }
+
+    fn owned(&self, id: VolumeId, labels: &HashMap<String, String>) -> Driven<()> {
+        if self.is_ours(Some(labels)) {
+            return Ok(());
+        }
+        Err(self.refused(&format!("volume {id} belongs to another deployment of Berth")))
+    }
+
+    /// Whether it is there and ours.
+    async fn has_volume(&self, id: VolumeId) -> Driven<bool> {
+        let name = names::volume(id);
+        let call = self.api.inspect_volume(&name);
+        match self.call(&format!("inspect volume {name}"), call).await.found()? {
+            Some(found) => self.owned(id, &found.labels).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    async fn volume_or_refused(&self, id: VolumeId) -> Driven<()> {
+        if self.has_volume(id).await? {
+            return Ok(());
+        }
+        Err(self.refused(&format!("there is no volume {id}")))
+    }
+
+    /// It has no size to change.
+    pub async fn resize_volume(&self, id: VolumeId) -> Driven<()> {
+        self.volume_or_refused(id).await
+    }
+
+    pub async fn delete_volume(&self, id: VolumeId) -> Driven<()> {
+        if !self.has_volume(id).await? {
+            return Ok(());
+        }
+        let name = names::volume(id);
+        self.remove_copiers(&name).await?;
+        let call = self.api.remove_volume(&name, None::<RemoveVolumeOptions>);
+        self.call(&format!("remove volume {name}"), call).await.found()?;
+        Ok(())
+    }
+
+    /// What a copy that was cut short left behind holds its volumes.
+    async fn remove_copiers(&self, volume: &str) -> Driven<()> {
+        let mut filters = names::labelled([self.whose(), names::COPY.to_owned()]);
+        filters.insert("volume".to_owned(), vec![volume.to_owned()]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let call = self.api.list_containers(Some(options));
+        for found in self.call("list containers", call).await? {
+            // Labels may come with an image; names are given by us alone.
+            let ours = |name: &&String| name.trim_start_matches('/').starts_with("berth-copy-");
+            if let Some(name) = found.names.unwrap_or_default().iter().find(ours) {
+                self.remove_container(name.trim_start_matches('/')).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies into a volume that is made anew, so that nothing of a copy that was cut short stays. An
+    /// engine does not remove a volume that an instance has: its data is safe from a late call.
+    pub async fn copy_volume(&self, from: VolumeId, to: VolumeId) -> Driven<()> {
+        self.volume_or_refused(from).await?;
+        self.delete_volume(to).await?;
+        self.create_volume(to).await?;
+        let copier = names::copier(to);
+        self.remove_container(&copier).await?;
+        let outcome = match &self.settings.copy_image {
+            Some(image) => self.copy_by_tool(&copier, image, [from, to]).await,
+            None => self.copy_by_archive(&copier, [from, to]).await,
+        };
+        self.remove_container(&copier).await?;
+        outcome
+    }
+
+    /// By `cp` of an image that the operator trusts with it; a renter's own would see the data.
+    async fn copy_by_tool(&self, copier: &str, image: &str, volumes: [VolumeId; 2]) -> Driven<()> {
+        self.image_or_pulled(image).await?;
+        self.make_copier(copier, image, volumes).await?;
+        let call = self.api.start_container(copier, None::<StartContainerOptions>);
+        self.call(&format!("start {copier}"), call).await?;
+        loop {
+            let call = self.api.inspect_container(copier, None::<InspectContainerOptions>);
+            let state = self.call(&format!("inspect {copier}"), call).await?.state;
+            let state = state.unwrap_or_default();
+            match (state.status, state.exit_code) {
+                (Some(Status::EXITED), Some(0)) => return Ok(()),
+                (Some(Status::EXITED | Status::DEAD), code) => {
+                    let code = code.unwrap_or_default();
+                    return Err(self.failed(&format!("cp of {image} ended with status {code}")));
+                }
+                _ => tokio::time::sleep(STEP).await,
+            }
+        }
+    }
+
+    /// Through the archives of a container that is never started: no tool is needed. Podman's
+    /// archives are no copies, as they give every file to root and leave some out.
+    async fn copy_by_archive(&self, copier: &str, volumes: [VolumeId; 2]) -> Driven<()> {
+        let version = self.call("ask for the version", self.api.version()).await?;
+        let mut parts = version.components.unwrap_or_default().into_iter();
+        if parts.any(|part| part.name.contains("Podman")) {
+            return Err(self.refused("copies on Podman need copy_image, an image that has cp"));
+        }
+        let image = self.empty_image().await?;
+        self.make_copier(copier, &image, volumes).await?;
+        let from = DownloadFromContainerOptionsBuilder::new().path("/from/.").build();
+        let archive = self.api.download_from_container(copier, Some(from));
+        let to = UploadToContainerOptionsBuilder::new().path("/to").copy_uidgid("false").build();
+        let body = body_try_stream(unless_stuck(archive));
+        // As long as bytes flow, only the caller decides how long this may take.
+        let outcome = self.api.upload_to_container(copier, Some(to), body).await;
+        let tried = self.tried(&format!("copy a volume by {copier}"));
+        outcome.map_err(|error| super::fault::Trouble::new(&error, &tried).into())
+    }
+
+    async fn make_copier(
+        &self,
+        copier: &str,
+        image: &str,
+        [from, to]: [VolumeId; 2],
+    ) -> Driven<()> {
+        let mut source = plan::volume(names::volume(from), "/from");
+        source.read_only = Some(true);
+        let target = plan::volume(names::volume(to), "/to");
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let body = ContainerCreateBody {
+            image: Some(image.to_owned()),
+            entrypoint: Some(words(&["cp"])),
+            cmd: Some(words(&["-a", "/from/.", "/to/"])),
+            user: Some("0:0".to_owned()),
+            labels: Some(self.labels([(names::COPY, to.to_string())])),
+            host_config: Some(HostConfig {
+                network_mode: Some("none".to_owned()),
+                mounts: Some(vec![source, target]),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let options = CreateContainerOptionsBuilder::new().name(copier).build();
+        let call = self.api.create_container(Some(options), body);
+        self.call(&format!("create {copier}"), call).await?;
+        Ok(())
+    }
+
+    async fn empty_image(&self) -> Driven<String> {
+        let (repository, tag) = EMPTY_IMAGE;
+        let name = format!("{repository}:{tag}");
+        if self.image(&name).await?.is_some() {
+            return Ok(name);
+        }
+        // An archive without files is two blocks of zeros.
+        let archive = bollard::body_full(Bytes::from_static(&[0; 1024]));
+        let options = CreateImageOptionsBuilder::new().from_src("-").build();
+        let mut made = self.api.create_image(Some(options), Some(archive), None);
+        let import = async move {
+            let mut id = None;
+            while let Some(step) = made.next().await {
+                // Docker tells the id as the status, Podman as both.
+                id = step?.status.or(id);
+            }
+            Ok(id.unwrap_or_default())
+        };
+        let id = self.call("import an empty image", import).await?;
+        let options = TagImageOptionsBuilder::new().repo(repository).tag(tag).build();
+        self.call("tag an empty image", self.api.tag_image(&id, Some(options))).await?;
+        Ok(name)
+    }
+}
+
+/// The same bytes, and a fault where none come for as long as a call may take.
+fn unless_stuck<E: std::error::Error + Send + Sync + 'static>(
+    archive: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    stream::unfold(Some(Box::pin(archive)), async |archive| {
+        let mut archive = archive?;
+        match tokio::time::timeout(CALL, archive.next()).await {
+            Ok(Some(Ok(bytes))) => Some((Ok(bytes), Some(archive))),
+            Ok(Some(Err(fault))) => Some((Err(io::Error::other(fault)), None)),
+            Ok(None) => None,
+            Err(_) => Some((Err(io::ErrorKind::TimedOut.into()), None)),
+        }
+    })
+}

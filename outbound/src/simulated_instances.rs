@@ -1,0 +1,261 @@
+//! Instances without hosts: it remembers what it was asked for, takes as long as it is told, and can
+//! fail on purpose. The demo runs on it, and so do the tests.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::host::HostId;
+use domain::instance::{
+    Driven, DriverFault, DriverKind, InstanceDriver, InstanceId, InstanceSpec, Inventory, Load,
+    Sighting, Site,
+};
+use domain::volume::VolumeId;
+use serde_json::{Map, Value};
+
+/// How simulated hosts behave.
+#[derive(Clone, Debug, Default)]
+pub struct Conduct {
+    /// How long every call takes.
+    pub delay: Duration,
+    /// How often an instance is looked at before it is ready.
+    pub looks: u32,
+    /// The call, counted from 1, that fails, and how; later ones work again.
+    pub fail_call: Option<(u64, DriverFault)>,
+    /// Whether the failing call does its work all the same, as when only its answer is lost.
+    pub fails_late: bool,
+    /// Whether it knows what was asked for before this process started; then the reconciler believes
+    /// it.
+    pub remembers: bool,
+}
+
+/// The simulated driver.
+#[derive(Default)]
+pub struct SimulatedInstances {
+    conduct: Mutex<Conduct>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    calls: u64,
+    hosts: HashMap<HostId, Host>,
+    down: BTreeSet<HostId>,
+}
+
+#[derive(Default)]
+struct Host {
+    instances: BTreeMap<InstanceId, Made>,
+    volumes: BTreeMap<VolumeId, u32>,
+}
+
+struct Made {
+    spec: InstanceSpec,
+    runs: bool,
+    looks: u32,
+}
+
+impl SimulatedInstances {
+    /// With the conduct given.
+    pub fn new(conduct: Conduct) -> Self {
+        Self { conduct: Mutex::new(conduct), state: Mutex::default() }
+    }
+
+    /// From now on with another conduct.
+    pub fn behave(&self, conduct: Conduct) {
+        *self.conduct.lock().unwrap_or_else(PoisonError::into_inner) = conduct;
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u64 {
+        self.state().calls
+    }
+
+    /// What is on a host: instances with whether each runs, and volumes.
+    pub fn inventory_of(&self, host_id: HostId) -> Inventory {
+        let state = self.state();
+        let host = state.hosts.get(&host_id);
+        let instances = host.into_iter().flat_map(|host| &host.instances);
+        Inventory {
+            instances: instances.map(|(id, made)| (*id, made.runs)).collect(),
+            volumes: host.into_iter().flat_map(|host| host.volumes.keys().copied()).collect(),
+        }
+    }
+
+    /// What an instance was made as.
+    pub fn spec_of(&self, host_id: HostId, id: InstanceId) -> Option<InstanceSpec> {
+        let state = self.state();
+        state.hosts.get(&host_id)?.instances.get(&id).map(|made| made.spec.clone())
+    }
+
+    /// Lets an instance stop by itself.
+    pub fn crash(&self, host_id: HostId, id: InstanceId) {
+        if let Some(made) = self.state().hosts.entry(host_id).or_default().instances.get_mut(&id) {
+            made.runs = false;
+        }
+    }
+
+    /// Lets a host forget an instance.
+    pub fn lose(&self, host_id: HostId, id: InstanceId) {
+        self.state().hosts.entry(host_id).or_default().instances.remove(&id);
+    }
+
+    /// Lets a host stop answering, or answer again.
+    pub fn reach(&self, host_id: HostId, answers: bool) {
+        let mut state = self.state();
+        if answers {
+            state.down.remove(&host_id);
+        } else {
+            state.down.insert(host_id);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn conduct(&self) -> Conduct {
+        self.conduct.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Does something on a host, or fails as it was told to.
+    async fn on<T>(&self, site: &Site, work: impl FnOnce(&mut Host) -> Driven<T> + Send) -> Driven<T> {
+        let conduct = self.conduct();
+        tokio::time::sleep(conduct.delay).await;
+        let mut state = self.state();
+        state.calls += 1;
+        if state.down.contains(&site.host_id) {
+            return Err(DriverFault::Failed("the simulated host does not answer".to_owned()));
+        }
+        let fault = conduct.fail_call.filter(|(call, _)| *call == state.calls);
+        let host = state.hosts.entry(site.host_id).or_default();
+        match fault {
+            Some((_, fault)) => {
+                if conduct.fails_late {
+                    let _outcome = work(host);
+                }
+                Err(fault)
+            }
+            None => work(host),
+        }
+    }
+}
+
+#[async_trait]
+impl InstanceDriver for SimulatedInstances {
+    fn check(&self, _driver: DriverKind, settings: &Map<String, Value>) -> Driven<()> {
+        match settings.keys().next() {
+            Some(key) => Err(DriverFault::Refused(format!("the simulated driver has no `{key}`"))),
+            None => Ok(()),
+        }
+    }
+
+    async fn create_volume(&self, site: &Site, id: VolumeId, size_gb: u32) -> Driven<()> {
+        self.on(site, |host| {
+            host.volumes.insert(id, size_gb);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn resize_volume(&self, site: &Site, id: VolumeId, size_gb: u32) -> Driven<()> {
+        self.create_volume(site, id, size_gb).await
+    }
+
+    async fn copy_volume(&self, site: &Site, _from: VolumeId, to: VolumeId) -> Driven<()> {
+        self.on(site, |host| {
+            host.volumes.entry(to).or_default();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete_volume(&self, site: &Site, id: VolumeId) -> Driven<()> {
+        self.on(site, |host| {
+            host.volumes.remove(&id);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn create(&self, site: &Site, spec: &InstanceSpec) -> Driven<()> {
+        self.on(site, |host| {
+            let made = Made { spec: spec.clone(), runs: false, looks: 0 };
+            match host.instances.get_mut(&spec.id) {
+                Some(there) => there.spec = spec.clone(),
+                None => drop(host.instances.insert(spec.id, made)),
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn start(&self, site: &Site, spec: &InstanceSpec) -> Driven<()> {
+        self.on(site, |host| match host.instances.get_mut(&spec.id) {
+            Some(made) if made.runs => Ok(()),
+            Some(made) => {
+                (made.runs, made.looks) = (true, 0);
+                Ok(())
+            }
+            None => Err(DriverFault::Failed("it was not made".to_owned())),
+        })
+        .await
+    }
+
+    async fn look(&self, site: &Site, spec: &InstanceSpec) -> Driven<Sighting> {
+        let looks = self.conduct().looks;
+        self.on(site, |host| {
+            Ok(match host.instances.get_mut(&spec.id) {
+                None => Sighting::Absent,
+                Some(made) if !made.runs => Sighting::Stopped,
+                Some(made) if made.looks < looks => {
+                    made.looks += 1;
+                    Sighting::Starting
+                }
+                Some(_) => Sighting::Ready,
+            })
+        })
+        .await
+    }
+
+    async fn stop(&self, site: &Site, id: InstanceId, _force: bool) -> Driven<()> {
+        self.on(site, |host| {
+            if let Some(made) = host.instances.get_mut(&id) {
+                made.runs = false;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn remove(&self, site: &Site, id: InstanceId) -> Driven<()> {
+        self.on(site, |host| {
+            host.instances.remove(&id);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn inventory(&self, site: &Site) -> Driven<Option<Inventory>> {
+        let remembers = self.conduct().remembers;
+        self.on(site, |_| Ok(())).await?;
+        Ok(remembers.then(|| self.inventory_of(site.host_id)))
+    }
+
+    async fn logs(&self, site: &Site, id: InstanceId, _lines: u32) -> Driven<String> {
+        self.on(site, |host| {
+            let name = host.instances.get(&id).map(|made| made.spec.hostname.clone());
+            Ok(name.map_or_else(String::new, |name| format!("{name} is simulated\n")))
+        })
+        .await
+    }
+
+    async fn load(&self, site: &Site, id: InstanceId) -> Driven<Option<Load>> {
+        self.on(site, |host| {
+            let runs = host.instances.get(&id).is_some_and(|made| made.runs);
+            Ok(runs.then(Load::default))
+        })
+        .await
+    }
+}
