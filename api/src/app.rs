@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use domain::clock::{Clock, Random, Timestamp};
+use domain::instance::{InstanceDriver, InstancePolicy};
 use domain::job::JobContext;
 use domain::money::Money;
 use domain::payment::{EventReader, PaymentContext, PaymentPolicy, PaymentProvider};
@@ -34,6 +35,8 @@ pub struct App {
     pub signer: Arc<dyn Signer>,
     /// What reaches the hosts.
     pub driver: Arc<dyn Driver>,
+    /// What makes instances on hosts.
+    pub instances: Arc<dyn InstanceDriver>,
     /// Payments by card, where they are configured.
     pub cards: Option<Cards>,
     /// Access tokens.
@@ -70,6 +73,8 @@ pub struct Settings {
     pub payout_minimum: Money,
     /// Between which amounts a payment by card lies.
     pub payment_policy: PaymentPolicy,
+    /// How instances are placed, charged and given up.
+    pub instance_policy: InstancePolicy,
     /// How long a quote holds.
     pub quote_lifetime: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -88,6 +93,8 @@ impl App {
             clock: self.clock.as_ref(),
             random: self.random.as_ref(),
             driver: self.driver.as_ref(),
+            instances: self.instances.as_ref(),
+            policy: &self.settings.instance_policy,
         }
     }
 

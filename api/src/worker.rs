@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use actix_web::web::Data;
 use domain::id::hex;
 use domain::wallet::take_checkpoint;
-use domain::{Error, Result, job, payment, quote, rental};
+use domain::{Error, Result, instance, job, meter, payment, quote, rental, volume};
+use futures_util::future::join_all;
 use persistence::counting_statements;
 use tokio::sync::watch;
 use tracing::{error, info};
@@ -20,26 +21,39 @@ const MOVE_ON_EVERY: Duration = Duration::from_secs(5);
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 /// How often to look for work that was lost.
 const REALIGN_EVERY: Duration = Duration::from_mins(1);
+/// How often to ask hosts what is on them.
+const RECONCILE_EVERY: Duration = Duration::from_mins(1);
 /// How often to look whether the day has its checkpoint.
 const CHECKPOINT_EVERY: Duration = Duration::from_mins(10);
 /// After a failure, such as a database that does not answer.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// Jobs done at once: most of the time each waits for a host.
+const JOBS_AT_ONCE: usize = 16;
 
 /// Works until `stop` says so. A job that runs then is finished first; one that is cut off all the
 /// same is done again when its lease is over.
 pub async fn run(app: Data<App>, stop: watch::Receiver<bool>) {
     info!("worker started");
     tokio::join!(
-        repeat(IDLE, stop.clone(), async || {
-            while !*stop.borrow() && job::run_next(app.job_context()).await? {}
-            Ok(())
-        }),
+        do_jobs(&app, &stop),
         repeat(MOVE_ON_EVERY, stop.clone(), async || move_on(&app).await),
         repeat(CHECKPOINT_EVERY, stop.clone(), async || checkpoint(&app).await),
         repeat(SETTLE_EVERY, stop.clone(), async || settle(&app).await),
         repeat(REALIGN_EVERY, stop.clone(), async || realign(&app).await),
+        repeat(RECONCILE_EVERY, stop.clone(), async || reconcile(&app).await),
     );
     info!("worker stopped");
+}
+
+/// Does jobs, several at once.
+async fn do_jobs(app: &Data<App>, stop: &watch::Receiver<bool>) {
+    let lane = || {
+        repeat(IDLE, stop.clone(), async || {
+            while !*stop.borrow() && job::run_next(app.job_context()).await? {}
+            Ok(())
+        })
+    };
+    join_all((0..JOBS_AT_ONCE).map(|_| lane())).await;
 }
 
 /// Everything that time alone brings about, in an order in which nothing is cut off that is about to be
@@ -50,16 +64,30 @@ pub async fn move_on(app: &App) -> Result<()> {
     told("held or expired", Box::pin(rental::expire_due(store, clock, random))).await?;
     told("given up as never ready", Box::pin(rental::abandon_unready(store, clock, random)))
         .await?;
-    told("earned from", Box::pin(rental::earn_due(store, clock, random))).await
+    told("earned from", Box::pin(rental::earn_due(store, clock, random))).await?;
+    told("evicted", Box::pin(instance::evict_due(store, clock, random))).await?;
+    let funds = app.settings.instance_policy.funds;
+    told("billed", Box::pin(meter::bill_due(store, clock, random, funds))).await?;
+    told("deleted unpaid", Box::pin(meter::delete_unpaid(store, clock, random))).await?;
+    told("taken from the trash", Box::pin(volume::empty_trash(store, clock, random))).await
+}
+
+/// Compares every host with the books, and puts right what can be.
+pub async fn reconcile(app: &App) -> Result<()> {
+    let found = Box::pin(instance::reconcile(app.job_context())).await?;
+    if found > 0 {
+        info!(found, "hosts and books differed");
+    }
+    Ok(())
 }
 
 /// A sweep, with a line in the log if it did something.
 async fn told(what: &str, sweep: impl Future<Output = Result<u32>>) -> Result<()> {
     let began = Instant::now();
-    let (rentals, queries) = counting_statements(sweep).await;
-    let (rentals, duration_ms) = (rentals?, began.elapsed().as_millis());
-    if rentals > 0 {
-        info!(what, rentals, duration_ms, queries, "rentals moved on");
+    let (count, queries) = counting_statements(sweep).await;
+    let (count, duration_ms) = (count?, began.elapsed().as_millis());
+    if count > 0 {
+        info!(what, count, duration_ms, queries, "time moved things on");
     }
     Ok(())
 }
@@ -92,6 +120,15 @@ async fn realign(app: &App) -> Result<()> {
     let lost = rental::realign(store, clock, random).await?;
     if lost > 0 {
         error!(lost, "rentals had no job to align their access; scheduled again");
+    }
+    let now = clock.now();
+    let instances = instance::realign(store, random, now).await?;
+    let volumes = volume::realign(store, random, now).await?;
+    if instances + volumes > 0 {
+        error!(
+            instances,
+            volumes, "instances or volumes had no job to align them; scheduled again"
+        );
     }
     Ok(())
 }

@@ -120,7 +120,11 @@ impl SimulatedInstances {
     }
 
     /// Does something on a host, or fails as it was told to.
-    async fn on<T>(&self, site: &Site, work: impl FnOnce(&mut Host) -> Driven<T> + Send) -> Driven<T> {
+    async fn on<T>(
+        &self,
+        site: &Site,
+        work: impl FnOnce(&mut Host) -> Driven<T> + Send,
+    ) -> Driven<T> {
         let conduct = self.conduct();
         tokio::time::sleep(conduct.delay).await;
         let mut state = self.state();

@@ -1,5 +1,6 @@
 //! What hosts have for instances.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use async_trait::async_trait;
@@ -166,6 +167,20 @@ impl CapacityQueries for Handle {
             .limit(page.limit.map(u64::from));
         let rows = find.all(&self.connection).await.map_err(failed)?;
         rows.into_iter().map(capacity).collect()
+    }
+
+    async fn addresses_of_hosts(&self, ids: &BTreeSet<HostId>) -> Result<BTreeMap<HostId, IpAddr>> {
+        let find = Entity::find()
+            .select_only()
+            .columns([Column::HostId, Column::Address])
+            .filter(Column::HostId.is_in(ids.iter().map(|id| id.uuid())))
+            .into_tuple();
+        let rows: Vec<(uuid::Uuid, String)> = find.all(&self.connection).await.map_err(failed)?;
+        let read = |(id, address): (uuid::Uuid, String)| {
+            let address = address.parse().map_err(|_| corrupt("an address"))?;
+            Ok((HostId::from_uuid(id), address))
+        };
+        rows.into_iter().map(read).collect()
     }
 
     async fn storage(&self, name: &StorageName) -> Result<Option<Storage>> {

@@ -10,7 +10,10 @@ use domain::event::EventFilter;
 use domain::page::Page;
 use domain::store::Store;
 use outbound::deadline::WithDeadline;
+use outbound::dispatch::Drivers;
+use outbound::docker::Docker;
 use outbound::simulated::Simulated;
+use outbound::simulated_instances::SimulatedInstances;
 use outbound::stripe::{Events, Stripe, takes};
 use persistence::Database;
 use tracing_subscriber::EnvFilter;
@@ -111,6 +114,10 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
         passwords: Arc::new(Argon2Passwords::default()),
         signer: Arc::new(HmacSigner::new(&key)?),
         driver: Arc::new(WithDeadline::new(Simulated::default(), DRIVER_DEADLINE)),
+        instances: Arc::new(Drivers {
+            simulated: Arc::new(SimulatedInstances::default()),
+            docker: Arc::new(Docker::new(config.deployment.clone())),
+        }),
         cards: config
             .stripe
             .as_ref()

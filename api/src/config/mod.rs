@@ -3,6 +3,7 @@
 //! Unknown keys and bad values are errors, and all of them are told at once. Secrets are never
 //! printed.
 
+mod instances;
 mod keys;
 mod payments;
 mod read;
@@ -44,6 +45,8 @@ pub struct Config {
     pub workers: usize,
     /// `worker.enabled`: whether `serve` also does jobs and sweeps.
     pub worker: bool,
+    /// `instances.deployment`: what the objects of this Berth are marked with on hosts that several use.
+    pub deployment: String,
     /// `auth.access_token_minutes`.
     pub access_lifetime: Duration,
     /// `auth.signing_key`: hexadecimal, at least 32 bytes; generated in `data_dir` if not given.
@@ -102,6 +105,7 @@ impl Config {
         let max_connections = from.number("database.max_connections", 16, 1..=1_000);
         let workers = from.number("http.workers", 2, 1..=256);
         let worker = from.flag("worker.enabled", true);
+        let deployment = from.checked("instances.deployment", "berth", deployment);
         let access_minutes = from.number("auth.access_token_minutes", 15, 1..=1_440);
         let signing_key = from.secret("auth.signing_key", keys::parse);
         let limits = limits(&mut from);
@@ -121,6 +125,7 @@ impl Config {
                 listen: listen?,
                 workers: usize::try_from(workers).ok()?,
                 worker,
+                deployment: deployment?,
                 access_lifetime: Duration::minutes(access_minutes.into()),
                 signing_key,
                 stripe,
@@ -150,6 +155,7 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
     let quote_minutes = from.number("quotes.valid_minutes", 15, 1..=100_000);
     let payout_minimum = from.checked("payouts.minimum", "50.00", positive_amount);
     let payment_policy = payments::policy(from);
+    let instance_policy = instances::policy(from);
     let invitation_days = from.number("pools.invitation_days", 14, 1..=3_650);
     let client_seconds = from.number("http.client_timeout_seconds", 15, 1..=3_600);
     Some(Settings {
@@ -162,11 +168,20 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
         },
         payout_minimum: payout_minimum?,
         payment_policy: payment_policy?,
+        instance_policy: instance_policy?,
         quote_lifetime: Duration::minutes(quote_minutes.into()),
         trusted_proxies: trusted_proxies?,
         cors_origins: cors_origins?,
         client_deadline: std::time::Duration::from_secs(client_seconds.into()),
     })
+}
+
+/// A name that Docker takes as the value of a label.
+fn deployment(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let good = (1..=64).contains(&text.len()) && text.bytes().all(plain);
+    let advice = || "must be 1 to 64 of A-Z a-z 0-9 . _ -".to_owned();
+    if good { Ok(text.to_owned()) } else { Err(advice()) }
 }
 
 fn database_url(text: &str) -> Result<String, String> {

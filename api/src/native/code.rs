@@ -67,6 +67,10 @@ codes! {
     ImageNotFound = "IMAGE_NOT_FOUND", NOT_FOUND;
     SshKeyNotFound = "SSH_KEY_NOT_FOUND", NOT_FOUND;
     ScriptNotFound = "SCRIPT_NOT_FOUND", NOT_FOUND;
+    InstanceNotFound = "INSTANCE_NOT_FOUND", NOT_FOUND;
+    VolumeNotFound = "VOLUME_NOT_FOUND", NOT_FOUND;
+    ClusterNotFound = "CLUSTER_NOT_FOUND", NOT_FOUND;
+    FindingNotFound = "FINDING_NOT_FOUND", NOT_FOUND;
     JobNotFound = "JOB_NOT_FOUND", NOT_FOUND;
     MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED;
     RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT;
@@ -89,6 +93,20 @@ codes! {
     SshKeyLimit = "SSH_KEY_LIMIT", CONFLICT;
     ScriptExists = "SCRIPT_EXISTS", CONFLICT;
     ScriptLimit = "SCRIPT_LIMIT", CONFLICT;
+    NoCapacity = "NO_CAPACITY", CONFLICT;
+    CapacityInUse = "CAPACITY_IN_USE", CONFLICT;
+    CarriesInstances = "CARRIES_INSTANCES", CONFLICT;
+    PoolInUse = "POOL_IN_USE", CONFLICT;
+    InstanceBusy = "INSTANCE_BUSY", CONFLICT;
+    InstanceDeleted = "INSTANCE_DELETED", CONFLICT;
+    InstanceNotStopped = "INSTANCE_NOT_STOPPED", CONFLICT;
+    NotSpot = "NOT_SPOT", CONFLICT;
+    PartOfCluster = "PART_OF_CLUSTER", CONFLICT;
+    VolumeInUse = "VOLUME_IN_USE", CONFLICT;
+    VolumeDetached = "VOLUME_DETACHED", CONFLICT;
+    VolumeElsewhere = "VOLUME_ELSEWHERE", CONFLICT;
+    VolumeNotInTrash = "VOLUME_NOT_IN_TRASH", CONFLICT;
+    QuotaReached = "QUOTA_REACHED", CONFLICT;
     ClockNotManual = "CLOCK_NOT_MANUAL", CONFLICT;
     IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", CONFLICT;
     InvitationExpired = "INVITATION_EXPIRED", GONE;
@@ -99,6 +117,7 @@ codes! {
     RateLimited = "RATE_LIMITED", TOO_MANY_REQUESTS;
     InternalError = "INTERNAL_ERROR", INTERNAL_SERVER_ERROR;
     PaymentProviderUnavailable = "PAYMENT_PROVIDER_UNAVAILABLE", BAD_GATEWAY;
+    HostUnreachable = "HOST_UNREACHABLE", BAD_GATEWAY;
     PaymentsNotConfigured = "PAYMENTS_NOT_CONFIGURED", SERVICE_UNAVAILABLE;
     ServiceUnavailable = "SERVICE_UNAVAILABLE", SERVICE_UNAVAILABLE;
 }

@@ -53,6 +53,12 @@ impl<T> Success<T> {
         Self { status_code: 201, message, data, paging: None }
     }
 
+    /// 207: several outcomes, not all of them good.
+    #[must_use]
+    pub fn mixed(self) -> Self {
+        Self { status_code: 207, ..self }
+    }
+
     /// With `Link`, if the list goes on; its rows are not counted.
     #[must_use]
     pub fn continued(self, next: Option<String>) -> Self {

@@ -56,7 +56,8 @@ pub struct Problem {
 }
 
 impl Failure {
-    fn code(&self) -> Code {
+    /// Its code.
+    pub fn code(&self) -> Code {
         match self {
             Self::Domain(error) => code_of(error),
             Self::Body(BodyFault::TooLarge) => Code::PayloadTooLarge,
@@ -91,9 +92,11 @@ impl Failure {
                 "refund_amount": refund.to_string(),
                 "expected_refund": expected.to_string(),
             })),
-            Error::Conflict(Conflict::SshKeyLimit { most } | Conflict::ScriptLimit { most }) => {
-                Some(json!({ "limit": most }))
-            }
+            Error::Conflict(
+                Conflict::SshKeyLimit { most }
+                | Conflict::ScriptLimit { most }
+                | Conflict::QuotaReached { most },
+            ) => Some(json!({ "limit": most })),
             Error::Forbidden(Forbidden::Scope(permission)) => {
                 Some(json!({ "permission": permission.path() }))
             }
@@ -106,6 +109,7 @@ impl Failure {
             | Error::QuoteExpired
             | Error::PaymentsNotConfigured
             | Error::PaymentProvider(_)
+            | Error::HostUnreachable(_)
             | Error::InvalidSignature
             | Error::RateLimited { .. }
             | Error::Busy
@@ -210,6 +214,10 @@ fn code_of(error: &Error) -> Code {
             Thing::Image => Code::ImageNotFound,
             Thing::SshKey => Code::SshKeyNotFound,
             Thing::Script => Code::ScriptNotFound,
+            Thing::Instance => Code::InstanceNotFound,
+            Thing::Volume => Code::VolumeNotFound,
+            Thing::Cluster => Code::ClusterNotFound,
+            Thing::Finding => Code::FindingNotFound,
         },
         Error::Conflict(conflict) => code_of_conflict(conflict),
         Error::Unpayable(reason) => match reason {
@@ -222,6 +230,7 @@ fn code_of(error: &Error) -> Code {
         Error::PaymentsNotConfigured => Code::PaymentsNotConfigured,
         Error::PaymentProvider(_) => Code::PaymentProviderUnavailable,
         Error::InvalidSignature => Code::InvalidSignature,
+        Error::HostUnreachable(_) => Code::HostUnreachable,
         Error::RateLimited { .. } => Code::RateLimited,
         Error::Busy | Error::Contention | Error::Unavailable(_) => Code::ServiceUnavailable,
         Error::Internal(_) => Code::InternalError,
@@ -249,6 +258,20 @@ fn code_of_conflict(conflict: &Conflict) -> Code {
         Conflict::SshKeyLimit { .. } => Code::SshKeyLimit,
         Conflict::ScriptExists => Code::ScriptExists,
         Conflict::ScriptLimit { .. } => Code::ScriptLimit,
+        Conflict::NoCapacity => Code::NoCapacity,
+        Conflict::CapacityInUse => Code::CapacityInUse,
+        Conflict::CarriesInstances => Code::CarriesInstances,
+        Conflict::PoolInUse => Code::PoolInUse,
+        Conflict::InstanceBusy => Code::InstanceBusy,
+        Conflict::InstanceDeleted => Code::InstanceDeleted,
+        Conflict::InstanceNotStopped => Code::InstanceNotStopped,
+        Conflict::NotSpot => Code::NotSpot,
+        Conflict::PartOfCluster => Code::PartOfCluster,
+        Conflict::VolumeInUse => Code::VolumeInUse,
+        Conflict::VolumeDetached => Code::VolumeDetached,
+        Conflict::VolumeElsewhere => Code::VolumeElsewhere,
+        Conflict::VolumeNotInTrash => Code::VolumeNotInTrash,
+        Conflict::QuotaReached { .. } => Code::QuotaReached,
         Conflict::ClockNotManual => Code::ClockNotManual,
         Conflict::IdempotencyKeyReused => Code::IdempotencyKeyReused,
         Conflict::IdempotencyInProgress => Code::IdempotencyInProgress,

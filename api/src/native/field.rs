@@ -1,6 +1,6 @@
 //! Fields of a JSON body, read so that every fault can be told at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use chrono::{DateTime, Datelike};
@@ -105,6 +105,27 @@ impl<T: DeserializeOwned> Wire for Vec<Nested<T>> {
             _ => Err(""),
         };
         objects.map_err(|_: &str| "must be a list of objects")
+    }
+}
+
+impl Wire for Vec<i64> {
+    fn read(value: Value) -> Result<Self, &'static str> {
+        let numbers = match value {
+            Value::Array(items) => items.into_iter().map(i64::read).collect(),
+            _ => Err(""),
+        };
+        numbers.map_err(|_: &str| "must be a list of whole numbers")
+    }
+}
+
+impl Wire for BTreeMap<String, String> {
+    fn read(value: Value) -> Result<Self, &'static str> {
+        let advice = "must be an object of strings";
+        let Value::Object(map) = value else { return Err(advice) };
+        let read = |(key, value): (String, Value)| {
+            if key.contains('\0') { Err("") } else { String::read(value).map(|value| (key, value)) }
+        };
+        map.into_iter().map(read).collect::<Result<_, &str>>().map_err(|_| advice)
     }
 }
 

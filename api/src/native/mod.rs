@@ -12,7 +12,9 @@ mod admin_view;
 mod audit;
 mod auto_renew;
 mod auto_top_up;
+mod capacities;
 mod clock;
+mod clusters;
 mod code;
 mod document;
 mod early_end;
@@ -23,6 +25,9 @@ mod fallback;
 mod field;
 mod headers;
 mod images;
+mod instance_actions;
+mod instances;
+mod instances_view;
 mod ledger;
 mod limited;
 mod locations;
@@ -42,7 +47,9 @@ mod server_view;
 mod ssh_keys;
 mod suppliers;
 mod tokens;
+mod usage;
 mod view;
+mod volumes;
 mod wallet;
 
 use actix_web::web::{self, Data};
@@ -147,7 +154,47 @@ fn catalogue_operations(config: &mut ServiceConfig) {
         .service(scripts::delete_scripts)
         .service(scripts::show_script)
         .service(scripts::delete_script)
+        .configure(instance_operations)
         .configure(operator_operations);
+}
+
+fn instance_operations(config: &mut ServiceConfig) {
+    config
+        .service(instances::list_instances)
+        .service(instances::create_instance)
+        .service(instance_actions::act_on_instances)
+        .service(instances::show_instance)
+        .service(instances::edit_instance)
+        .service(instance_actions::delete_instance)
+        .service(instance_actions::act_on_instance)
+        .service(instances::transfer_instance)
+        .service(instances::instance_charges)
+        .service(instances::instance_history)
+        .service(instances::instance_logs)
+        .service(instances::instance_load)
+        .service(volumes::list_volume_types)
+        .service(volumes::list_volumes)
+        .service(volumes::create_volume)
+        .service(volumes::show_volume)
+        .service(volumes::edit_volume)
+        .service(volumes::delete_volume)
+        .service(volumes::restore_volume)
+        .service(volumes::attach_volume)
+        .service(volumes::detach_volume)
+        .service(volumes::clone_volume)
+        .service(volumes::volume_charges)
+        .service(clusters::list_clusters)
+        .service(clusters::create_cluster)
+        .service(clusters::show_cluster)
+        .service(clusters::delete_cluster)
+        .service(usage::show_usage)
+        .service(capacities::list_capacities)
+        .service(capacities::furnish_server)
+        .service(capacities::show_capacity)
+        .service(capacities::change_capacity)
+        .service(capacities::evict_instance)
+        .service(capacities::list_findings)
+        .service(capacities::remove_finding);
 }
 
 fn operator_operations(config: &mut ServiceConfig) {

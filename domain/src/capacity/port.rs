@@ -1,3 +1,6 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 
 use super::{Capacity, Need, Placement, Slot, Storage, StorageName};
@@ -15,6 +18,9 @@ pub trait CapacityQueries {
 
     /// All hosts that carry instances, by age, oldest first.
     async fn capacities(&self, page: &Page<HostId>) -> Result<Vec<Capacity>>;
+
+    /// Where these hosts are reached.
+    async fn addresses_of_hosts(&self, ids: &BTreeSet<HostId>) -> Result<BTreeMap<HostId, IpAddr>>;
 
     /// A storage.
     async fn storage(&self, name: &StorageName) -> Result<Option<Storage>>;

@@ -32,7 +32,7 @@ pub(crate) use evict::make_room;
 pub use evict::{evict, evict_due};
 pub use port::{InstanceFilter, InstanceQueries, Instances};
 pub use reconcile::{Finding, FindingId, FindingKind, findings, reconcile, remove_orphan};
-pub use show::{charges, history, list, load, logs, show};
+pub use show::{InstanceDetail, charges, detailed, history, list, load, logs, show};
 pub(crate) use state::Step;
 pub use state::{Failure, FailureKind, Phase, Stage, Status, Wanted};
 pub(crate) use stop::{delete_unpaid, stop_unpaid};

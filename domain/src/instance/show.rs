@@ -1,44 +1,76 @@
 //! Shows instances to whom they belong.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use super::{Instance, InstanceDriver, InstanceFilter, InstanceId, Load, Site};
 use crate::clock::Clock;
 use crate::error::{Error, Result, Thing};
 use crate::event::{RecordedEvent, Subject};
+use crate::host::HostId;
 use crate::meter::{self, MeterLine, Metered};
 use crate::page::{Page, Paged};
-use crate::store::Store;
+use crate::store::{Reads, Store};
 use crate::token::Permission;
 use crate::user::Caller;
 use crate::volume::Volume;
 use crate::wallet::Posting;
 
-/// Instances of the caller's pools with their volumes, newest first.
+/// An instance with what its owner sees beside it.
+#[derive(Clone, Debug)]
+pub struct InstanceDetail {
+    /// The instance.
+    pub instance: Instance,
+    /// What it has.
+    pub volumes: Vec<Volume>,
+    /// Where its host is reached.
+    pub host_address: Option<IpAddr>,
+}
+
+/// The same instances with their volumes and addresses, by a fixed number of statements.
+pub async fn detailed(reads: &dyn Reads, instances: Vec<Instance>) -> Result<Vec<InstanceDetail>> {
+    let ids: Vec<InstanceId> = instances.iter().map(|instance| instance.id).collect();
+    let mut volumes = reads.volumes_of_instances(&ids).await?;
+    let hosts: BTreeSet<HostId> = instances.iter().map(|instance| instance.host_id).collect();
+    let addresses = reads.addresses_of_hosts(&hosts).await?;
+    let detail = |instance: Instance| {
+        let is_own = |volume: &mut Volume| {
+            volume.attachment.as_ref().is_some_and(|to| to.instance_id == instance.id)
+        };
+        InstanceDetail {
+            volumes: volumes.extract_if(.., is_own).collect(),
+            host_address: addresses.get(&instance.host_id).copied(),
+            instance,
+        }
+    };
+    Ok(instances.into_iter().map(detail).collect())
+}
+
+/// Instances of the caller's pools, newest first.
 pub async fn list(
     store: &dyn Store,
     caller: &Caller,
     filter: &InstanceFilter,
     page: Page<InstanceId>,
-) -> Result<Paged<Instance, InstanceId>> {
+) -> Result<Paged<InstanceDetail, InstanceId>> {
     caller.may(Permission::InstancesRead)?;
     let reads = store.reads();
     let fetch = Page { after: page.after, limit: page.limit_and_one() };
     let rows = reads.instances_visible_to(caller.user_id, filter, &fetch).await?;
     let total = Some(reads.instance_count(caller.user_id, filter).await?);
-    Ok(Paged::cut(rows, page.limit, total, |instance| instance.id))
+    let cut = Paged::cut(rows, page.limit, total, |instance| instance.id);
+    let rows = detailed(reads, cut.rows).await?;
+    Ok(Paged { rows, next: cut.next, total: cut.total })
 }
 
-/// An instance of one of the caller's pools with its volumes, also when it is gone.
-pub async fn show(
-    store: &dyn Store,
-    caller: &Caller,
-    id: InstanceId,
-) -> Result<(Instance, Vec<Volume>)> {
+/// An instance of one of the caller's pools, also when it is gone.
+pub async fn show(store: &dyn Store, caller: &Caller, id: InstanceId) -> Result<InstanceDetail> {
     caller.may(Permission::InstancesRead)?;
     let reads = store.reads();
     let seen = reads.instance_visible_to(caller.user_id, id).await?;
     let instance = seen.ok_or(Error::NotFound(Thing::Instance))?;
-    let volumes = reads.volumes_of_instances(&[id]).await?;
-    Ok((instance, volumes))
+    let details = detailed(reads, vec![instance]).await?;
+    details.into_iter().next().ok_or(Error::NotFound(Thing::Instance))
 }
 
 /// What an instance has cost so far.
@@ -63,7 +95,7 @@ pub async fn history(
 }
 
 async fn site(store: &dyn Store, caller: &Caller, id: InstanceId) -> Result<Option<Site>> {
-    let (instance, _) = show(store, caller, id).await?;
+    let instance = show(store, caller, id).await?.instance;
     let capacity = store.reads().capacity(instance.host_id).await?;
     Ok(capacity.filter(|_| instance.is_live()).map(|capacity| capacity.site()))
 }

@@ -173,6 +173,22 @@ pub enum VolumeStatus {
 }
 
 impl VolumeStatus {
+    /// Every status.
+    pub const ALL: [Self; 7] = [
+        Self::Creating,
+        Self::Attached,
+        Self::Detached,
+        Self::Trashed,
+        Self::Deleting,
+        Self::Deleted,
+        Self::Failed,
+    ];
+
+    /// Reads a word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
     /// The word.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -25,7 +25,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::host::HostId;
 use domain::instance::{
-    Driven, DriverFault, DriverKind, InstanceDriver, InstanceId, InstanceSpec, Inventory, Load, Sighting, Site,
+    Driven, DriverFault, DriverKind, InstanceDriver, InstanceId, InstanceSpec, Inventory, Load,
+    Sighting, Site,
 };
 use domain::volume::VolumeId;
 // Bollard tells every request and answer to `log` at its level "debug", environments included. The

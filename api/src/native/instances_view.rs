@@ -1,0 +1,281 @@
+//! Instances on the wire.
+
+use std::collections::BTreeMap;
+
+use domain::instance::{InstanceDetail, Phase};
+use domain::meter::{MeterLine, Metered};
+use domain::wallet::Posting;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::field::{Field, Nested};
+use super::plans_view::ShapeView;
+use super::view::Stamp;
+
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+pub struct VolumeWishBody {
+    /// An existing volume; then only `mount_path` may stand beside it.
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
+    #[serde(default)]
+    pub id: Field<String>,
+    /// The name of a new volume.
+    #[schema(value_type = Option<String>, max_length = 100)]
+    #[serde(default)]
+    pub name: Field<String>,
+    /// One of `GET /volume-types`.
+    #[serde(rename = "type", default)]
+    #[schema(value_type = Option<String>)]
+    pub kind: Field<String>,
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]
+    #[serde(default)]
+    pub size_gb: Field<i64>,
+    /// Where it is mounted; `/mnt/` and its id if not given.
+    #[schema(value_type = Option<String>, max_length = 255)]
+    #[serde(default)]
+    pub mount_path: Field<String>,
+    /// What becomes of it when a spot instance is evicted.
+    #[schema(value_type = Option<String>, pattern = "^(keep_detached|move_to_trash|delete_permanently)$")]
+    #[serde(default)]
+    pub on_eviction: Field<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct InstanceBody {
+    /// The pool that it is for, and whose owner pays; one's default pool if it is not given.
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
+    #[serde(default)]
+    pub pool_id: Field<String>,
+    #[schema(value_type = String, required, example = "small")]
+    #[serde(default)]
+    pub plan: Field<String>,
+    #[schema(value_type = String, required, example = "ubuntu-24.04")]
+    #[serde(default)]
+    pub image: Field<String>,
+    #[schema(value_type = String, required, example = "FIN-03")]
+    #[serde(default)]
+    pub location: Field<String>,
+    #[schema(value_type = String, required, pattern = "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$", example = "hazy-star")]
+    #[serde(default)]
+    pub hostname: Field<String>,
+    #[schema(value_type = Option<String>, max_length = 500)]
+    #[serde(default)]
+    pub description: Field<String>,
+    /// Keys of the pool that may log in.
+    #[schema(value_type = Option<Vec<String>>, max_items = 100)]
+    #[serde(default)]
+    pub ssh_key_ids: Field<Vec<String>>,
+    /// A script of the pool that runs once, at the first start.
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
+    #[serde(default)]
+    pub script_id: Field<String>,
+    /// Environment variables.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[serde(default)]
+    pub environment: Field<BTreeMap<String, String>>,
+    /// Ports inside to publish; 22 if not given.
+    #[schema(value_type = Option<Vec<u16>>, max_items = 32)]
+    #[serde(default)]
+    pub ports: Field<Vec<i64>>,
+    #[schema(value_type = Option<Vec<VolumeWishBody>>, max_items = 16)]
+    #[serde(default)]
+    pub volumes: Field<Vec<Nested<VolumeWishBody>>>,
+    /// Whether it may be evicted, for the plan's spot price.
+    #[schema(value_type = Option<bool>)]
+    #[serde(default)]
+    pub is_spot: Field<bool>,
+    /// Refuse if an hour costs more.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,10}([.][0-9]{1,8})?$")]
+    #[serde(default)]
+    pub max_per_hour: Field<String>,
+    /// Labels of one's own.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[serde(default)]
+    pub tags: Field<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct InstanceEditBody {
+    #[schema(value_type = Option<String>, example = "hazier-star")]
+    #[serde(default)]
+    pub hostname: Field<String>,
+    #[schema(value_type = Option<String>, max_length = 500, example = "training")]
+    #[serde(default)]
+    pub description: Field<String>,
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[serde(default)]
+    pub tags: Field<BTreeMap<String, String>>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct PublishedPortView {
+    inside: u16,
+    outside: u16,
+}
+
+/// An instance.
+#[derive(Serialize, ToSchema)]
+pub struct InstanceView {
+    #[schema(example = "507f1f77bcf86cd799439701")]
+    id: String,
+    pool_id: String,
+    cluster_id: Option<String>,
+    hostname: String,
+    description: String,
+    /// `ordered`, `provisioning`, `running`, `restarting`, `starting`, `stopping`, `stopped`,
+    /// `hibernating`, `hibernated`, `deleting`, `deleted`, `error` or `no_capacity`.
+    #[schema(example = "running")]
+    status: &'static str,
+    plan: String,
+    shape: ShapeView,
+    location: String,
+    image: String,
+    /// Who logs in.
+    #[schema(example = "root")]
+    username: String,
+    /// Where it is reached, once it has an address.
+    #[schema(example = "203.0.113.7")]
+    ip: Option<String>,
+    ports: Vec<PublishedPortView>,
+    ssh_key_ids: Vec<String>,
+    script_id: Option<String>,
+    volume_ids: Vec<String>,
+    tags: BTreeMap<String, String>,
+    is_spot: bool,
+    /// When it is evicted, if that was announced.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    evict_at: Option<Stamp>,
+    #[schema(example = "2.29")]
+    price_per_hour: String,
+    /// The share of that price while it is stopped.
+    stopped_percent: u32,
+    /// What went wrong the last time.
+    last_error: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Stamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ready_at: Option<Stamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Stamp>,
+}
+
+pub fn instance_view(detail: InstanceDetail) -> InstanceView {
+    let InstanceDetail { instance, volumes, host_address } = detail;
+    let status = instance.status().as_str();
+    let volume_ids = volumes.iter().map(|volume| volume.id.to_string()).collect();
+    let ended_at = match instance.phase {
+        Phase::Failed { at, .. } | Phase::Deleted { at } => Some(Stamp(at)),
+        _ => None,
+    };
+    let address = instance.claim.address.or(host_address).filter(|_| instance.ready_at.is_some());
+    let ports = instance.claim.ports.iter();
+    let ports = ports.map(|port| PublishedPortView { inside: port.inside, outside: port.outside });
+    InstanceView {
+        id: instance.id.to_string(),
+        pool_id: instance.pool_id.to_string(),
+        cluster_id: instance.cluster_id.map(|id| id.to_string()),
+        hostname: instance.hostname.to_string(),
+        description: instance.description,
+        status,
+        plan: instance.terms.plan.to_string(),
+        shape: instance.terms.shape.into(),
+        location: instance.location.to_string(),
+        image: instance.origin.image,
+        username: instance.origin.username,
+        ip: address.map(|address| address.to_string()),
+        ports: ports.collect(),
+        ssh_key_ids: instance.origin.key_ids.iter().map(ToString::to_string).collect(),
+        script_id: instance.origin.script_id.map(|id| id.to_string()),
+        volume_ids,
+        tags: instance.tags.as_map().clone(),
+        is_spot: instance.terms.is_spot,
+        evict_at: instance.evict_at.map(Stamp),
+        price_per_hour: instance.terms.per_hour.to_decimal().to_string(),
+        stopped_percent: instance.terms.stopped_percent,
+        last_error: instance.last_error,
+        created_at: Stamp(instance.created_at),
+        ready_at: instance.ready_at.map(Stamp),
+        ended_at,
+    }
+}
+
+/// Something running at one price.
+#[derive(Serialize, ToSchema)]
+pub struct MeterView {
+    id: String,
+    instance_id: Option<String>,
+    volume_id: Option<String>,
+    #[schema(example = "instance hazy-star (small)")]
+    name: String,
+    /// The price of `per_seconds` seconds.
+    #[schema(example = "2.29")]
+    price: String,
+    per_seconds: u32,
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Stamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Stamp>,
+    /// Whole seconds so far.
+    seconds: u64,
+    /// `price` × `seconds` / `per_seconds`, rounded down to 0.00000001.
+    #[schema(example = "0.00063611")]
+    amount: String,
+    /// How much of that is booked.
+    billed: String,
+}
+
+impl From<MeterLine> for MeterView {
+    fn from(line: MeterLine) -> Self {
+        let MeterLine { meter, seconds, amount } = line;
+        let (instance_id, volume_id) = match meter.metered {
+            Metered::Instance(id) => (Some(id.to_string()), None),
+            Metered::Volume(id) => (None, Some(id.to_string())),
+        };
+        Self {
+            id: meter.id.to_string(),
+            instance_id,
+            volume_id,
+            name: meter.name,
+            price: meter.rate.price.to_decimal().to_string(),
+            per_seconds: meter.rate.seconds,
+            started_at: Stamp(meter.started_at),
+            ended_at: meter.ended_at.map(Stamp),
+            seconds,
+            amount: amount.to_decimal().to_string(),
+            billed: meter.billed.to_decimal().to_string(),
+        }
+    }
+}
+
+/// A booking of a meter.
+#[derive(Serialize, ToSchema)]
+pub struct MeterBookingView {
+    /// To be asked for at `/ledger/entries/{id}/explain`.
+    transaction_id: String,
+    /// Below zero, it was given back.
+    amount: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Stamp,
+}
+
+/// What something has cost so far.
+#[derive(Serialize, ToSchema)]
+pub struct ChargesView {
+    meters: Vec<MeterView>,
+    bookings: Vec<MeterBookingView>,
+    /// The sum of the meters.
+    total: String,
+}
+
+pub fn charges_view((meters, postings): (Vec<MeterLine>, Vec<Posting>)) -> ChargesView {
+    let total: domain::money::Money = meters.iter().map(|line| line.amount).sum();
+    let booking = |posting: Posting| MeterBookingView {
+        transaction_id: posting.id.to_string(),
+        amount: posting.amount.negated().to_decimal().to_string(),
+        created_at: Stamp(posting.at),
+    };
+    ChargesView {
+        meters: meters.into_iter().map(Into::into).collect(),
+        bookings: postings.into_iter().map(booking).collect(),
+        total: total.to_decimal().to_string(),
+    }
+}
