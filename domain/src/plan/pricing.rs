@@ -182,7 +182,7 @@ mod tests {
             stopped_percent: 100,
         };
         assert!(paths(&whole).is_empty());
-        let faulty = PlanPricing {
+        let wrong = PlanPricing {
             per_hour: Some(Money::ZERO),
             spot_per_hour: Some(MAX_PRICE.saturating_sub(Money::from_e8(-1))),
             intervals: vec![interval(-1), interval(1)],
@@ -200,7 +200,7 @@ mod tests {
             "long_terms/1/discount_percent",
             "stopped_percent",
         ];
-        assert_eq!(paths(&faulty), faults);
+        assert_eq!(paths(&wrong), faults);
         let many = PlanPricing { long_terms: vec![term(1, 0); 33], ..PlanPricing::default() };
         assert_eq!(paths(&many)[0], "long_terms");
     }

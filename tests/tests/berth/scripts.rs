@@ -1,9 +1,9 @@
-//! Scripts of pools. What they have in common with SSH keys is tried in `ssh_keys`.
+//! Scripts. What they have in common with SSH keys is tried in `belongings`.
 
 use serde_json::{Value, json};
 use tests::{TestApp, on_both_databases};
 
-use crate::ssh_keys::Noun;
+use crate::belongings::Noun;
 
 pub const SCRIPTS: Noun = Noun {
     path: "/scripts",
@@ -16,8 +16,9 @@ pub const SCRIPTS: Noun = Noun {
 on_both_databases! {
     async fn a_script_is_kept_as_it_was_sent_and_lists_are_without_it(app: &TestApp) {
         let jane = app.user("jane").await;
-        let most = format!("#!/bin/sh\r\n# {}", "ä".repeat(32 * 1024 - 7));
-        for content in ["#!", "#!/usr/bin/env python3\nprint('\u{1}')\n\n", &most[..65_536]] {
+        let most = format!("#!/bin/sh\r\n# {}x", "ä".repeat(32_761));
+        assert_eq!(most.len(), 64 * 1024);
+        for content in ["#!", "#!/usr/bin/env python3\nprint('\u{1}')\n\n", &most] {
             let wish = json!({ "name": "hello", "content": content });
             let made = jane.post("/scripts", wish).await.data(201);
             assert_eq!((&made["content"], &made["author_id"]), (&json!(content), &json!(jane.id)));
