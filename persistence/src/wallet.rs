@@ -135,7 +135,7 @@ impl Wallets for Handle {
             let rows = rows.collect::<Result<Vec<_>>>()?;
             let insert = posting::Entity::insert_many(rows);
             insert.exec_without_returning(&self.connection).await.map_err(failed)?;
-            let lines = part.iter().flat_map(|(posting, entries)| {
+            let sides = part.iter().flat_map(|(posting, entries)| {
                 (1..).zip(entries).map(|(line, entry)| entry::ActiveModel {
                     posting_id: Set(posting.id.uuid()),
                     line: Set(line),
@@ -144,7 +144,7 @@ impl Wallets for Handle {
                     amount_e8: Set(entry.amount.e8()),
                 })
             });
-            let insert = entry::Entity::insert_many(lines);
+            let insert = entry::Entity::insert_many(sides);
             insert.exec_without_returning(&self.connection).await.map_err(failed)?;
         }
         let update = wallet::Entity::update_many()

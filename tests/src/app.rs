@@ -13,13 +13,18 @@ use api::auth::{AccessTokens, Argon2Passwords, HmacSigner, Limits, LimitsConfig}
 use api::http::{Kept, Listening, serve};
 use api::system::SystemRandom;
 use chrono::Duration;
+use domain::capacity::Placement;
 use domain::clock::Clock;
+use domain::instance::InstancePolicy;
 use domain::job;
+use domain::meter::FundsPolicy;
 use domain::money::Money;
 use domain::payment::PaymentPolicy;
 use domain::rental::{Driver, RentalPolicy};
 use domain::store::Store;
+use domain::volume::VolumeType;
 use outbound::simulated::{Behaviour, Simulated};
+use outbound::simulated_instances::{Conduct, SimulatedInstances};
 use outbound::stripe::Events;
 use persistence::Database;
 use secrecy::SecretSlice;
@@ -39,6 +44,8 @@ pub struct TestApp {
     pub clock: Arc<SteppedClock>,
     /// What reaches the hosts.
     pub driver: Arc<Simulated>,
+    /// What makes instances.
+    pub instances: Arc<SimulatedInstances>,
     /// Who takes cards.
     pub cards: Arc<ScriptedCards>,
     /// The database.
@@ -89,6 +96,8 @@ impl TestApp {
         store.migrate(&database.url).await.unwrap();
         let clock = Arc::new(SteppedClock::default());
         let driver = Arc::new(Simulated::new(options.hosts));
+        let conduct = Conduct { remembers: true, ..Conduct::default() };
+        let instances = Arc::new(SimulatedInstances::new(conduct));
         let cards = Arc::new(ScriptedCards::default());
         let configured = options.cards.then(|| Cards {
             provider: cards.clone(),
@@ -106,6 +115,7 @@ impl TestApp {
             passwords: Arc::new(Argon2Passwords::default()),
             signer: Arc::new(HmacSigner::new(&key).unwrap()),
             driver: as_driver,
+            instances: instances.clone(),
             cards: configured,
             offers: Kept::default(),
             access_tokens: AccessTokens::new(&key, Duration::minutes(15)),
@@ -118,7 +128,19 @@ impl TestApp {
         let address = format!("http://{address}");
         let http = reqwest::Client::builder().timeout(StdDuration::from_mins(1)).build().unwrap();
         let is_tampered_with = AtomicBool::new(false);
-        Self { app, clock, driver, cards, database, address, store, is_tampered_with, http, handle }
+        Self {
+            app,
+            clock,
+            driver,
+            instances,
+            cards,
+            database,
+            address,
+            store,
+            is_tampered_with,
+            http,
+            handle,
+        }
     }
 
     /// A client that is not signed in.
@@ -180,6 +202,20 @@ fn settings() -> Settings {
         payment_policy: PaymentPolicy {
             minimum: Money::from_cents(500).unwrap(),
             maximum: Money::from_cents(500_000).unwrap(),
+        },
+        instance_policy: InstancePolicy {
+            placement: Placement::BestFit,
+            spot_notice: Duration::minutes(2),
+            stage_within: Duration::minutes(10),
+            funds: FundsPolicy {
+                warn_ahead: Duration::hours(24),
+                retention: Duration::hours(72),
+                hours_covered: 1,
+            },
+            volume_types: vec![VolumeType {
+                name: "NVMe".to_owned(),
+                price_per_gb: Money::from_cents(20).unwrap(),
+            }],
         },
         quote_lifetime: Duration::minutes(15),
         payout_minimum: Money::from_cents(5_000).unwrap(),

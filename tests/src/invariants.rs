@@ -55,6 +55,45 @@ const BROKEN: &[(&str, &str)] = &[
          ON p.kind = 'earning' AND p.user_id = s.user_id \
          GROUP BY s.user_id, s.earned_e8 HAVING s.earned_e8 <> COALESCE(SUM(p.amount_e8), 0)",
     ),
+    (
+        "what a meter says is booked is what its postings booked",
+        "SELECT m.id FROM meters m LEFT JOIN postings p ON p.meter_id = m.id \
+         LEFT JOIN entries e ON e.posting_id = p.id AND e.account = 'revenue' \
+         GROUP BY m.id, m.billed_e8 HAVING m.billed_e8 <> COALESCE(SUM(e.amount_e8), 0)",
+    ),
+    (
+        "what is gone costs nothing",
+        "SELECT m.id FROM meters m LEFT JOIN instances i ON i.id = m.metered_id \
+         LEFT JOIN volumes v ON v.id = m.metered_id WHERE m.ended_at IS NULL \
+         AND (i.id IS NULL OR NOT i.is_live) AND (v.id IS NULL OR NOT v.is_live)",
+    ),
+    (
+        "what runs is metered",
+        "SELECT i.id FROM instances i WHERE i.status = 'running' AND NOT EXISTS \
+         (SELECT 1 FROM meters m WHERE m.metered_id = i.id AND m.ended_at IS NULL)",
+    ),
+    (
+        "as many graphics processors are taken as are held",
+        "SELECT c.host_id FROM capacities c WHERE c.used_gpus <> (SELECT count(*) FROM slots s \
+         WHERE s.host_id = c.host_id AND s.kind = 'gpu')",
+    ),
+    (
+        "only live instances hold something",
+        "SELECT s.instance_id FROM slots s LEFT JOIN instances i ON i.id = s.instance_id \
+         WHERE i.id IS NULL OR NOT i.is_live",
+    ),
+    (
+        "nothing is taken of a host without instances",
+        "SELECT c.host_id FROM capacities c WHERE c.used_cpus + c.used_ram_mib + c.instances > 0 \
+         AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.host_id = c.host_id AND i.is_live)",
+    ),
+    (
+        "nothing is taken of a storage without instances and volumes",
+        "SELECT 1 FROM storages t WHERE t.used_gb > 0 AND NOT EXISTS (SELECT 1 FROM volumes v \
+         WHERE v.storage = t.name AND v.status NOT IN ('deleted', 'failed')) \
+         AND NOT EXISTS (SELECT 1 FROM instances i JOIN capacities c ON c.host_id = i.host_id \
+         WHERE c.storage = t.name AND i.is_live)",
+    ),
     ("no balance is negative", "SELECT user_id FROM wallets WHERE balance_e8 < 0"),
     (
         "a chain has as many postings as its head says",

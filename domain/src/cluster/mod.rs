@@ -63,9 +63,8 @@ impl Cluster {
         let failed = [Status::NoCapacity, Status::Error].into_iter().find(|status| is(*status));
         match (failed, self.deleted_at.is_some(), live) {
             (_, true, true) => Status::Deleting,
-            (_, true, false) => Status::Deleted,
+            (_, true, false) | (None, false, false) => Status::Deleted,
             (Some(status), false, _) => status,
-            (None, false, false) => Status::Deleted,
             (None, false, true) if instances.iter().all(|i| i.status() == Status::Running) => {
                 Status::Running
             }

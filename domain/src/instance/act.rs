@@ -186,7 +186,6 @@ impl Work<'_> {
                 let wanted = Wanted::Stopped { force: *force };
                 self.stop(wallet, instance, wanted).await
             }
-            Action::Shutdown { .. } => not_now(),
             Action::Restart if instance.phase == Phase::Running => {
                 let is_wanted = instance.wanted == Wanted::Running;
                 if is_wanted {
@@ -195,7 +194,7 @@ impl Work<'_> {
                     not_now()
                 }
             }
-            Action::Restart => not_now(),
+            Action::Shutdown { .. } | Action::Restart => not_now(),
             Action::Hibernate if instance.wanted == Wanted::Hibernated => Ok(Outcome::Unchanged),
             Action::Hibernate if runs => self.stop(wallet, instance, Wanted::Hibernated).await,
             Action::Hibernate => self.park(wallet, instance).await,

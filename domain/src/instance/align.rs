@@ -211,7 +211,7 @@ impl Settling<'_> {
         let advances = matches!(phase, Phase::Provisioning { .. } | Phase::Starting { .. });
         let stage_until = advances.then(|| self.now + self.within);
         let restart = instance.restart && !matches!(step, Step::Stop { .. });
-        let mut instance = Instance { phase, stage_until, restart, ..instance };
+        let mut instance = Instance { restart, phase, stage_until, ..instance };
         match step {
             Step::Make | Step::Start => return self.tx.save_instance(&instance).await,
             Step::Await => {

@@ -234,7 +234,9 @@ impl Instance {
         match (&self.phase, self.wanted) {
             (Phase::Failed { .. } | Phase::Deleted { .. }, _) => None,
             (Phase::Undoing { .. }, _) | (_, Wanted::Deleted) => Some(Step::Remove),
-            (Phase::Ordered, _) => Some(Step::Make),
+            (Phase::Ordered, _) | (Phase::Stopped | Phase::Hibernated, Wanted::Running) => {
+                Some(Step::Make)
+            }
             // What is being made for the first time is made first, whatever is wanted since.
             (Phase::Provisioning { stage }, _) | (Phase::Starting { stage }, Wanted::Running) => {
                 Some(stage.step())
@@ -247,7 +249,6 @@ impl Instance {
             (Phase::Running | Phase::Starting { .. }, Wanted::Hibernated) => {
                 Some(Step::Stop { force: false })
             }
-            (Phase::Stopped | Phase::Hibernated, Wanted::Running) => Some(Step::Make),
             (Phase::Stopped | Phase::Hibernated, Wanted::Stopped { .. } | Wanted::Hibernated) => {
                 None
             }

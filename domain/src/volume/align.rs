@@ -110,7 +110,8 @@ async fn refused(
                 // An empty volume whose data could not be copied.
                 VolumeState::Deleting
             };
-            let volume = Volume { state, attachment: None, ..volume };
+            // What was to mount it sees that, and is given up as well.
+            let volume = Volume { state, ..volume };
             tx.save_volume(&volume).await?;
             tx.record(vec![event("volume.failed", &volume, Actor::System, now)]).await
         }

@@ -61,14 +61,14 @@ pub(crate) async fn discard(
 ) -> Result<Wallet> {
     let is_trashed = matches!(volume.state, VolumeState::Trashed { .. });
     let (state, kind) = match how {
-        Afterwards::KeepDetached => return Ok(wallet),
         Afterwards::MoveToTrash if volume.state == VolumeState::Live => {
             (VolumeState::Trashed { at: now, delete_at: now + IN_TRASH }, "volume.trashed")
         }
         Afterwards::DeletePermanently if volume.state == VolumeState::Live || is_trashed => {
             (VolumeState::Deleting, "volume.deleted")
         }
-        Afterwards::MoveToTrash | Afterwards::DeletePermanently => return Ok(wallet),
+        // Kept, or gone already.
+        _ => return Ok(wallet),
     };
     let volume = Volume { state, ..volume };
     tx.save_volume(&volume).await?;

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 /// A row of `instances`.
+#[allow(clippy::struct_excessive_bools, reason = "columns for indexes, not for decisions")]
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "instances")]
 pub struct Model {

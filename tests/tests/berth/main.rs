@@ -22,6 +22,7 @@ mod examples;
 mod extensions;
 mod filters;
 mod house;
+mod instances;
 mod invitation_races;
 mod invitations;
 mod kept;
