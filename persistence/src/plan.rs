@@ -135,15 +135,14 @@ impl Handle {
     async fn with_locations(&self, rows: Vec<Model>) -> Result<Vec<Plan>> {
         let mut locations: HashMap<Uuid, Vec<LocationCode>> = HashMap::new();
         let find = plan_location::Entity::find()
-            .filter(plan_location::Column::PlanId.is_in(rows.iter().map(|row| row.id)))
-            .order_by_asc(plan_location::Column::LocationCode);
+            .filter(plan_location::Column::PlanId.is_in(rows.iter().map(|row| row.id)));
         for row in find.all(&self.connection).await.map_err(failed)? {
             let code = LocationCode::from_stored(row.location_code);
             locations.entry(row.plan_id).or_default().push(code);
         }
         let of = |row: Model| {
             let mut codes = locations.remove(&row.id).unwrap_or_default();
-            // The domain's order, whatever the database's collation is.
+            // Here and not in SQL, because the domain knows no collation.
             codes.sort();
             plan(row, codes)
         };

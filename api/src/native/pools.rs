@@ -158,7 +158,7 @@ pub async fn put_pool(
 
 /// Delete a pool; only its owner may, and the default pool stays.
 ///
-/// Its rentals stay with their renters and belong to no pool.
+/// Its rentals stay with their renters and belong to no pool; its SSH keys and scripts go.
 #[utoipa::path(tag = "pools", params(("id", description = "Pool identifier")),
     responses((status = 200, body = Success<Done>)),
     extensions(("x-errors" = json!(["POOL_NOT_FOUND", "POOL_OWNER_REQUIRED", "DEFAULT_POOL"]))))]

@@ -108,7 +108,7 @@ mod tests {
         }
     }
 
-    // Each seen accepted without its guard.
+    // Seen accepted without their guards: DSA, a compressed point, a modulus of 2047 bits.
     #[test]
     fn what_openssh_would_not_accept_is_refused() {
         for text in

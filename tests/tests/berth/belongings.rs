@@ -114,7 +114,7 @@ pub async fn default_pool(client: &Client) -> String {
 }
 
 on_both_databases! {
-    // Seen failing without the unique index, with neither read nor INSERT hurt: ten were added.
+    // Seen failing without the unique index: ten were added.
     async fn of_equal_texts_at_once_one_is_added(app: &TestApp) {
         let team = Team::build(app).await;
         for noun in NOUNS {
@@ -141,7 +141,7 @@ on_both_databases! {
         }
     }
 
-    // Seen failing without the limit, and without the pool's lock.
+    // Seen failing without the limit, and on PostgreSQL without the pool's lock: three were added.
     async fn a_pool_holds_a_thousand(app: &TestApp) {
         let jane = app.user("jane").await;
         for noun in NOUNS {
@@ -164,6 +164,7 @@ on_both_databases! {
         }
     }
 
+    // Seen failing without `role_of` in `home_for_update`, and without the scope in the query.
     async fn members_see_and_add_and_nobody_else_does(app: &TestApp) {
         let team = Team::build(app).await;
         let stranger = app.user("stranger").await;
@@ -203,7 +204,7 @@ on_both_databases! {
         }
     }
 
-    // Seen failing without `may_take`, and with `any` of the keys found in the place of all.
+    // Seen failing without `may_take`, and where some of the ids sufficed.
     async fn the_author_admins_and_the_owner_delete_all_or_none(app: &TestApp) {
         let team = Team::build(app).await;
         for noun in NOUNS {
@@ -277,6 +278,7 @@ on_both_databases! {
         }
     }
 
+    // Seen failing on PostgreSQL without the second look, behind the pool's lock: two were done.
     async fn of_equal_deletions_at_once_one_is_done(app: &TestApp) {
         let team = Team::build(app).await;
         for noun in NOUNS {

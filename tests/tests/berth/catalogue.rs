@@ -127,7 +127,7 @@ on_both_databases! {
         assert!(codes(&boss, "/admin/images").await.is_empty());
     }
 
-    // Seen failing with `failed` in the place of `overtaken`: the losers were answered 500.
+    // Seen failing with `failed` in the place of `overtaken`: PostgreSQL's losers got 500.
     async fn of_equal_puts_at_once_one_makes_it(app: &TestApp) {
         let boss = boss(app).await;
         let location = json!({ "name": "Helsinki", "country": "FI" });
