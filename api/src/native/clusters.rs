@@ -71,6 +71,8 @@ fn cluster_view((cluster, instances): ClusterWithInstances) -> ClusterView {
         hostname: instance.hostname.to_string(),
         status: instance.status().as_str(),
     };
+    let mut instances = instances;
+    instances.sort_by_key(|node| (node.hostname.as_str().len(), node.hostname.to_string()));
     let Cluster { id, pool_id, hostname, description, plan, location, .. } = cluster;
     ClusterView {
         id: id.to_string(),

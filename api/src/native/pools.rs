@@ -161,7 +161,7 @@ pub async fn put_pool(
 /// Its rentals stay with their renters and belong to no pool; its SSH keys and scripts go.
 #[utoipa::path(tag = "pools", params(("id", description = "Pool identifier")),
     responses((status = 200, body = Success<Done>)),
-    extensions(("x-errors" = json!(["POOL_NOT_FOUND", "POOL_OWNER_REQUIRED", "DEFAULT_POOL"]))))]
+    extensions(("x-errors" = json!(["POOL_NOT_FOUND", "POOL_OWNER_REQUIRED", "DEFAULT_POOL", "POOL_IN_USE"]))))]
 #[delete("/pools/{id}")]
 pub async fn delete_pool(app: Data<App>, signed: Authenticated, id: Path<String>) -> Answer<Done> {
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());

@@ -159,9 +159,10 @@ pub struct VolumeTypeView {
 #[get("/volume-types")]
 pub async fn list_volume_types(
     app: Data<App>,
-    _signed: Authenticated,
+    signed: Authenticated,
 ) -> Answer<Vec<VolumeTypeView>> {
-    let types = app.settings.instance_policy.volume_types.iter();
+    let offered = &app.settings.instance_policy.volume_types;
+    let types = volume::types(&signed.caller, offered)?.iter();
     let view = |kind: &volume::VolumeType| VolumeTypeView {
         kind: kind.name.clone(),
         price_per_gb_month: kind.price_per_gb.to_decimal().to_string(),

@@ -7,7 +7,7 @@ use tracing::instrument;
 
 use super::{Host, HostId, Occupancy, Pricing, Sla, Specs};
 use crate::clock::{Clock, Random, Timestamp};
-use crate::error::{Error, Result, Thing, Violation};
+use crate::error::{Conflict, Error, Result, Thing, Violation};
 use crate::event::{Actor, Event, Subject};
 use crate::page::{Page, Paged};
 use crate::store::{Store, Tx, atomically};
@@ -130,6 +130,9 @@ pub async fn edit(
             updated_at: now,
             ..host
         };
+        if host.is_listed && tx.capacity(host.id).await?.is_some() {
+            return Err(Error::Conflict(Conflict::CarriesInstances));
+        }
         tx.save_host(&host).await?;
         let edited = event("host.edited", &host, operator.actor(), now);
         tx.record(vec![Event { before: Some(before), ..edited }]).await?;

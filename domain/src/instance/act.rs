@@ -113,6 +113,7 @@ pub async fn act_on_all(
     (policy, request): (&InstancePolicy, &Act),
     ids: &[InstanceId],
 ) -> Result<Vec<(InstanceId, Result<Outcome>)>> {
+    request.caller.may(Permission::InstancesWrite)?;
     let mut outcomes = Vec::with_capacity(ids.len());
     for id in ids {
         let outcome = act(store, clock, random, (policy, request), *id).await;

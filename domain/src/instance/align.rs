@@ -40,7 +40,11 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
         let volumes = volumes(reads, &seen).await?;
         if step == Step::Make && !volumes.iter().all(Volume::is_made) {
             if volumes.iter().all(|volume| volume.state == VolumeState::Live) {
-                return Ok(Progress::Again(now + LOOK_AGAIN));
+                // Their own jobs would do it, too, but later.
+                for volume in volumes.iter().filter(|volume| !volume.is_made()) {
+                    volume::align(context, volume.id).await?;
+                }
+                continue;
             }
             let found = Found::GaveUp(FailureKind::Error, "a volume could not be made".to_owned());
             settle(context, (&seen, step), found).await?;

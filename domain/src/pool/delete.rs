@@ -28,6 +28,10 @@ pub async fn delete(
         if pool.is_default {
             return Err(Error::Conflict(Conflict::DefaultPool));
         }
+        let lives = tx.live_instance_count(pool_id).await? + tx.volume_count(pool_id).await?;
+        if lives > 0 {
+            return Err(Error::Conflict(Conflict::PoolInUse));
+        }
         tx.delete_pool(pool_id).await?;
         tx.record(vec![Event {
             kind: "pool.deleted",

@@ -21,7 +21,7 @@ pub use delete::{delete, empty_trash, restore};
 pub(crate) use delete::{delete_unpaid, discard};
 pub use edit::{EditVolume, edit};
 pub use port::{VolumeFilter, VolumeQueries, Volumes};
-pub use show::{charges, list, show};
+pub use show::{charges, list, show, types};
 
 use crate::capacity::StorageName;
 use crate::clock::Timestamp;

@@ -1,6 +1,6 @@
 //! Shows volumes to whom they belong.
 
-use super::{Volume, VolumeFilter, VolumeId};
+use super::{Volume, VolumeFilter, VolumeId, VolumeType};
 use crate::clock::Clock;
 use crate::error::{Error, Result, Thing};
 use crate::meter::{self, MeterLine, Metered};
@@ -9,6 +9,12 @@ use crate::store::Store;
 use crate::token::Permission;
 use crate::user::Caller;
 use crate::wallet::Posting;
+
+/// The kinds of volumes that are offered.
+pub fn types<'a>(caller: &Caller, offered: &'a [VolumeType]) -> Result<&'a [VolumeType]> {
+    caller.may(Permission::VolumesRead)?;
+    Ok(offered)
+}
 
 /// Volumes of the caller's pools, newest first.
 pub async fn list(

@@ -11,6 +11,7 @@ use tests::contract::DOCUMENT;
 use tests::{Answer, Client, TestApp, on_both_databases};
 
 use crate::catalogue::{shape, stock};
+use crate::instances::furnish;
 use crate::ssh_keys::public_key;
 
 /// What nobody needs to sign in for. Credentials that come along to the marketplace must be good.
@@ -90,9 +91,8 @@ impl Operation {
         let reference =
             self.declared["requestBody"]["content"]["application/json"]["schema"]["$ref"]
                 .as_str()?;
-        let properties = &DOCUMENT.pointer(&reference[1..]).unwrap()["properties"];
         let mut body = Map::new();
-        for (name, property) in properties.as_object().unwrap() {
+        for (name, property) in &properties(reference) {
             // Objects, ids and instants have no example in the document.
             let known = match name.as_str() {
                 "specs" => Some(world.specs.clone()),
@@ -101,6 +101,8 @@ impl Operation {
                 "server_id" => Some(json!(world.ids["server"])),
                 "started_at" => Some(json!("2025-01-21T20:00:00.000Z")),
                 "ended_at" => Some(json!("2025-01-21T21:00:00.000Z")),
+                "instance_id" => Some(json!(world.ids["instance"])),
+                "pool_id" if self.template.ends_with("/transfer") => Some(json!(world.ids["pool"])),
                 "shape" => Some(shape()),
                 "pricing" => Some(json!({ "per_hour": "0.1381" })),
                 "locations" => Some(json!([world.ids["location"]])),
@@ -125,6 +127,19 @@ impl Operation {
         let body = self.body(world);
         client.send(self.method.clone(), &world.path(self.template), &[], body.as_ref()).await
     }
+}
+
+/// The properties of a schema, also of those that it is made of.
+fn properties(reference: &str) -> Map<String, Value> {
+    let schema = DOCUMENT.pointer(&reference[1..]).unwrap();
+    let mut all = schema["properties"].as_object().cloned().unwrap_or_default();
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        all.extend(part["properties"].as_object().cloned().unwrap_or_default());
+        if let Some(reference) = part["$ref"].as_str() {
+            all.extend(properties(reference));
+        }
+    }
+    all
 }
 
 /// Things that belong to somebody, so that somebody else can reach for them.
@@ -176,6 +191,17 @@ impl World {
         let key = id(&owner.post("/ssh-keys", key).await.data(201));
         let script = json!({ "name": "hello", "content": "#!/bin/sh", "pool_id": pool });
         let script = id(&owner.post("/scripts", script).await.data(201));
+        furnish(app, &operator, "metal", json!({})).await;
+        let wish = json!({ "plan": "small", "image": "ubuntu-24.04", "location": "FIN-03",
+            "hostname": "star", "pool_id": pool });
+        let instance = id(&owner.post("/instances", wish.clone()).await.data(201));
+        let mut two = wish;
+        two["nodes"] = json!(2);
+        let cluster = id(&owner.post("/clusters", two).await.data(201));
+        let volume = json!({ "name": "data", "type": "NVMe", "size_gb": 1, "location": "FIN-03",
+            "pool_id": pool });
+        let volume = id(&owner.post("/volumes", volume).await.data(201));
+        app.do_jobs().await;
         let ids = BTreeMap::from([
             ("server", server),
             ("pool", pool),
@@ -194,6 +220,10 @@ impl World {
             ("image", "ubuntu-24.04".to_owned()),
             ("SSH key", key),
             ("script", script),
+            ("instance", instance),
+            ("volume", volume),
+            ("cluster", cluster),
+            ("finding", "0123456789abcdef01234567".to_owned()),
             ("job", "0123456789abcdef01234567".to_owned()),
         ]);
         Self { owner, invitee, ids, specs: seen["specs"].clone() }
@@ -226,6 +256,10 @@ impl World {
                 ("images", _) => "image",
                 ("ssh-keys", _) => "SSH key",
                 ("scripts", _) => "script",
+                ("instances", _) => "instance",
+                ("volumes", _) => "volume",
+                ("clusters", _) => "cluster",
+                ("findings", _) => "finding",
                 _ => panic!("{template}: let the World of this file own one of these"),
             };
             self.ids[noun].clone()
@@ -260,6 +294,12 @@ impl World {
             "/ssh-keys/{id}",
             "/scripts",
             "/scripts/{id}",
+            "/instances",
+            "/instances/{id}",
+            "/volumes",
+            "/volumes/{id}",
+            "/clusters",
+            "/wallet/usage",
         ] {
             state.push(self.owner.get(&self.path(path)).await.data(200));
         }

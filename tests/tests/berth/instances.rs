@@ -226,7 +226,7 @@ on_both_databases! {
                 assert_eq!(seen["status"], "error", "call {call}, late {late}: {seen}");
                 assert_eq!(cost(&jane, &id).await, "0");
                 for volume in jane.get("/volumes").await.data(200).as_array().unwrap() {
-                    let path = format!("/volumes/{}?permanently=true", volume["id"].as_str().unwrap());
+                    let path = format!("/volumes/{}?permanently=true", self::id(volume));
                     jane.delete(&path).await.data(200);
                 }
                 app.do_jobs().await;

@@ -152,7 +152,7 @@ on_both_databases! {
         assert_eq!(account(&iron).await, ["20.00", "42.50", "42.50"]);
         app.clock.advance(Duration::days(-4));
         assert_eq!(ended(&jane, &rental).await, "60.00");
-        assert_eq!(account(&iron).await, ["0.00", "42.50", "8.50"], "40.00 less 15 percent is taken back");
+        assert_eq!(account(&iron).await, ["0.00", "42.50", "8.50"], "40.00 less 15 percent");
         for _ in 0..2 {
             app.days_pass(3);
             app.sweep().await;
