@@ -14,6 +14,7 @@ mod audit;
 mod authorization;
 mod databases;
 mod deals;
+mod docker;
 mod early_ends;
 mod end_to_end;
 mod examples;
