@@ -20,6 +20,7 @@ mod clock;
 pub mod contract;
 mod database;
 mod door;
+pub mod engine;
 pub mod invariants;
 
 pub use app::{Options, TestApp};

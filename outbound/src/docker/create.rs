@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 
 use bollard::models::{ImageInspect, VolumeCreateRequest};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, InspectContainerOptions, ListVolumesOptionsBuilder,
-    RemoveContainerOptionsBuilder, RemoveVolumeOptions,
+    CreateContainerOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
+    RemoveVolumeOptions,
 };
 use domain::instance::{Driven, InstanceId, InstanceSpec};
 
+use super::answers::{Devices, Status};
 use super::engine::Engine;
 use super::fault::Found;
 use super::names;
@@ -24,7 +25,11 @@ impl Engine {
         if let Some(container) = self.container(spec.id).await? {
             if container.label(names::SPEC) == Some(&wanted) {
                 // The call that made it may have ended before the keys were in place.
-                return if container.is_new() { self.put_files(spec).await } else { Ok(()) };
+                return if container.status() == Status::Created {
+                    self.put_files(spec).await
+                } else {
+                    Ok(())
+                };
             }
             self.stop(spec.id, false).await?;
             self.keep_disk(spec.id, &container).await?;
@@ -118,11 +123,9 @@ impl Engine {
     /// Podman before version 5 ignores what it does not know, and would make an instance without its
     /// graphics processors.
     async fn check_gpus(&self, container: &str) -> Driven<()> {
-        let call = self.api.inspect_container(container, None::<InspectContainerOptions>);
-        let found = self.call(&format!("inspect {container}"), call).await?;
-        let host = found.host_config.unwrap_or_default();
-        let has_any = host.device_requests.is_some_and(|asked| !asked.is_empty())
-            || host.devices.is_some_and(|given| !given.is_empty());
+        let found = self.call(&format!("inspect {container}"), self.inspect(container)).await?;
+        let Devices { device_requests, devices } = found.host_config;
+        let has_any = [device_requests, devices].into_iter().flatten().any(|all| !all.is_empty());
         if has_any {
             return Ok(());
         }

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::errors::Error;
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum as Status};
 use bollard::query_parameters::{
     ContainerArchiveInfoOptionsBuilder, DownloadFromContainerOptionsBuilder,
-    InspectContainerOptions, UploadToContainerOptionsBuilder,
+    UploadToContainerOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, body_full};
 use domain::instance::{Driven, DriverFault, InstanceId};
 use futures_util::StreamExt;
 
+use super::answers::{Inspected, Status};
 use super::fault::{CALL, Found, LONG_CALL, Trouble};
 use super::names;
 use super::settings::Settings;
@@ -31,7 +31,7 @@ pub struct Engine {
 /// A container of ours.
 pub struct Container {
     pub name: String,
-    pub found: Box<ContainerInspectResponse>,
+    pub found: Inspected,
 }
 
 impl Engine {
@@ -115,11 +115,9 @@ impl Engine {
 
     pub async fn container(&self, id: InstanceId) -> Driven<Option<Container>> {
         let name = names::container(id);
-        let call = self.api.inspect_container(&name, None::<InspectContainerOptions>);
-        let Some(found) = self.call(&format!("inspect {name}"), call).await.found()? else {
-            return Ok(None);
-        };
-        let container = Container { name, found: Box::new(found) };
+        let inspected = self.call(&format!("inspect {name}"), self.inspect(&name)).await;
+        let Some(found) = inspected.found()? else { return Ok(None) };
+        let container = Container { name, found };
         if !self.is_ours(container.labels()) {
             let name = &container.name;
             return Err(self.refused(&format!("{name} belongs to another deployment of Berth")));
@@ -145,7 +143,12 @@ impl Engine {
     }
 
     /// The archive of a small file, cut at `most` bytes.
-    pub async fn get(&self, container: &str, path: &str, most: usize) -> Driven<Option<Vec<u8>>> {
+    pub async fn get_file(
+        &self,
+        container: &str,
+        path: &str,
+        most: usize,
+    ) -> Driven<Option<Vec<u8>>> {
         let options = DownloadFromContainerOptionsBuilder::new().path(path).build();
         let mut stream = Box::pin(self.api.download_from_container(container, Some(options)));
         let read = async move {
@@ -164,32 +167,47 @@ impl Engine {
 
 impl Container {
     pub fn labels(&self) -> Option<&HashMap<String, String>> {
-        self.found.config.as_ref()?.labels.as_ref()
+        self.found.config.labels.as_ref()
     }
 
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels()?.get(name).map(String::as_str)
     }
 
-    pub fn status(&self) -> Option<Status> {
-        self.found.state.as_ref()?.status
+    pub const fn status(&self) -> Status {
+        self.found.state.status
     }
 
-    pub fn is_running(&self) -> bool {
-        // One that restarts or is about to stop still holds its ports and writes to its disk.
-        matches!(self.status(), Some(Status::RUNNING | Status::RESTARTING | Status::STOPPING))
-    }
-
-    /// Whether it was made and never started.
-    pub fn is_new(&self) -> bool {
-        self.status() == Some(Status::CREATED)
+    pub const fn is_running(&self) -> bool {
+        self.status().is_running()
     }
 
     /// The command that it runs, with what it is given.
     pub fn command(&self) -> Vec<&str> {
-        let config = self.found.config.as_ref();
-        let entrypoint = config.and_then(|config| config.entrypoint.as_deref()).unwrap_or_default();
-        let command = config.and_then(|config| config.cmd.as_deref()).unwrap_or_default();
-        entrypoint.iter().chain(command).map(String::as_str).collect()
+        let config = &self.found.config;
+        let words = [&config.entrypoint, &config.cmd].into_iter().flatten().flatten();
+        words.map(String::as_str).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_engine_that_takes_connections_and_is_silent_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let settings = json!({ "endpoint": endpoint });
+        let settings = Settings::parse(settings.as_object().unwrap()).unwrap();
+        let engine = Engine::connect(settings, "here").unwrap();
+        let soon = Duration::from_millis(50);
+        let trouble = engine.within(soon, "ask", engine.api.ping()).await.unwrap_err();
+        let told = format!("{endpoint}: ask: no answer within 50ms");
+        assert_eq!(DriverFault::from(trouble), DriverFault::Failed(told));
     }
 }

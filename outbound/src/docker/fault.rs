@@ -78,8 +78,7 @@ impl Trouble {
 
     /// A call that was given up.
     pub fn late(tried: &str, deadline: Duration) -> Self {
-        let seconds = deadline.as_secs();
-        let fault = DriverFault::Failed(format!("{tried}: no answer within {seconds} s"));
+        let fault = DriverFault::Failed(format!("{tried}: no answer within {deadline:?}"));
         Self { status: None, message: String::new(), fault }
     }
 
@@ -124,5 +123,61 @@ impl<T> Found<T> for Result<T, Trouble> {
             Err(trouble) if trouble.status == Some(404) => Ok(None),
             Err(trouble) => Err(trouble.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trouble(status_code: u16, message: &str) -> Trouble {
+        let message = message.to_owned();
+        Trouble::new(&Error::DockerResponseServerError { status_code, message }, "unix:///s: try")
+    }
+
+    #[test]
+    fn faults_are_told_apart() {
+        let fault = |status, message| DriverFault::from(trouble(status, message));
+        let told = "unix:///s: try: no luck".to_owned();
+        assert_eq!(fault(500, "no luck"), DriverFault::Failed(told.clone()));
+        assert_eq!(fault(409, "no luck"), DriverFault::Failed(told.clone()));
+        assert_eq!(fault(400, "no luck"), DriverFault::Refused(told));
+        let full = fault(500, "write /a: no space left on device");
+        assert!(matches!(full, DriverFault::NoRoom(_)), "{full:?}");
+        let lacking = fault(500, "could not select device driver \"nvidia\"");
+        assert!(matches!(lacking, DriverFault::Refused(_)), "{lacking:?}");
+        let long = DriverFault::from(trouble(500, &"x".repeat(5000)));
+        assert!(long.to_string().len() < 400);
+    }
+
+    #[test]
+    fn a_registry_without_the_image_is_not_one_that_cannot_be_reached() {
+        for message in [
+            "manifest for a:1 not found: manifest unknown: manifest unknown",
+            "pull access denied for a, repository does not exist or may require 'docker login'",
+            "initializing source docker://a:1: reading manifest 1: manifest unknown",
+        ] {
+            let error = Error::DockerStreamError { error: message.to_owned() };
+            let fault = Trouble::new(&error, "pull a:1").of_pull();
+            assert!(matches!(fault, DriverFault::Refused(_)), "{message}");
+        }
+        for message in [
+            "dial tcp: lookup registry-1.docker.io: no such host",
+            "dial tcp 127.0.0.1:443: connect: connection refused",
+            "net/http: TLS handshake timeout",
+        ] {
+            let error = Error::DockerStreamError { error: message.to_owned() };
+            let fault = Trouble::new(&error, "pull a:1").of_pull();
+            assert!(matches!(fault, DriverFault::Failed(_)), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_answer() {
+        let missing: Result<(), _> = Err(trouble(404, "no such container"));
+        assert_eq!(missing.found(), Ok(None));
+        assert_eq!(Ok::<_, Trouble>(1).found(), Ok(Some(1)));
+        let broken: Result<(), _> = Err(trouble(500, "broken"));
+        assert!(broken.found().is_err());
     }
 }

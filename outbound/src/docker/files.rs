@@ -45,7 +45,7 @@ impl Engine {
     }
 
     async fn user(&self, container: &str, name: &str) -> Driven<User> {
-        let archive = self.get(container, "/etc/passwd", MOST_PASSWD_BYTES).await?;
+        let archive = self.get_file(container, "/etc/passwd", MOST_PASSWD_BYTES).await?;
         let passwd = archive.and_then(|archive| first_file(&archive)).unwrap_or_default();
         let known = passwd.lines().find_map(|line| user_of_line(line, name));
         let root = || User { uid: 0, gid: 0, home: "/root".to_owned() };

@@ -92,9 +92,12 @@ impl Engine {
 
     /// All our images of instances' disks.
     pub async fn disk_images(&self) -> Driven<Vec<ImageSummary>> {
-        let filters = names::labelled([self.whose(), names::INSTANCE.to_owned()]);
+        // Podman takes one label only, and all of those that it is given for images as alternatives.
+        let filters = names::labelled([self.whose()]);
         let options = ListImagesOptionsBuilder::new().all(true).filters(&filters).build();
-        Ok(self.call("list images", self.api.list_images(Some(options))).await?)
+        let mut images = self.call("list images", self.api.list_images(Some(options))).await?;
+        images.retain(|image| image.labels.contains_key(names::INSTANCE));
+        Ok(images)
     }
 }
 

@@ -3,24 +3,26 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bollard::models::{ContainerStateStatusEnum as Status, HealthStatusEnum};
 use domain::instance::{Driven, InstanceSpec, Sighting, Site};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
+use super::answers::Status;
 use super::engine::{Container, Engine};
 
 /// Where images have their SSH server.
 pub const SSHD: &str = "/usr/sbin/sshd";
 
 const SSH_PORT: u16 = 22;
+/// How long an image's own check may take when it is run here.
+const CHECK: Duration = Duration::from_secs(5);
 /// How long a door may take to open and to greet.
 const GREETING: Duration = Duration::from_secs(2);
 
 impl Engine {
     pub async fn look(&self, site: &Site, spec: &InstanceSpec) -> Driven<Sighting> {
         let Some(container) = self.container(spec.id).await? else { return Ok(Sighting::Absent) };
-        if container.status() != Some(Status::RUNNING) {
+        if container.status() != Status::Running {
             return Ok(Sighting::Stopped);
         }
         if !self.is_healthy(&container).await? {
@@ -38,14 +40,12 @@ impl Engine {
     /// without systemd never runs it, and Docker not before half a minute: one that was not run yet
     /// is run here.
     async fn is_healthy(&self, container: &Container) -> Driven<bool> {
-        let health = container.found.state.as_ref().and_then(|state| state.health.as_ref());
-        let Some(health) = health else { return Ok(true) };
-        if health.status != Some(HealthStatusEnum::STARTING) {
+        let Some(health) = &container.found.state.health else { return Ok(true) };
+        if health.status != "starting" {
             return Ok(true);
         }
         let was_run = health.log.as_ref().is_some_and(|log| !log.is_empty());
-        let config = container.found.config.as_ref();
-        let check = config.and_then(|config| config.healthcheck.as_ref());
+        let check = container.found.config.healthcheck.as_ref();
         let test = check.and_then(|check| check.test.as_deref()).unwrap_or_default();
         let words: Vec<&str> = test.iter().map(String::as_str).collect();
         let command = match words.as_slice() {
@@ -54,7 +54,10 @@ impl Engine {
             ["CMD-SHELL", line] => vec!["/bin/sh", "-c", *line],
             _ => return Ok(true),
         };
-        Ok(self.run(&container.name, &command).await?.status == Some(0))
+        match tokio::time::timeout(CHECK, self.run(&container.name, &command)).await {
+            Ok(ended) => Ok(ended?.status == Some(0)),
+            Err(_) => Ok(false),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! What the two do otherwise stands where it matters: names that are taken ([`create`]), owners of
 //! files in archives ([`volumes`], [`engine`]), health checks ([`look`]), meters ([`observe`]).
 
+mod answers;
 mod create;
 mod engine;
 mod exec;

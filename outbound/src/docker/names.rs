@@ -19,8 +19,6 @@ pub const DEPLOYMENT: &str = "berth.deployment";
 pub const VARIABLES: &str = "berth.variables";
 /// On volumes that are part of an instance's own disk: where.
 pub const PATH: &str = "berth.path";
-/// On containers that only copy: into which volume.
-pub const COPY: &str = "berth.copy";
 
 pub fn container(id: InstanceId) -> String {
     format!("berth-{id}")
@@ -44,8 +42,12 @@ pub fn own_volume(id: InstanceId, path: &str) -> String {
     format!("berth-{id}-{short}")
 }
 
-pub fn copier(to: VolumeId) -> String {
-    format!("berth-copy-{to}")
+/// How containers that only copy begin.
+pub const COPIER: &str = "berth-copy-";
+
+/// The containers that copy into a volume: of the source and of the target.
+pub fn copiers(to: VolumeId) -> (String, String) {
+    (format!("{COPIER}{to}-from"), format!("{COPIER}{to}-to"))
 }
 
 /// A filter of lists: all of these labels, each `name` or `name=value`.

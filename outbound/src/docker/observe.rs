@@ -3,20 +3,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bollard::models::{ContainerStatsResponse, ContainerSummaryStateEnum as State};
-use bollard::query_parameters::{
-    ListContainersOptionsBuilder, ListVolumesOptionsBuilder, StatsOptionsBuilder,
-};
+use bollard::errors::Error;
+use bollard::models::ContainerStatsResponse;
+use bollard::query_parameters::{ListVolumesOptionsBuilder, StatsOptionsBuilder};
 use domain::instance::{Driven, InstanceId, Inventory, Load};
 use domain::volume::VolumeId;
 use futures_util::StreamExt;
-use http_body_util::{BodyExt, Either, Full};
-use hyper::Request;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::engine::Engine;
-use super::fault::CALL;
-use super::{names, wire};
+use super::names;
 
 /// Of what an instance printed, the most that is passed on, and the most that is read to find its end.
 const MOST_LOG_BYTES: usize = 256 * 1024;
@@ -31,16 +28,14 @@ impl Engine {
     pub async fn inventory(&self) -> Driven<Inventory> {
         let mut inventory = Inventory::default();
         let filters = names::labelled([self.whose()]);
-        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let call = self.api.list_containers(Some(options));
-        for container in self.call("list containers", call).await? {
+        for container in self.call("list containers", self.list(filters.clone())).await? {
             let id = container.labels.as_ref().and_then(instance_of);
             let expected = id.map(|id| format!("/{}", names::container(id)));
             let named = container.names.unwrap_or_default();
             if let Some(id) =
                 id.filter(|_| named.iter().any(|name| Some(name) == expected.as_ref()))
             {
-                inventory.instances.insert(id, container.state == Some(State::RUNNING));
+                inventory.instances.insert(id, container.state.is_running());
             }
         }
         for image in self.disk_images().await? {
@@ -64,24 +59,10 @@ impl Engine {
     /// Read by hand: a line may be as long as its writer likes, and bollard waits for its end.
     pub async fn logs(&self, id: InstanceId, lines: u32) -> Driven<String> {
         let Some(container) = self.container(id).await? else { return Ok(String::new()) };
-        let path = format!("/containers/{}/logs", container.name);
-        let uri = format!(
-            "{}{path}?stdout=true&stderr=true&tail={lines}",
-            wire::base(&self.settings.endpoint)
-        );
-        let what = format!("read what {} printed", container.name);
-        let late = self.failed(&format!("{what}: no answer within {} s", CALL.as_secs()));
-        let read = async {
-            let body = Either::Left(Full::default());
-            let request = Request::get(uri).body(body).map_err(|fault| fault.to_string())?;
-            let answer = self.wire.request(request).await.map_err(|fault| fault.to_string())?;
-            if !answer.status().is_success() {
-                return Err(format!("status {}", answer.status()));
-            }
-            newest(answer.into_body()).await
-        };
-        let read = tokio::time::timeout(CALL, read).await.map_err(|_| late)?;
-        let bytes = read.map_err(|fault| self.failed(&format!("{what}: {fault}")))?;
+        let name = &container.name;
+        let path = format!("/containers/{name}/logs?stdout=true&stderr=true&tail={lines}");
+        let read = async { newest(self.get(&path).await?.into_body()).await };
+        let bytes = self.call(&format!("read what {name} printed"), read).await?;
         Ok(last_lines(&String::from_utf8_lossy(&bytes), lines))
     }
 
@@ -117,12 +98,11 @@ fn instance_of(labels: &HashMap<String, String>) -> Option<InstanceId> {
 }
 
 /// The end of a body, however long it is.
-async fn newest(mut body: Incoming) -> Result<Vec<u8>, String> {
+async fn newest(mut body: Incoming) -> Result<Vec<u8>, Error> {
     let mut kept = Vec::new();
     let mut read = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|fault| fault.to_string())?;
-        let Ok(bytes) = frame.into_data() else { continue };
+        let Ok(bytes) = frame?.into_data() else { continue };
         read += bytes.len();
         kept.extend_from_slice(&bytes);
         let surplus = kept.len().saturating_sub(MOST_LOG_BYTES);

@@ -131,8 +131,10 @@ fn host_config(spec: &InstanceSpec, base: &Base, settings: &Settings) -> HostCon
 }
 
 fn port_bindings(spec: &InstanceSpec, publish_on: IpAddr) -> PortMap {
+    // Podman takes "all addresses" for an address that packets are sent to, and then none arrive.
+    let host_ip = (!publish_on.is_unspecified()).then(|| publish_on.to_string());
     let bound = |outside: u16| {
-        let (host_ip, host_port) = (Some(publish_on.to_string()), Some(outside.to_string()));
+        let (host_ip, host_port) = (host_ip.clone(), Some(outside.to_string()));
         Some(vec![PortBinding { host_ip, host_port }])
     };
     let ports = spec.ports.iter();

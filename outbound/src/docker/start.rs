@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use bollard::models::ContainerStateStatusEnum as Status;
 use bollard::query_parameters::{
     KillContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder, TopOptions,
 };
 use domain::instance::{Driven, InstanceId, InstanceSpec, Site};
 
+use super::answers::Status;
 use super::engine::{Container, Engine};
 use super::fault::{CALL, Found};
 use super::files::{SCRIPT, SCRIPT_STARTED};
@@ -27,7 +27,7 @@ impl Engine {
         let container =
             found.ok_or_else(|| self.failed(&format!("{} is not there to be started", spec.id)))?;
         let name = &container.name;
-        if container.status() == Some(Status::PAUSED) {
+        if container.status() == Status::Paused {
             self.call(&format!("unpause {name}"), self.api.unpause_container(name)).await?;
         } else if !container.is_running() {
             let call = self.api.start_container(name, None::<StartContainerOptions>);
@@ -97,7 +97,7 @@ impl Engine {
 
     pub async fn stop(&self, id: InstanceId, force: bool) -> Driven<()> {
         let Some(container) = self.container(id).await? else { return Ok(()) };
-        let (name, is_paused) = (&container.name, container.status() == Some(Status::PAUSED));
+        let (name, is_paused) = (&container.name, container.status() == Status::Paused);
         if !container.is_running() && !is_paused {
             return Ok(());
         }

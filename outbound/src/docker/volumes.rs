@@ -5,19 +5,18 @@ use std::io;
 use std::time::Duration;
 
 use bollard::body_try_stream;
-use bollard::models::{
-    ContainerCreateBody, ContainerStateStatusEnum as Status, HostConfig, VolumeCreateRequest,
-};
+use bollard::models::{ContainerCreateBody, HostConfig, VolumeCreateRequest};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
-    InspectContainerOptions, ListContainersOptionsBuilder, RemoveVolumeOptions,
-    StartContainerOptions, TagImageOptionsBuilder, UploadToContainerOptionsBuilder,
+    RemoveVolumeOptions, StartContainerOptions, TagImageOptionsBuilder,
+    UploadToContainerOptionsBuilder,
 };
 use domain::instance::Driven;
 use domain::volume::VolumeId;
 use futures_util::{Stream, StreamExt, stream};
 use hyper::body::Bytes;
 
+use super::answers::Status;
 use super::engine::Engine;
 use super::fault::{CALL, Found};
 use super::{names, plan};
@@ -80,14 +79,13 @@ impl Engine {
 
     /// What a copy that was cut short left behind holds its volumes.
     async fn remove_copiers(&self, volume: &str) -> Driven<()> {
-        let mut filters = names::labelled([self.whose(), names::COPY.to_owned()]);
-        filters.insert("volume".to_owned(), vec![volume.to_owned()]);
-        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let call = self.api.list_containers(Some(options));
-        for found in self.call("list containers", call).await? {
+        let filters = HashMap::from([("volume".to_owned(), vec![volume.to_owned()])]);
+        for found in self.call("list containers", self.list(filters)).await? {
             // Labels may come with an image; names are given by us alone.
-            let ours = |name: &&String| name.trim_start_matches('/').starts_with("berth-copy-");
-            if let Some(name) = found.names.unwrap_or_default().iter().find(ours) {
+            let ours = |name: &&String| name.trim_start_matches('/').starts_with(names::COPIER);
+            let named = found.names.unwrap_or_default();
+            let name = named.iter().find(ours).filter(|_| self.is_ours(found.labels.as_ref()));
+            if let Some(name) = name {
                 self.remove_container(name.trim_start_matches('/')).await?;
             }
         }
@@ -98,32 +96,38 @@ impl Engine {
     /// engine does not remove a volume that an instance has: its data is safe from a late call.
     pub async fn copy_volume(&self, from: VolumeId, to: VolumeId) -> Driven<()> {
         self.volume_or_refused(from).await?;
+        let (source, target) = names::copiers(to);
+        self.remove_container(&source).await?;
         self.delete_volume(to).await?;
         self.create_volume(to).await?;
-        let copier = names::copier(to);
-        self.remove_container(&copier).await?;
+        let from = (names::volume(from), "/from");
+        let to = (names::volume(to), "/to");
         let outcome = match &self.settings.copy_image {
-            Some(image) => self.copy_by_tool(&copier, image, [from, to]).await,
-            None => self.copy_by_archive(&copier, [from, to]).await,
+            Some(image) => self.copy_by_tool(&target, image, vec![from, to]).await,
+            None => self.copy_by_archive((&source, from), (&target, to)).await,
         };
-        self.remove_container(&copier).await?;
+        self.remove_container(&source).await?;
+        self.remove_container(&target).await?;
         outcome
     }
 
     /// By `cp` of an image that the operator trusts with it; a renter's own would see the data.
-    async fn copy_by_tool(&self, copier: &str, image: &str, volumes: [VolumeId; 2]) -> Driven<()> {
+    async fn copy_by_tool(
+        &self,
+        copier: &str,
+        image: &str,
+        volumes: Vec<(String, &str)>,
+    ) -> Driven<()> {
         self.image_or_pulled(image).await?;
         self.make_copier(copier, image, volumes).await?;
         let call = self.api.start_container(copier, None::<StartContainerOptions>);
         self.call(&format!("start {copier}"), call).await?;
         loop {
-            let call = self.api.inspect_container(copier, None::<InspectContainerOptions>);
-            let state = self.call(&format!("inspect {copier}"), call).await?.state;
-            let state = state.unwrap_or_default();
+            let what = format!("inspect {copier}");
+            let state = self.call(&what, self.inspect(copier)).await?.state;
             match (state.status, state.exit_code) {
-                (Some(Status::EXITED), Some(0)) => return Ok(()),
-                (Some(Status::EXITED | Status::DEAD), code) => {
-                    let code = code.unwrap_or_default();
+                (Status::Ended, 0) => return Ok(()),
+                (Status::Ended, code) => {
                     return Err(self.failed(&format!("cp of {image} ended with status {code}")));
                 }
                 _ => tokio::time::sleep(STEP).await,
@@ -131,23 +135,30 @@ impl Engine {
         }
     }
 
-    /// Through the archives of a container that is never started: no tool is needed. Podman's
-    /// archives are no copies, as they give every file to root and leave some out.
-    async fn copy_by_archive(&self, copier: &str, volumes: [VolumeId; 2]) -> Driven<()> {
+    /// Through the archives of two containers that are never started: no tool is needed. Two, as an
+    /// engine locks one as long as it is read. Podman's archives are no copies: they give every file
+    /// to root and leave some out.
+    async fn copy_by_archive(
+        &self,
+        (source, from): (&str, (String, &str)),
+        (target, to): (&str, (String, &str)),
+    ) -> Driven<()> {
         let version = self.call("ask for the version", self.api.version()).await?;
         let mut parts = version.components.unwrap_or_default().into_iter();
         if parts.any(|part| part.name.contains("Podman")) {
             return Err(self.refused("copies on Podman need copy_image, an image that has cp"));
         }
         let image = self.empty_image().await?;
-        self.make_copier(copier, &image, volumes).await?;
-        let from = DownloadFromContainerOptionsBuilder::new().path("/from/.").build();
-        let archive = self.api.download_from_container(copier, Some(from));
-        let to = UploadToContainerOptionsBuilder::new().path("/to").copy_uidgid("false").build();
+        let (whole, folder) = (format!("{}/.", from.1), to.1);
+        self.make_copier(source, &image, vec![from]).await?;
+        self.make_copier(target, &image, vec![to]).await?;
+        let options = DownloadFromContainerOptionsBuilder::new().path(&whole).build();
+        let archive = self.api.download_from_container(source, Some(options));
+        let options = UploadToContainerOptionsBuilder::new().path(folder).copy_uidgid("false");
         let body = body_try_stream(unless_stuck(archive));
         // As long as bytes flow, only the caller decides how long this may take.
-        let outcome = self.api.upload_to_container(copier, Some(to), body).await;
-        let tried = self.tried(&format!("copy a volume by {copier}"));
+        let outcome = self.api.upload_to_container(target, Some(options.build()), body).await;
+        let tried = self.tried(&format!("copy from {source} to {target}"));
         outcome.map_err(|error| super::fault::Trouble::new(&error, &tried).into())
     }
 
@@ -155,21 +166,19 @@ impl Engine {
         &self,
         copier: &str,
         image: &str,
-        [from, to]: [VolumeId; 2],
+        volumes: Vec<(String, &str)>,
     ) -> Driven<()> {
-        let mut source = plan::volume(names::volume(from), "/from");
-        source.read_only = Some(true);
-        let target = plan::volume(names::volume(to), "/to");
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let mounts = volumes.into_iter().map(|(name, path)| plan::volume(name, path)).collect();
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
             entrypoint: Some(words(&["cp"])),
             cmd: Some(words(&["-a", "/from/.", "/to/"])),
             user: Some("0:0".to_owned()),
-            labels: Some(self.labels([(names::COPY, to.to_string())])),
+            labels: Some(self.labels([])),
             host_config: Some(HostConfig {
                 network_mode: Some("none".to_owned()),
-                mounts: Some(vec![source, target]),
+                mounts: Some(mounts),
                 ..Default::default()
             }),
             ..Default::default()

@@ -154,6 +154,40 @@ fn id(data: &Value) -> String {
     data["id"].as_str().unwrap().to_owned()
 }
 
+/// The catalogue, and of each noun of instances one of the pool's.
+async fn made_of_instances(
+    app: &TestApp,
+    operator: &Client,
+    owner: &Client,
+    pool: &str,
+) -> BTreeMap<&'static str, String> {
+    stock(operator).await;
+    let key = json!({ "name": "laptop", "public_key": public_key("owner"), "pool_id": pool });
+    let key = id(&owner.post("/ssh-keys", key).await.data(201));
+    let script = json!({ "name": "hello", "content": "#!/bin/sh", "pool_id": pool });
+    let script = id(&owner.post("/scripts", script).await.data(201));
+    furnish(app, operator, "metal", json!({})).await;
+    let wish = json!({ "plan": "small", "image": "ubuntu-24.04", "location": "FIN-03",
+        "hostname": "star", "pool_id": pool });
+    let instance = id(&owner.post("/instances", wish.clone()).await.data(201));
+    let mut two = wish;
+    two["nodes"] = json!(2);
+    let cluster = id(&owner.post("/clusters", two).await.data(201));
+    let volume = json!({ "name": "data", "type": "NVMe", "size_gb": 1, "location": "FIN-03",
+        "pool_id": pool });
+    let volume = id(&owner.post("/volumes", volume).await.data(201));
+    BTreeMap::from([
+        ("location", "FIN-03".to_owned()),
+        ("plan", "small".to_owned()),
+        ("image", "ubuntu-24.04".to_owned()),
+        ("SSH key", key),
+        ("script", script),
+        ("instance", instance),
+        ("volume", volume),
+        ("cluster", cluster),
+    ])
+}
+
 impl World {
     async fn build(app: &TestApp) -> Self {
         let server = app.server("node-1").await;
@@ -186,23 +220,9 @@ impl World {
             "iban": "DE89370400440532013000" });
         operator.put("/admin/suppliers/owner", terms).await.data(200);
         let run = operator.post("/admin/payouts", json!({})).await.data(201);
-        stock(&operator).await;
-        let key = json!({ "name": "laptop", "public_key": public_key("owner"), "pool_id": pool });
-        let key = id(&owner.post("/ssh-keys", key).await.data(201));
-        let script = json!({ "name": "hello", "content": "#!/bin/sh", "pool_id": pool });
-        let script = id(&owner.post("/scripts", script).await.data(201));
-        furnish(app, &operator, "metal", json!({})).await;
-        let wish = json!({ "plan": "small", "image": "ubuntu-24.04", "location": "FIN-03",
-            "hostname": "star", "pool_id": pool });
-        let instance = id(&owner.post("/instances", wish.clone()).await.data(201));
-        let mut two = wish;
-        two["nodes"] = json!(2);
-        let cluster = id(&owner.post("/clusters", two).await.data(201));
-        let volume = json!({ "name": "data", "type": "NVMe", "size_gb": 1, "location": "FIN-03",
-            "pool_id": pool });
-        let volume = id(&owner.post("/volumes", volume).await.data(201));
+        let mut ids = made_of_instances(app, &operator, &owner, &pool).await;
         app.do_jobs().await;
-        let ids = BTreeMap::from([
+        ids.extend([
             ("server", server),
             ("pool", pool),
             ("invitation", invitation),
@@ -215,14 +235,6 @@ impl World {
             ("quote", quote),
             ("supplier", "owner".to_owned()),
             ("payout run", id(&run["run"])),
-            ("location", "FIN-03".to_owned()),
-            ("plan", "small".to_owned()),
-            ("image", "ubuntu-24.04".to_owned()),
-            ("SSH key", key),
-            ("script", script),
-            ("instance", instance),
-            ("volume", volume),
-            ("cluster", cluster),
             ("finding", "0123456789abcdef01234567".to_owned()),
             ("job", "0123456789abcdef01234567".to_owned()),
         ]);
