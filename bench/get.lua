@@ -1,7 +1,2 @@
 -- The same GET again and again.
-function done(summary, latency)
-   local errors = summary.errors
-   io.write(string.format("FIGURES %d %d %d %d %d\n", summary.requests, summary.duration,
-      errors.status + errors.connect + errors.read + errors.write + errors.timeout,
-      latency:percentile(50), latency:percentile(99)))
-end
+require "figures"

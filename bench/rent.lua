@@ -1,4 +1,6 @@
 -- Rents another server in each request. Arguments: tokens file, first server, threads.
+require "figures"
+
 local threads = 0
 function setup(thread)
    thread:set("number", threads)
@@ -22,11 +24,4 @@ function request()
       ["Content-Type"] = "application/json",
    }
    return wrk.format("POST", path, headers, '{"rental_days":7}')
-end
-
-function done(summary, latency)
-   local errors = summary.errors
-   io.write(string.format("FIGURES %d %d %d %d %d\n", summary.requests, summary.duration,
-      errors.status + errors.connect + errors.read + errors.write + errors.timeout,
-      latency:percentile(50), latency:percentile(99)))
 end

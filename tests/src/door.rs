@@ -100,6 +100,12 @@ impl Client {
         Self { authorization: Some(format!("Bearer {token}")), ..self.clone() }
     }
 
+    /// The same client at another server on the same database.
+    #[must_use]
+    pub fn through(&self, address: &str) -> Self {
+        Self { address: address.to_owned(), ..self.clone() }
+    }
+
     /// The same client with an API token that may do everything and does not run out as days pass.
     pub async fn lasting(&self) -> Self {
         let wish = json!({ "alias": "lasting", "permissions": { "*": true } });

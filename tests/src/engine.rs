@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -90,6 +90,18 @@ impl Engine {
         self.folder.join("socket")
     }
 
+    /// A new key pair: the private file and the public line.
+    pub fn key(&self, name: &str) -> (PathBuf, String) {
+        let file = self.folder.join(name);
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
+            .arg(&file)
+            .status();
+        assert!(made.unwrap().success());
+        let line = fs::read_to_string(file.with_extension("pub")).unwrap();
+        (file, line)
+    }
+
     /// A folder that goes with the engine.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -139,6 +151,18 @@ impl Drop for Engine {
         }
         destroy(&self.folder);
     }
+}
+
+/// A command over SSH, by the client that renters have.
+pub fn ssh((address, port): (IpAddr, u16), (user, key): (&str, &Path), line: &str) -> Output {
+    Command::new("ssh")
+        .args(["-F", "/dev/null", "-p", &port.to_string(), "-l", user, "-i"])
+        .arg(key)
+        .args(["-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=10"])
+        .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
+        .args(["-o", "LogLevel=ERROR", &address.to_string(), line])
+        .output()
+        .unwrap()
 }
 
 /// A host of these settings.

@@ -22,6 +22,7 @@ mod database;
 mod door;
 pub mod engine;
 pub mod invariants;
+pub mod relay;
 
 pub use app::{Options, TestApp};
 pub use cards::{FailingStore, Failure, ScriptedCards, WEBHOOK_SECRET, signature};

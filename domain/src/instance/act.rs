@@ -157,11 +157,14 @@ const fn not_now<T>() -> Result<T> {
 
 impl Work<'_> {
     async fn on(&self, wallet: Wallet, instance: Instance) -> Result<Outcome> {
+        let notice_is_over = instance.evict_at.is_some_and(|at| at <= self.now);
         let is_going = instance.wanted == Wanted::Deleted || !instance.is_live();
         match &self.request.action {
             Action::Delete(_) if is_going => return Ok(Outcome::Unchanged),
             Action::DeleteStuck => return self.delete_stuck(wallet, instance).await,
             _ if is_going => return Err(Error::Conflict(Conflict::InstanceDeleted)),
+            // The next sweep evicts it; what it costs has ended.
+            _ if notice_is_over => return Err(Error::Conflict(Conflict::InstanceDeleted)),
             Action::Delete(disposal) => return self.delete(wallet, instance, disposal).await,
             _ => {}
         }

@@ -6,7 +6,7 @@ use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::job::{Job, JobKind};
-use crate::meter::{Metered, finish};
+use crate::meter::{Metered, finish_by};
 use crate::store::Tx;
 use crate::user::UserId;
 use crate::wallet::Wallet;
@@ -56,7 +56,7 @@ pub(crate) async fn delete_unpaid(
     Ok(wallet)
 }
 
-/// Wants a locked instance gone, and ends what it costs at this moment. The payer's wallet is locked,
+/// Wants a locked instance gone, and ends what it costs at this moment, or with its notice. The payer's wallet is locked,
 /// and answered as it is after it.
 pub(crate) async fn remove(
     tx: &dyn Tx,
@@ -74,7 +74,9 @@ pub(crate) async fn remove(
     let removed = event(kind, &instance, actor, now);
     let recipient = (actor == Actor::System).then_some(instance.payer_id);
     tx.record(vec![Event { recipient, ..removed }]).await?;
-    finish(tx, random, wallet, &[Metered::Instance(instance.id)], now).await
+    // Nobody pays for an eviction that comes late.
+    let until = instance.evict_at.map_or(now, |at| at.min(now));
+    finish_by(tx, random, wallet, (&[Metered::Instance(instance.id)], until), now).await
 }
 
 pub(super) async fn align_later(

@@ -218,10 +218,21 @@ pub(crate) async fn finish(
     metered: &[Metered],
     now: Timestamp,
 ) -> Result<Wallet> {
+    finish_by(tx, random, wallet, (metered, now), now).await
+}
+
+/// The same where they had to end by an instant before now.
+pub(crate) async fn finish_by(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    wallet: Wallet,
+    (metered, until): (&[Metered], Timestamp),
+    now: Timestamp,
+) -> Result<Wallet> {
     let open = tx.open_meters(wallet.user_id).await?;
     let ending = open.into_iter().filter(|meter| metered.contains(&meter.metered));
     let ending: Vec<Meter> = ending
-        .map(|meter| Meter { ended_at: Some(meter.ended_at.unwrap_or(now)), ..meter })
+        .map(|meter| Meter { ended_at: Some(meter.ended_at.unwrap_or(until)), ..meter })
         .collect();
     if ending.is_empty() {
         return Ok(wallet);

@@ -11,7 +11,7 @@ mod show;
 use serde::{Deserialize, Serialize};
 
 pub use bill::{FundsPolicy, bill_due, delete_unpaid};
-pub(crate) use bill::{begin, finish};
+pub(crate) use bill::{begin, finish, finish_by};
 pub use end::Standing;
 pub(crate) use end::hourly;
 pub use port::{MeterQueries, Meters};

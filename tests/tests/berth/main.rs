@@ -36,6 +36,7 @@ mod listing;
 mod marketplace;
 mod members;
 mod metering;
+mod metering_histories;
 mod operators;
 mod outages;
 mod paging;

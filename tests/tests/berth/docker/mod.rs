@@ -7,9 +7,8 @@ mod life;
 mod tls;
 mod volumes;
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use domain::instance::{
 };
 use domain::volume::VolumeId;
 use outbound::docker::Docker;
-use tests::engine::{Engine, IMAGE, next_port};
+use tests::engine::{Engine, IMAGE, next_port, ssh};
 
 /// A driver, and an engine for it.
 struct Bed {
@@ -75,16 +74,8 @@ impl Bed {
         id
     }
 
-    /// A key pair: the private file and the public line.
     fn key(&self, name: &str) -> (PathBuf, String) {
-        let file = self.engine.folder().join(name);
-        let made = Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
-            .arg(&file)
-            .status();
-        assert!(made.unwrap().success());
-        let line = fs::read_to_string(file.with_extension("pub")).unwrap();
-        (file, line)
+        self.engine.key(name)
     }
 
     /// Runs a command in an instance as root, by the engine.
@@ -96,17 +87,8 @@ impl Bed {
         self.engine.inspect(&container(spec), template)
     }
 
-    /// A command over SSH, by the client that renters have.
     fn ssh(&self, spec: &InstanceSpec, key: &Path, user: &str, line: &str) -> Output {
-        let port = spec.ports[0].outside.to_string();
-        Command::new("ssh")
-            .args(["-F", "/dev/null", "-p", &port, "-l", user, "-i"])
-            .arg(key)
-            .args(["-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=10"])
-            .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
-            .args(["-o", "LogLevel=ERROR", &self.site.address.to_string(), line])
-            .output()
-            .unwrap()
+        ssh((self.site.address, spec.ports[0].outside), (user, key), line)
     }
 
     /// What a command over SSH printed; it must succeed.

@@ -3,6 +3,7 @@
 
 mod clients;
 mod commands;
+mod containers;
 mod crash;
 mod demo;
 mod full_disk;
@@ -10,6 +11,7 @@ mod import;
 mod payments;
 mod process;
 mod rehearsal;
+mod servers;
 mod session;
 
 /// Runs one body on a `berth` with either database: `a_fact::sqlite` and `a_fact::postgres`.

@@ -51,6 +51,14 @@ impl Berth {
         Self { folder, address, database: None, environment, process: None }
     }
 
+    /// Another server on the same database, not started; it is to be finished before this one.
+    pub fn beside(&self) -> Self {
+        let mut other = Self::in_an_empty_folder();
+        let shared = self.environment.iter().filter(|(key, _)| *key != "BERTH__HTTP__LISTEN");
+        other.environment.extend(shared.cloned());
+        other
+    }
+
     /// Sets an environment variable for the starts that follow.
     pub fn configure(&mut self, key: &'static str, value: &str) {
         self.environment.push((key, value.to_owned()));
@@ -142,6 +150,12 @@ impl Berth {
     /// The process that was started.
     pub fn pid(&self) -> u32 {
         self.process.as_ref().unwrap().id()
+    }
+
+    /// Whether it has ended by itself, or by somebody else's hand.
+    pub fn has_ended(&mut self) -> bool {
+        let process = self.process.as_mut();
+        process.is_none_or(|process| process.try_wait().unwrap().is_some())
     }
 
     /// `kill -9`.
