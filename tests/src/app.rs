@@ -89,7 +89,7 @@ impl TestApp {
     /// Starts on a new database, with other options.
     pub async fn start_with(kind: Kind, options: Options) -> Self {
         // Faults of ours show beside the test that met them; a second test finds it started.
-        let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter("error");
+        let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter("warn");
         log.try_init().unwrap_or(());
         let database = TestDatabase::create(kind).await;
         let store = Arc::new(persistence::connect(&database.url, 16).await.unwrap());

@@ -149,10 +149,9 @@ impl Model {
     /// What an action comes to; `None` if it is refused.
     fn after(&self, action: &str) -> Option<State> {
         Some(match (action, self.state) {
-            ("start" | "restore", _) => State::Running,
+            ("start" | "restore", _) | ("restart", State::Running) => State::Running,
             ("shutdown" | "force_shutdown", State::Running) => State::Stopped,
             ("shutdown" | "force_shutdown", state) => state,
-            ("restart", State::Running) => State::Running,
             ("hibernate", _) => State::Hibernated,
             _ => return None,
         })

@@ -16,7 +16,7 @@ const SCRIPT: &str = "#!/bin/sh\necho \"made of $COLOUR\" >/root/made\n";
 /// A tenth of a cent a second.
 const PER_HOUR: &str = "3.6";
 /// Longer than any wait for a container, on a machine that does much else.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A renter, an engine for what they order, and what its host is called.
 struct Scene {
