@@ -66,8 +66,8 @@ CREATE TABLE clusters (
 ){strict};
 CREATE INDEX clusters_of_pool ON clusters (pool_id, id);
 
--- `phase` and `wanted` are the truth; `status`, `is_live`, `is_settled` and `is_spot` are derived from
--- them and the terms at every write.
+-- `phase`, `wanted` and `terms` are the truth; `status`, `per_hour_e8`, `is_live`, `is_settled` and
+-- `is_spot` are derived from them at every write.
 CREATE TABLE instances (
     id {uuid} PRIMARY KEY,
     pool_id {uuid} NOT NULL,
@@ -88,9 +88,12 @@ CREATE TABLE instances (
     stage_until {instant},
     evict_at {instant},
     last_error {text},
+    driver_fault {text},
+    missing_since {instant},
     created_at {instant} NOT NULL,
     ready_at {instant},
     status {text} NOT NULL,
+    per_hour_e8 {int} NOT NULL,
     is_live {bool} NOT NULL,
     is_settled {bool} NOT NULL,
     is_spot {bool} NOT NULL
@@ -155,7 +158,7 @@ CREATE TABLE meters (
     billed_e8 {int} NOT NULL CHECK (billed_e8 >= 0),
     bills {int} NOT NULL,
     bill_at {instant},
-    CHECK (ended_at IS NOT NULL OR bill_at IS NOT NULL)
+    CHECK ((ended_at IS NULL) = (bill_at IS NOT NULL))
 ){strict};
 -- One thing never costs twice at once.
 CREATE UNIQUE INDEX one_running_meter ON meters (metered_kind, metered_id) WHERE ended_at IS NULL;
@@ -176,6 +179,7 @@ CREATE TABLE standings (
     delete_at {instant},
     CHECK ((state = 'stopped') = (delete_at IS NOT NULL))
 ){strict};
+CREATE INDEX stopped_standings ON standings (user_id) WHERE state = 'stopped';
 CREATE INDEX standings_to_delete ON standings (delete_at) WHERE delete_at IS NOT NULL;
 
 CREATE TABLE findings (

@@ -188,16 +188,19 @@ impl CapacityQueries for Handle {
         find.map_err(failed)?.map(self::storage).transpose()
     }
 
-    async fn hosts_with_room(
+    async fn host_with_room(
         &self,
         need: &Need,
         placement: Placement,
-        limit: u32,
-    ) -> Result<Vec<HostId>> {
-        let find = with_room(need, placement).select_only().column(Column::HostId);
-        let find = find.limit(u64::from(limit)).into_tuple();
-        let ids: Vec<uuid::Uuid> = find.all(&self.connection).await.map_err(failed)?;
-        Ok(ids.into_iter().map(HostId::from_uuid).collect())
+        except: &BTreeSet<HostId>,
+    ) -> Result<Option<HostId>> {
+        let find = with_room(need, placement)
+            .select_only()
+            .column(Column::HostId)
+            .filter(Column::HostId.is_not_in(except.iter().map(|id| id.uuid())))
+            .into_tuple();
+        let id: Option<uuid::Uuid> = find.one(&self.connection).await.map_err(failed)?;
+        Ok(id.map(HostId::from_uuid))
     }
 
     async fn slots_of(&self, host_id: HostId) -> Result<Vec<(Slot, InstanceId)>> {

@@ -5,8 +5,8 @@ use domain::clock::Timestamp;
 use domain::cluster::ClusterId;
 use domain::host::HostId;
 use domain::instance::{
-    Finding, FindingId, FindingKind, Hostname, Instance, InstanceFilter, InstanceId,
-    InstanceQueries, Instances,
+    Finding, FindingId, FindingKind, HostedFilter, Hostname, Instance, InstanceFilter, InstanceId,
+    InstanceQueries, Instances, Status,
 };
 use domain::job::JobKind;
 use domain::location::LocationCode;
@@ -49,6 +49,8 @@ fn instance(row: Model) -> Result<Instance> {
         stage_until: row.stage_until,
         evict_at: row.evict_at,
         last_error: row.last_error,
+        driver_fault: row.driver_fault,
+        missing_since: row.missing_since,
         created_at: row.created_at,
         ready_at: row.ready_at,
     })
@@ -75,6 +77,9 @@ fn stored(instance: &Instance) -> Result<ActiveModel> {
         stage_until: Set(instance.stage_until),
         evict_at: Set(instance.evict_at),
         last_error: Set(instance.last_error.clone()),
+        driver_fault: Set(instance.driver_fault.clone()),
+        missing_since: Set(instance.missing_since),
+        per_hour_e8: Set(instance.terms.per_hour.e8()),
         created_at: Set(instance.created_at),
         ready_at: Set(instance.ready_at),
         status: Set(instance.status().as_str().to_owned()),
@@ -140,6 +145,25 @@ impl InstanceQueries for Handle {
         page: &Page<InstanceId>,
     ) -> Result<Vec<Instance>> {
         let find = visible(user_id, filter)
+            .apply_if(page.after, |find, after| find.filter(Column::Id.lt(after.uuid())))
+            .order_by_desc(Column::Id)
+            .limit(page.limit.map(u64::from));
+        self.found_instances(find).await
+    }
+
+    async fn hosted_instances(
+        &self,
+        filter: &HostedFilter,
+        page: &Page<InstanceId>,
+    ) -> Result<Vec<Instance>> {
+        let find = Entity::find()
+            .apply_if(filter.host_id, |find, id| find.filter(Column::HostId.eq(id.uuid())))
+            .apply_if(filter.payer_id, |find, id| find.filter(Column::PayerId.eq(id.uuid())));
+        let find = match filter.status {
+            Some(status) => find.filter(Column::Status.eq(status.as_str())),
+            None => find.filter(Column::Status.ne("deleted")),
+        };
+        let find = find
             .apply_if(page.after, |find, after| find.filter(Column::Id.lt(after.uuid())))
             .order_by_desc(Column::Id)
             .limit(page.limit.map(u64::from));
@@ -227,6 +251,19 @@ impl InstanceQueries for Handle {
             .limit(u64::from(limit));
         let ids: Vec<Uuid> = find.into_tuple().all(&self.connection).await.map_err(failed)?;
         Ok(ids.into_iter().map(HostId::from_uuid).collect())
+    }
+
+    async fn instances_coming_per_hour(&self, payer_id: UserId) -> Result<Money> {
+        let coming = [Status::Ordered, Status::Provisioning, Status::Starting];
+        let find = Entity::find()
+            .select_only()
+            // A sum is an integer of any size on PostgreSQL.
+            .column_as(Expr::cust("CAST(COALESCE(SUM(per_hour_e8), 0) AS bigint)"), "sum")
+            .filter(Column::PayerId.eq(payer_id.uuid()))
+            .filter(Expr::cust("is_live"))
+            .filter(Column::Status.is_in(coming.map(Status::as_str)));
+        let sum: Option<i64> = find.into_tuple().one(&self.connection).await.map_err(failed)?;
+        Ok(Money::from_e8(sum.unwrap_or_default()))
     }
 
     async fn live_instance_count(&self, pool_id: PoolId) -> Result<u64> {

@@ -11,12 +11,13 @@ use domain::volume::VolumeId;
 use domain::wallet::Posting;
 use sea_orm::sea_query::{Expr, Func, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
 };
 use uuid::Uuid;
 
 use crate::entity::meter::{ActiveModel, Column, Entity, Model};
-use crate::entity::{posting, standing};
+use crate::entity::{posting, standing, wallet};
 use crate::failure::{Result, corrupt, failed};
 use crate::store::Handle;
 use crate::words::number;
@@ -76,21 +77,49 @@ fn stored(meter: &Meter) -> ActiveModel {
 #[async_trait]
 impl MeterQueries for Handle {
     async fn payers_to_bill(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>> {
+        let due = Condition::any()
+            .add(Column::BillAt.lte(now))
+            .add(Column::BillAt.gt(now + domain::meter::EVERY));
         let find = Entity::find()
             .select_only()
             .column(Column::PayerId)
             .filter(Column::BillAt.is_not_null())
-            .filter(Column::BillAt.lte(now))
+            .filter(due)
             .group_by(Column::PayerId)
             .order_by(Func::min(Expr::col(Column::BillAt)), Order::Asc)
             .limit(u64::from(limit));
-        let ids: Vec<Uuid> = find.into_tuple().all(&self.connection).await.map_err(failed)?;
+        let mut ids: Vec<Uuid> = find.into_tuple().all(&self.connection).await.map_err(failed)?;
+        let has_money = wallet::Entity::find()
+            .select_only()
+            .column(wallet::Column::UserId)
+            .filter(wallet::Column::BalanceE8.gt(0))
+            .into_query();
+        let forgiven = standing::Entity::find()
+            .select_only()
+            .column(standing::Column::UserId)
+            .filter(standing::Column::State.eq("stopped"))
+            .filter(standing::Column::UserId.in_subquery(has_money))
+            .limit(u64::from(limit));
+        let forgiven: Vec<Uuid> =
+            forgiven.into_tuple().all(&self.connection).await.map_err(failed)?;
+        ids.extend(forgiven.into_iter().filter(|id| !ids.contains(id)).collect::<Vec<_>>());
         Ok(ids.into_iter().map(UserId::from_uuid).collect())
     }
 
     async fn open_meters(&self, payer_id: UserId) -> Result<Vec<Meter>> {
         let find = Entity::find()
             .filter(Column::PayerId.eq(payer_id.uuid()))
+            .filter(Column::BillAt.is_not_null())
+            .order_by_asc(Column::Id);
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(meter).collect()
+    }
+
+    async fn open_meters_of(&self, metered: &[Metered]) -> Result<Vec<Meter>> {
+        // An id is of one kind only, so that its kind need not be asked for.
+        let ids = metered.iter().map(|metered| thing(*metered).1);
+        let find = Entity::find()
+            .filter(Column::MeteredId.is_in(ids))
             .filter(Column::BillAt.is_not_null())
             .order_by_asc(Column::Id);
         let rows = find.all(&self.connection).await.map_err(failed)?;

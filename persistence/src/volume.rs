@@ -182,6 +182,20 @@ impl VolumeQueries for Handle {
         Ok(ids.into_iter().map(HostId::from_uuid).collect())
     }
 
+    async fn volumes_coming_per_month(&self, payer_id: UserId) -> Result<Money> {
+        let find = Entity::find()
+            .select_only()
+            .column_as(
+                Expr::cust("CAST(COALESCE(SUM(size_gb * price_per_gb_e8), 0) AS bigint)"),
+                "sum",
+            )
+            .filter(Column::PayerId.eq(payer_id.uuid()))
+            .filter(Expr::cust("is_live"))
+            .filter(Column::Status.eq("creating"));
+        let sum: Option<i64> = find.into_tuple().one(&self.connection).await.map_err(failed)?;
+        Ok(Money::from_e8(sum.unwrap_or_default()))
+    }
+
     async fn volume_count(&self, pool_id: PoolId) -> Result<u64> {
         let find =
             Entity::find().filter(Column::PoolId.eq(pool_id.uuid())).filter(Expr::cust("is_live"));

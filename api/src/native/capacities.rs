@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, get, patch, post, put};
+use actix_web::{HttpRequest, get, patch, put};
 use domain::capacity::{
     self, Capacity, FurnishHost, Health, HostCarrying, HostChange, PortRange, Slot, StorageDraft,
     StorageName,
 };
 use domain::error::Thing;
 use domain::host::HostId;
-use domain::instance::{self, DriverKind, Finding, FindingId};
+use domain::instance::{DriverKind, InstanceId};
 use domain::location::LocationCode;
 use domain::plan::GpuShape;
 use domain::{Error, Result};
@@ -21,14 +21,12 @@ use utoipa::ToSchema;
 use super::envelope::{Answer, Success};
 use super::extract::{Authenticated, Body, page};
 use super::field::{Check, Field, Nested, as_is, count};
-use super::instances::{instance_id, one};
-use super::instances_view::InstanceView;
 use super::plans_view::{GpuBody, GpuView};
 use super::view::Stamp;
 use crate::app::App;
 use crate::http::Query;
 
-fn host_id(text: &str) -> Result<HostId> {
+pub fn host_id(text: &str) -> Result<HostId> {
     HostId::parse(text).ok_or(Error::NotFound(Thing::Server))
 }
 
@@ -184,7 +182,7 @@ pub struct HostCarryingView {
 
 impl From<HostCarrying> for HostCarryingView {
     fn from(host: HostCarrying) -> Self {
-        let slot = |(slot, id): (Slot, instance::InstanceId)| {
+        let slot = |(slot, id): (Slot, InstanceId)| {
             let (kind, name) = slot.stored();
             SlotView { kind, name, instance_id: id.to_string() }
         };
@@ -326,92 +324,4 @@ pub async fn list_capacities(
     let next = found.next.map(|id| id.to_string());
     let views = found.rows.into_iter().map(Into::into).collect();
     Ok(Success::ok("Capacities retrieved successfully", views).continued(next))
-}
-
-/// Give a spot instance notice.
-#[utoipa::path(tag = "operators", params(("id", description = "Instance identifier")),
-    responses((status = 200, body = Success<InstanceView>)),
-    extensions(("x-errors" = json!(["OPERATOR_REQUIRED", "INSTANCE_NOT_FOUND", "NOT_SPOT"]))))]
-#[post("/admin/instances/{id}/evict")]
-pub async fn evict_instance(
-    app: Data<App>,
-    signed: Authenticated,
-    id: Path<String>,
-) -> Answer<InstanceView> {
-    let operator = signed.caller.into();
-    let id = instance_id(&id)?;
-    let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
-    let policy = &app.settings.instance_policy;
-    let noticed = instance::evict(store, clock, &operator, policy, id).await?;
-    Ok(Success::ok("Notice given successfully", one(&app, noticed).await?))
-}
-
-/// A difference between a host and the books.
-#[derive(Serialize, ToSchema)]
-pub struct FindingView {
-    id: String,
-    server_id: String,
-    /// `orphan_instance`, `orphan_volume`, `unknown_instance`, `unknown_volume`, `lost_instance`,
-    /// `stopped_instance` or `unreachable_host`.
-    #[schema(example = "orphan_instance")]
-    kind: &'static str,
-    /// What it is about.
-    subject: String,
-    /// What it takes of the server in an hour, at its own price.
-    #[schema(example = "2.29")]
-    per_hour: String,
-    is_repaired: bool,
-    #[schema(value_type = String, format = DateTime)]
-    found_at: Stamp,
-}
-
-impl From<Finding> for FindingView {
-    fn from(finding: Finding) -> Self {
-        Self {
-            id: finding.id.to_string(),
-            server_id: finding.host_id.to_string(),
-            kind: finding.kind.as_str(),
-            subject: finding.subject,
-            per_hour: finding.per_hour.to_decimal().to_string(),
-            is_repaired: finding.is_repaired,
-            found_at: Stamp(finding.found_at),
-        }
-    }
-}
-
-/// List what differed between servers and the books, newest first.
-#[utoipa::path(tag = "operators",
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Turns on paging"),
-           ("cursor" = Option<String>, Query, description = "From the `Link` header")),
-    responses((status = 200, body = Success<Vec<FindingView>>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "OPERATOR_REQUIRED"]))))]
-#[get("/admin/findings")]
-pub async fn list_findings(
-    app: Data<App>,
-    signed: Authenticated,
-    request: HttpRequest,
-) -> Answer<Vec<FindingView>> {
-    let mut query = Query::parse(request.query_string());
-    let page = page(&mut query, FindingId::parse);
-    query.finish()?;
-    let found = instance::findings(app.store.as_ref(), &signed.caller.into(), page).await?;
-    let next = found.next.map(|id| id.to_string());
-    let views = found.rows.into_iter().map(Into::into).collect();
-    Ok(Success::ok("Findings retrieved successfully", views).continued(next))
-}
-
-/// Remove from its server what the books have never known.
-#[utoipa::path(tag = "operators", params(("id", description = "Finding identifier")),
-    responses((status = 200, body = Success<FindingView>)),
-    extensions(("x-errors" = json!(["OPERATOR_REQUIRED", "FINDING_NOT_FOUND", "SERVER_NOT_FOUND", "HOST_UNREACHABLE"]))))]
-#[post("/admin/findings/{id}/remove")]
-pub async fn remove_finding(
-    app: Data<App>,
-    signed: Authenticated,
-    id: Path<String>,
-) -> Answer<FindingView> {
-    let id = FindingId::parse(&id).ok_or(Error::NotFound(Thing::Finding))?;
-    let operator = signed.caller.into();
-    let removed = Box::pin(instance::remove_orphan(app.job_context(), &operator, id)).await?;
-    Ok(Success::ok("Removed successfully", removed.into()))
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Answer, Success};
-use super::extract::{Authenticated, Body, IdempotencyHeader, page};
+use super::extract::{Authenticated, Body, IdempotencyHeader, bounded_page};
 use super::field::{Check, Field, Nested, as_is, count};
 use super::instances::{volume_wish, wish};
 use super::instances_view::{InstanceBody, VolumeWishBody};
@@ -124,7 +124,7 @@ pub async fn create_cluster(
 
 /// List the clusters of one's pools, newest first.
 #[utoipa::path(tag = "clusters",
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Turns on paging"),
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "500 if not given"),
            ("cursor" = Option<String>, Query, description = "From the `Link` header")),
     responses((status = 200, body = Success<Vec<ClusterView>>)),
     extensions(("x-errors" = json!(["VALIDATION_ERROR"]))))]
@@ -135,7 +135,7 @@ pub async fn list_clusters(
     request: HttpRequest,
 ) -> Answer<Vec<ClusterView>> {
     let mut query = Query::parse(request.query_string());
-    let page = page(&mut query, ClusterId::parse);
+    let page = bounded_page(&mut query, ClusterId::parse);
     query.finish()?;
     let found = cluster::list(app.store.as_ref(), &signed.caller, page).await?;
     let next = found.next.map(|id| id.to_string());

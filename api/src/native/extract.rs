@@ -169,3 +169,9 @@ pub fn page<Key>(query: &mut Query, parse: impl Fn(&str) -> Option<Key>) -> Page
     // A cursor alone still asks for a page.
     Page { limit: limit.or(after.is_some().then_some(500)), after }
 }
+
+/// The same for lists that may be long: without a limit, 500.
+pub fn bounded_page<Key>(query: &mut Query, parse: impl Fn(&str) -> Option<Key>) -> Page<Key> {
+    let Page { after, limit } = page(query, parse);
+    Page { after, limit: limit.or(Some(500)) }
+}

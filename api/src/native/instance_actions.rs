@@ -16,13 +16,14 @@ use super::instances::{instance_id, one};
 use super::instances_view::InstanceView;
 use crate::app::App;
 
-const ACTIONS: &str = "must be start, shutdown, force_shutdown, restart, hibernate, restore, delete, \
-                       delete_stuck or configure_spot";
+const ACTIONS: &str = "must be start, boot, shutdown, force_shutdown, restart, hibernate, restore, \
+                       delete, discontinue, delete_stuck or configure_spot";
 
 #[derive(Deserialize, ToSchema)]
 pub struct ActionBody {
-    /// `start` (also out of hibernation, for which there is `restore` as well), `shutdown`,
-    /// `force_shutdown`, `restart`, `hibernate`, `delete`, `delete_stuck`, `configure_spot`.
+    /// `start` (or `boot`; also out of hibernation, for which there is `restore` as well), `shutdown`,
+    /// `force_shutdown`, `restart`, `hibernate`, `delete` (or `discontinue`), `delete_stuck`,
+    /// `configure_spot`.
     #[schema(value_type = String, required, example = "shutdown")]
     #[serde(default)]
     action: Field<String>,

@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 
 use super::audit::EventView;
 use super::envelope::{Answer, Paging, Success};
-use super::extract::{Authenticated, Body, IdempotencyHeader, page};
+use super::extract::{Authenticated, Body, IdempotencyHeader, bounded_page};
 use super::field::{Check, Field, ID, Nested, amount, as_is, count};
 use super::instances_view::{
     ChargesView, InstanceBody, InstanceEditBody, InstanceView, VolumeWishBody, charges_view,
@@ -130,9 +130,7 @@ pub async fn create_instance(
 
 /// An instance as it is shown.
 pub async fn one(app: &App, made: instance::Instance) -> Result<InstanceView> {
-    let details = instance::detailed(app.store.reads(), vec![made]).await?;
-    let detail = details.into_iter().next().ok_or(Error::NotFound(Thing::Instance))?;
-    Ok(instance_view(detail))
+    instance::detail(app.store.as_ref(), made).await.map(instance_view)
 }
 
 /// List the instances of one's pools, newest first.
@@ -143,7 +141,7 @@ pub async fn one(app: &App, made: instance::Instance) -> Result<InstanceView> {
            ("status" = Option<String>, Query, description = "Only in this state", example = "running"),
            ("location" = Option<String>, Query, description = "Only at this location", example = "FIN-03"),
            ("cluster_id" = Option<String>, Query, pattern = "^[0-9a-f]{24}$", description = "Only of this cluster"),
-           ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Turns on paging"),
+           ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "500 if not given"),
            ("cursor" = Option<String>, Query, description = "From the `Link` header")),
     responses((status = 200, body = Success<Vec<InstanceView>>)),
     extensions(("x-errors" = json!(["VALIDATION_ERROR"]))))]
@@ -160,7 +158,7 @@ pub async fn list_instances(
         location: query.value("location", LocationCode::parse),
         cluster_id: query.value("cluster_id", |text| ClusterId::parse(text).ok_or(ID)),
     };
-    let page = page(&mut query, InstanceId::parse);
+    let page = bounded_page(&mut query, InstanceId::parse);
     query.finish()?;
     let found = instance::list(app.store.as_ref(), &signed.caller, &filter, page).await?;
     let paging = Paging { next: found.next.map(|id| id.to_string()), total: found.total };

@@ -23,7 +23,9 @@ mod error;
 mod extract;
 mod fallback;
 mod field;
+mod findings;
 mod headers;
+mod hosted_instances;
 mod images;
 mod instance_actions;
 mod instances;
@@ -192,9 +194,11 @@ fn instance_operations(config: &mut ServiceConfig) {
         .service(capacities::furnish_server)
         .service(capacities::show_capacity)
         .service(capacities::change_capacity)
-        .service(capacities::evict_instance)
-        .service(capacities::list_findings)
-        .service(capacities::remove_finding);
+        .service(findings::list_findings)
+        .service(findings::remove_finding)
+        .service(hosted_instances::list_hosted_instances)
+        .service(hosted_instances::evict_instance)
+        .service(hosted_instances::delete_hosted_instance);
 }
 
 fn operator_operations(config: &mut ServiceConfig) {

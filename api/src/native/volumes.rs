@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Answer, Success};
-use super::extract::{Authenticated, Body, IdempotencyHeader, page};
+use super::extract::{Authenticated, Body, IdempotencyHeader, bounded_page};
 use super::field::{Check, Field, ID, as_is, count};
 use super::instances_view::{ChargesView, charges_view};
 use super::view::Stamp;
@@ -177,7 +177,7 @@ pub async fn list_volume_types(
 #[utoipa::path(tag = "volumes",
     params(("pool_id" = Option<String>, Query, pattern = "^[0-9a-f]{24}$", description = "Only of this pool"),
            ("status" = Option<String>, Query, description = "Only in this state", example = "trashed"),
-           ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Turns on paging"),
+           ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "500 if not given"),
            ("cursor" = Option<String>, Query, description = "From the `Link` header")),
     responses((status = 200, body = Success<Vec<VolumeView>>)),
     extensions(("x-errors" = json!(["VALIDATION_ERROR"]))))]
@@ -192,7 +192,7 @@ pub async fn list_volumes(
         pool_id: query.value("pool_id", |text| PoolId::parse(text).ok_or(ID)),
         status: query.value("status", |text| VolumeStatus::parse(text).ok_or("is no status")),
     };
-    let page = page(&mut query, VolumeId::parse);
+    let page = bounded_page(&mut query, VolumeId::parse);
     query.finish()?;
     let found = volume::list(app.store.as_ref(), &signed.caller, &filter, page).await?;
     let next = found.next.map(|id| id.to_string());
@@ -261,7 +261,7 @@ pub async fn show_volume(
 #[utoipa::path(tag = "volumes", request_body = VolumeEditBody,
     params(("id", description = "Volume identifier")),
     responses((status = 200, body = Success<VolumeView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "VOLUME_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_IN_USE", "NO_CAPACITY"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "VOLUME_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_IN_USE", "NO_CAPACITY"]))))]
 #[patch("/volumes/{id}")]
 pub async fn edit_volume(
     app: Data<App>,
@@ -276,7 +276,8 @@ pub async fn edit_volume(
     let caller = signed.caller;
     let request = check.finish(|| Some(EditVolume { caller, id, name, size_gb }))?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-    let edited = Box::pin(volume::edit(store, clock, random, request)).await?;
+    let funds = app.settings.instance_policy.funds;
+    let edited = Box::pin(volume::edit(store, clock, random, funds, request)).await?;
     Ok(Success::ok("Volume changed successfully", edited.into()))
 }
 
@@ -312,7 +313,7 @@ pub async fn delete_volume(
 /// Take a volume out of the trash.
 #[utoipa::path(tag = "volumes", params(("id", description = "Volume identifier")),
     responses((status = 200, body = Success<VolumeView>)),
-    extensions(("x-errors" = json!(["VOLUME_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_NOT_IN_TRASH"]))))]
+    extensions(("x-errors" = json!(["INSUFFICIENT_BALANCE", "VOLUME_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_NOT_IN_TRASH"]))))]
 #[post("/volumes/{id}/restore")]
 pub async fn restore_volume(
     app: Data<App>,
@@ -321,7 +322,8 @@ pub async fn restore_volume(
 ) -> Answer<VolumeView> {
     let id = volume_id(&id)?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-    let restored = Box::pin(volume::restore(store, clock, random, &signed.caller, id)).await?;
+    let by = (app.settings.instance_policy.funds, &signed.caller);
+    let restored = Box::pin(volume::restore(store, clock, random, by, id)).await?;
     Ok(Success::ok("Volume restored successfully", restored.into()))
 }
 

@@ -162,12 +162,27 @@ fn violations(request: &FurnishHost) -> Vec<Violation> {
     violations
 }
 
+/// Refuses while instances are on a host, hibernated ones too, or while its storage has volumes that no
+/// other host could reach.
+async fn require_unused(tx: &dyn Tx, capacity: &Capacity) -> Result<()> {
+    let in_use = Error::Conflict(Conflict::CapacityInUse);
+    if !tx.live_instances_of_host(capacity.host_id).await?.is_empty() {
+        return Err(in_use);
+    }
+    let used_gb = tx.storage(&capacity.storage).await?.map_or(0, |storage| storage.used_gb);
+    let hosts = tx.hosts_at(&capacity.storage).await?;
+    if used_gb > 0 && hosts.iter().all(|host_id| *host_id == capacity.host_id) {
+        return Err(in_use);
+    }
+    Ok(())
+}
+
 /// The storage as it is to be, locked where there is one.
 async fn storage(tx: &dyn Tx, request: &FurnishHost, before: Option<&Capacity>) -> Result<Storage> {
     let own = || StorageName::from_stored(request.host_id.to_string());
     let name = request.storage.name.clone().unwrap_or_else(own);
-    if before.is_some_and(|before| before.storage != name && before.used.instances > 0) {
-        return Err(Error::Conflict(Conflict::CapacityInUse));
+    if let Some(before) = before.filter(|before| before.storage != name) {
+        require_unused(tx, before).await?;
     }
     let (location, size_gb) = (request.location.clone(), request.storage.size_gb);
     let Some(storage) = tx.storage_for_update(&name).await? else {

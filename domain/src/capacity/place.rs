@@ -1,6 +1,6 @@
 //! Finds a host for an instance and takes what it needs there.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -12,9 +12,7 @@ use crate::instance::{InstanceId, PublishedPort};
 use crate::plan::Shape;
 use crate::store::Tx;
 
-/// Hosts looked at together while waiting for those that others hold.
-const CANDIDATES: u32 = 8;
-/// Rounds of waiting. In each, every candidate turned out to be full by then.
+/// Hosts that are waited for, one after the other, and turned out to be full by then.
 const ROUNDS: u32 = 64;
 
 /// What an instance has of its host.
@@ -53,15 +51,12 @@ pub async fn place(
     {
         return Ok(placed);
     }
-    let mut full = HashSet::new();
+    // Those that lack only slots seem to have room again and again.
+    let mut full = BTreeSet::new();
     for _ in 0..ROUNDS {
-        let mut candidates = tx.hosts_with_room(need, placement, CANDIDATES).await?;
-        // A host that lacks only slots stays in the list, so it is asked once.
-        candidates.retain(|host_id| !full.contains(host_id));
-        let Some(host_id) = candidates.first() else {
-            return Err(Error::Conflict(Conflict::NoCapacity));
-        };
-        let capacity = tx.capacity_for_update(*host_id).await?;
+        let best = tx.host_with_room(need, placement, &full).await?;
+        let host_id = best.ok_or(Error::Conflict(Conflict::NoCapacity))?;
+        let capacity = tx.capacity_for_update(host_id).await?;
         let capacity = capacity.ok_or(Error::NotFound(Thing::Server))?;
         if !capacity.is_open() || !capacity.has_room(&need.shape) {
             continue;
@@ -69,7 +64,7 @@ pub async fn place(
         if let Some(placed) = take(tx, capacity, need, (id, inside)).await? {
             return Ok(placed);
         }
-        full.insert(*host_id);
+        full.insert(host_id);
     }
     Err(Error::Busy)
 }

@@ -25,13 +25,13 @@ pub trait CapacityQueries {
     /// A storage.
     async fn storage(&self, name: &StorageName) -> Result<Option<Storage>>;
 
-    /// Hosts with room for this by what is committed, the best first. Slots are not looked at.
-    async fn hosts_with_room(
+    /// The best host with room for this by what is committed, but for those. Slots are not looked at.
+    async fn host_with_room(
         &self,
         need: &Need,
         placement: Placement,
-        limit: u32,
-    ) -> Result<Vec<HostId>>;
+        except: &BTreeSet<HostId>,
+    ) -> Result<Option<HostId>>;
 
     /// What is held of a host, and by whom.
     async fn slots_of(&self, host_id: HostId) -> Result<Vec<(Slot, InstanceId)>>;

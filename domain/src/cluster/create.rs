@@ -53,6 +53,9 @@ pub async fn create(
             "a cluster has one volume that all its nodes share",
         ));
     }
+    if wish.is_spot {
+        return Err(Error::invalid("/is_spot", "a cluster is one unit and is not evicted in part"));
+    }
     instance::checked(wish)?;
     let now = clock.now();
     let (key, user_id) = (wish.idempotency_key.as_ref(), wish.caller.user_id);
@@ -78,13 +81,13 @@ async fn placed(
 ) -> Result<ClusterId> {
     let wish = &request.instance;
     let payer = paying(tx, &wish.caller, wish.pool_id).await?;
+    instance::require_quota(tx, payer.pool_id, u64::from(request.nodes)).await?;
     let sources = sources(tx, &payer, wish).await?;
     let shared = shared(policy, request)?;
-    let of_volume = shared.map_or(Money::ZERO, |(kind, size_gb)| {
-        Rate::per_month(kind.price_per_gb.fraction(u64::from(size_gb), 1).floor()).hourly()
-    });
+    let of_volume = shared
+        .map_or(Money::ZERO, |(kind, size_gb)| Rate::per_month(kind.per_month(size_gb)).hourly());
     let of_nodes = sources.terms.per_hour.fraction(u64::from(request.nodes), 1).floor();
-    let per_hour = of_nodes.checked_add(of_volume).unwrap_or(of_nodes);
+    let per_hour = of_nodes.checked_add(of_volume).ok_or_else(too_dear)?;
     require_funds(tx, &payer.wallet, per_hour, policy.funds).await?;
     let mut cluster = Cluster {
         id: ClusterId::generate(now, random),
@@ -128,6 +131,10 @@ async fn placed(
     Ok(cluster.id)
 }
 
+fn too_dear() -> Error {
+    Error::invalid("/nodes", "is more than can be reckoned")
+}
+
 fn shared<'a>(
     policy: &'a InstancePolicy,
     request: &CreateCluster,
@@ -163,7 +170,6 @@ async fn volume(
         storage: capacity.storage,
         copy_of: None,
         is_shared: true,
-        attachment: None,
         on_eviction: Afterwards::KeepDetached,
     };
     let volume = volume::add(tx, random, (payer, actor), (draft, now)).await?;

@@ -41,7 +41,9 @@ pub async fn delete(
         let cluster = Cluster { deleted_at: Some(now), ..cluster };
         tx.save_cluster(&cluster).await?;
         tx.record(vec![event("cluster.deleted", &cluster, caller.actor(), now)]).await?;
-        fail_cluster(tx, random, wallet, (id, now)).await?;
+        let wallet = fail_cluster(tx, random, wallet, (id, now)).await?;
+        // Where no instance is left whose end would let the volume go.
+        member_gone(tx, random, wallet, (id, now)).await?;
         Ok((cluster, tx.instances_of_cluster(id).await?))
     })
     .await
@@ -62,6 +64,10 @@ pub(crate) async fn member_gone(
         return Ok(());
     }
     let volume = tx.volume_for_update(volume_id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+    if !volume.is_shared {
+        // It has gone its way before.
+        return Ok(());
+    }
     let never_ran = instances.iter().all(|instance| instance.ready_at.is_none());
     let volume = Volume { attachment: None, is_shared: false, ..volume };
     tx.save_volume(&volume).await?;

@@ -14,7 +14,7 @@ pub use show::{ClusterWithInstances, list, show};
 
 use crate::clock::Timestamp;
 use crate::id::entity_id;
-use crate::instance::{Instance, Status};
+use crate::instance::{Instance, Phase, Status};
 use crate::location::LocationCode;
 use crate::plan::PlanCode;
 use crate::pool::PoolId;
@@ -58,8 +58,13 @@ pub struct Cluster {
 impl Cluster {
     /// Its state: what is true of the instance that lags behind most.
     pub fn status(&self, instances: &[Instance]) -> Status {
-        let is = |status| instances.iter().any(|instance| instance.status() == status);
         let live = instances.iter().any(Instance::is_live);
+        // What is gone says nothing of those that are there.
+        let instances: Vec<&Instance> = instances
+            .iter()
+            .filter(|i| !live || !matches!(i.phase, Phase::Deleted { .. }))
+            .collect();
+        let is = |status| instances.iter().any(|instance| instance.status() == status);
         let failed = [Status::NoCapacity, Status::Error].into_iter().find(|status| is(*status));
         match (failed, self.deleted_at.is_some(), live) {
             (_, true, true) => Status::Deleting,
@@ -73,7 +78,7 @@ impl Cluster {
             }
             (None, false, true) => instances
                 .iter()
-                .map(Instance::status)
+                .map(|instance| instance.status())
                 .find(|s| *s != Status::Running)
                 .unwrap_or(Status::Running),
         }

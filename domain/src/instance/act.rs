@@ -2,13 +2,14 @@
 
 use tracing::instrument;
 
+use super::charge::{Charge, charge, running_meter};
 use super::create::{event, require_funds, terms};
 use super::stop::{align_later, remove};
-use super::{Instance, InstanceId, InstancePolicy, Phase, Wanted};
-use crate::capacity::{self, Need, release};
+use super::{Instance, InstanceId, InstancePolicy, Phase, Stage, Wanted};
+use crate::capacity::{self, Claim, Need, release};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
-use crate::meter::{MeterId, Metered, begin, finish};
+use crate::money::Money;
 use crate::pool::{PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
@@ -160,6 +161,9 @@ impl Work<'_> {
         let notice_is_over = instance.evict_at.is_some_and(|at| at <= self.now);
         let is_going = instance.wanted == Wanted::Deleted || !instance.is_live();
         match &self.request.action {
+            Action::Delete(_) if matches!(instance.phase, Phase::Failed { .. }) => {
+                return self.forget(instance).await;
+            }
             Action::Delete(_) if is_going => return Ok(Outcome::Unchanged),
             Action::DeleteStuck => return self.delete_stuck(wallet, instance).await,
             _ if is_going => return Err(Error::Conflict(Conflict::InstanceDeleted)),
@@ -225,53 +229,43 @@ impl Work<'_> {
     }
 
     async fn start(&self, wallet: Wallet, instance: Instance) -> Result<Outcome> {
-        let per_hour = instance.terms.per_hour;
-        require_funds(self.tx, &wallet, per_hour, self.policy.funds).await?;
+        let metered = running_meter(self.tx, instance.id).await?;
+        let already = metered.map_or(Money::ZERO, |meter| meter.rate.hourly());
+        let more = instance.terms.per_hour.saturating_sub(already).max(Money::ZERO);
+        require_funds(self.tx, &wallet, more, self.policy.funds).await?;
         let mut instance = Instance { wanted: Wanted::Running, last_error: None, ..instance };
-        if instance.phase == Phase::Hibernated {
-            // What it gave back is taken again on the same host, where its disk is.
-            let shape = instance.terms.shape.clone();
-            let shape = crate::plan::Shape { disk_gb: 0, ..shape };
-            let need = Need {
-                location: instance.location.clone(),
-                storage: None,
-                host_id: Some(instance.host_id),
-                shape,
-            };
-            let place = (instance.id, instance.origin.ports.as_slice());
-            instance.claim =
-                capacity::place(self.tx, &need, self.policy.placement, place).await?.claim;
-            instance.phase = Phase::Stopped;
+        match instance.phase {
+            Phase::Hibernated => instance = self.placed_again(instance).await?,
+            // Whether the stop that was asked for has begun is seen by starting it.
+            Phase::Running => instance.phase = Phase::Starting { stage: Stage::Starting },
+            _ => {}
         }
         instance.stage_until = Some(self.now + self.policy.stage_within);
         self.save(instance).await
     }
 
+    /// Takes what a hibernated instance gave back again, on the same host, where its disk is.
+    async fn placed_again(&self, instance: Instance) -> Result<Instance> {
+        let shape = crate::plan::Shape { disk_gb: 0, ..instance.terms.shape.clone() };
+        let need = Need {
+            location: instance.location.clone(),
+            storage: None,
+            host_id: Some(instance.host_id),
+            shape,
+        };
+        let ports = instance.origin.ports.as_slice();
+        let placed =
+            capacity::place(self.tx, &need, self.policy.placement, (instance.id, ports)).await?;
+        Ok(Instance { claim: placed.claim, phase: Phase::Stopped, ..instance })
+    }
+
     /// Stops it; from now on it costs what a stopped one does.
     async fn stop(&self, wallet: Wallet, instance: Instance, wanted: Wanted) -> Result<Outcome> {
         let instance = Instance { wanted, restart: false, ..instance };
-        let keeps_place = wanted != Wanted::Hibernated;
-        if !keeps_place || instance.terms.stopped_percent < 100 {
-            self.meter(wallet, &instance, keeps_place.then_some(false)).await?;
-        }
+        let hibernates = wanted == Wanted::Hibernated;
+        let costs = if hibernates { Charge::Nothing } else { Charge::Stopped };
+        charge(self.tx, self.random, wallet, (&instance, costs), self.now).await?;
         self.save(instance).await
-    }
-
-    /// Ends its meters and begins the one for its new state, if it has one.
-    async fn meter(
-        &self,
-        wallet: Wallet,
-        instance: &Instance,
-        is_running: Option<bool>,
-    ) -> Result<()> {
-        let metered = Metered::Instance(instance.id);
-        finish(self.tx, self.random, wallet, &[metered], self.now).await?;
-        let id = MeterId::generate(self.now, self.random);
-        let next = is_running.and_then(|is_running| instance.meter(id, is_running, self.now));
-        match next {
-            Some(meter) => begin(self.tx, meter).await,
-            None => Ok(()),
-        }
     }
 
     /// A stop that was asked for gently can be forced.
@@ -290,33 +284,37 @@ impl Work<'_> {
         if instance.phase != Phase::Stopped || instance.wanted == Wanted::Running {
             return not_now();
         }
-        self.meter(wallet, &instance, None).await?;
-        let instance =
-            Instance { wanted: Wanted::Hibernated, phase: Phase::Hibernated, ..instance };
+        let nothing = (&instance, Charge::Nothing);
+        charge(self.tx, self.random, wallet, nothing, self.now).await?;
         let held = (instance.id, &instance.terms.shape);
         release(self.tx, instance.host_id, held, true).await?;
-        self.save(instance).await
+        let (wanted, phase, claim) = (Wanted::Hibernated, Phase::Hibernated, Claim::default());
+        self.save(Instance { wanted, phase, claim, ..instance }).await
     }
 
+    /// Makes it a spot instance or an ordinary one, at the plan's price of today.
     async fn price(&self, wallet: Wallet, instance: Instance, is_spot: bool) -> Result<Outcome> {
         if instance.terms.is_spot == is_spot {
             return Ok(Outcome::Unchanged);
         }
         let plan = self.tx.plan(instance.terms.plan_id).await?;
         let plan = plan.ok_or(Error::NotFound(Thing::Plan))?;
-        let evict_at = instance.evict_at.filter(|_| is_spot);
-        let new = terms(&plan, is_spot, None)?;
-        let shape = instance.terms.shape.clone();
-        let terms = super::InstanceTerms { shape, ..new };
-        let instance = Instance { terms, evict_at, ..instance };
-        let open = self.tx.open_meters(wallet.user_id).await?;
-        let metered = Metered::Instance(instance.id);
-        let is_metered =
-            open.iter().any(|meter| meter.metered == metered && meter.ended_at.is_none());
-        if is_metered {
-            let is_running = instance.wanted == Wanted::Running;
-            self.meter(wallet, &instance, Some(is_running)).await?;
+        if plan.shape != instance.terms.shape {
+            let advice = "its plan has another shape by now, and no price for this one";
+            return Err(Error::invalid("/is_spot", advice));
         }
+        let before = running_meter(self.tx, instance.id).await?.map(|meter| meter.rate);
+        let costs = match before {
+            None => Charge::Nothing,
+            before if before == instance.rate(Charge::Running) => Charge::Running,
+            Some(_) => Charge::Stopped,
+        };
+        let evict_at = instance.evict_at.filter(|_| is_spot);
+        let instance = Instance { terms: terms(&plan, is_spot, None)?, evict_at, ..instance };
+        let hourly = |rate: Option<crate::meter::Rate>| rate.map_or(Money::ZERO, |r| r.hourly());
+        let more = hourly(instance.rate(costs)).saturating_sub(hourly(before));
+        require_funds(self.tx, &wallet, more.max(Money::ZERO), self.policy.funds).await?;
+        charge(self.tx, self.random, wallet, (&instance, costs), self.now).await?;
         self.save(instance).await
     }
 
@@ -352,6 +350,12 @@ impl Work<'_> {
         Ok(Outcome::Accepted)
     }
 
+    /// Takes one that could not be made off the list.
+    async fn forget(&self, instance: Instance) -> Result<Outcome> {
+        let phase = Phase::Deleted { at: self.now };
+        self.save(Instance { wanted: Wanted::Deleted, phase, ..instance }).await
+    }
+
     /// Works again at once on one that did not go, whatever became of its job.
     async fn delete_stuck(&self, wallet: Wallet, instance: Instance) -> Result<Outcome> {
         if !instance.is_live() {
@@ -360,6 +364,9 @@ impl Work<'_> {
         let is_undone = matches!(instance.phase, Phase::Undoing { .. });
         if instance.wanted == Wanted::Deleted || is_undone {
             return self.save(instance).await;
+        }
+        if instance.cluster_id.is_some() {
+            return Err(Error::Conflict(Conflict::PartOfCluster));
         }
         if matches!(instance.phase, Phase::Ordered | Phase::Provisioning { .. }) {
             let kind = ("instance.delete_requested", self.request.caller.actor());

@@ -3,19 +3,19 @@
 use chrono::Duration;
 use tracing::{instrument, warn};
 
+use super::charge::{Charge, charge};
 use super::create::event;
 use super::stop::remove;
 use super::{
     DriverFault, Failure, FailureKind, Instance, InstanceDriver, InstanceId, Phase, Sighting, Site,
     Stage, Step, Wanted,
 };
-use crate::capacity::{release, release_disk};
+use crate::capacity::{Claim, release, release_disk};
 use crate::clock::{Random, Timestamp};
 use crate::cluster::{self, ClusterId};
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::job::{Job, JobContext, JobKind, Progress};
-use crate::meter::{MeterId, Metered, begin, finish};
 use crate::store::{Reads, Store, Tx, atomically};
 use crate::volume::{self, Volume, VolumeState};
 use crate::wallet::Wallet;
@@ -33,8 +33,7 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
         let now = context.clock.now();
         let advances = matches!(step, Step::Make | Step::Start | Step::Await);
         if advances && seen.stage_until.is_some_and(|until| until <= now) {
-            let what = seen.last_error.clone().unwrap_or_else(|| "it took too long".to_owned());
-            settle(context, (&seen, step), Found::GaveUp(FailureKind::Error, what)).await?;
+            settle(context, (&seen, step), Found::GaveUp(GaveUp::late(&seen))).await?;
             continue;
         }
         let volumes = volumes(reads, &seen).await?;
@@ -46,8 +45,7 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
                 }
                 continue;
             }
-            let found = Found::GaveUp(FailureKind::Error, "a volume could not be made".to_owned());
-            settle(context, (&seen, step), found).await?;
+            settle(context, (&seen, step), Found::GaveUp(GaveUp::of_a_volume())).await?;
             continue;
         }
         let capacity = reads.capacity(seen.host_id).await?;
@@ -83,7 +81,28 @@ enum Found {
     /// What was made is in another state than it should be: back to this stage.
     Back(Stage),
     /// It cannot be done.
-    GaveUp(FailureKind, String),
+    GaveUp(GaveUp),
+}
+
+/// Why a step cannot be done.
+struct GaveUp {
+    kind: FailureKind,
+    /// For the owner.
+    message: &'static str,
+    /// The driver's words, which may name what only operators are to know.
+    fault: Option<String>,
+}
+
+impl GaveUp {
+    fn late(seen: &Instance) -> Self {
+        let fault = seen.driver_fault.clone();
+        Self { kind: FailureKind::Error, message: "it took too long", fault }
+    }
+
+    const fn of_a_volume() -> Self {
+        let message = "a volume could not be made";
+        Self { kind: FailureKind::Error, message, fault: None }
+    }
 }
 
 /// Asks the driver; `None` means to look again later.
@@ -120,8 +139,14 @@ async fn failed(
 ) -> Result<Found> {
     let advances = matches!(step, Step::Make | Step::Start | Step::Await);
     match fault {
-        DriverFault::Refused(cause) if advances => Ok(Found::GaveUp(FailureKind::Error, cause)),
-        DriverFault::NoRoom(cause) if advances => Ok(Found::GaveUp(FailureKind::NoCapacity, cause)),
+        DriverFault::Refused(fault) if advances => {
+            let (kind, message) = (FailureKind::Error, "its host refused to make it");
+            Ok(Found::GaveUp(GaveUp { kind, message, fault: Some(fault) }))
+        }
+        DriverFault::NoRoom(fault) if advances => {
+            let (kind, message) = (FailureKind::NoCapacity, "its host has no room");
+            Ok(Found::GaveUp(GaveUp { kind, message, fault: Some(fault) }))
+        }
         DriverFault::Failed(cause) | DriverFault::Refused(cause) | DriverFault::NoRoom(cause) => {
             note(context.store, seen.id, &cause).await?;
             Err(Error::internal(cause))
@@ -129,17 +154,23 @@ async fn failed(
     }
 }
 
-/// Notes for the owner what keeps it from going on.
-async fn note(store: &dyn Store, id: InstanceId, cause: &str) -> Result<()> {
-    let cause: String = cause.chars().take(500).collect();
+/// Notes what keeps it from going on, for the owner and for operators.
+async fn note(store: &dyn Store, id: InstanceId, fault: &str) -> Result<()> {
+    let driver_fault = Some(short(fault));
     atomically(store, async |tx: &dyn Tx| {
         let instance = tx.instance_for_update(id).await?.ok_or(Error::NotFound(Thing::Instance))?;
-        if instance.last_error.as_deref() == Some(cause.as_str()) {
+        if instance.driver_fault == driver_fault {
             return Ok(());
         }
-        tx.save_instance(&Instance { last_error: Some(cause.clone()), ..instance }).await
+        let last_error = Some("its host failed; it is tried again".to_owned());
+        let driver_fault = driver_fault.clone();
+        tx.save_instance(&Instance { last_error, driver_fault, ..instance }).await
     })
     .await
+}
+
+fn short(fault: &str) -> String {
+    fault.chars().take(500).collect()
 }
 
 async fn settle(
@@ -164,10 +195,7 @@ async fn settle(
                 };
                 tx.save_instance(&Instance { phase, ..instance }).await
             }
-            Found::GaveUp(kind, cause) => {
-                let failure = Failure { kind: *kind, message: cause.chars().take(500).collect() };
-                outcome.given_up(instance, failure).await
-            }
+            Found::GaveUp(why) => outcome.given_up(instance, why).await,
         }
     };
     atomically(context.store, work).await
@@ -180,7 +208,7 @@ async fn locked(
     step: Step,
     found: &Found,
 ) -> Result<Option<(Option<Wallet>, Instance)>> {
-    let gives_up = matches!(found, Found::GaveUp(..)) && seen.cluster_id.is_some();
+    let gives_up = matches!(found, Found::GaveUp(_));
     let wallet = if gives_up || matches!(step, Step::Await | Step::Remove) {
         let wallet = tx.wallet_for_update(seen.payer_id).await?;
         Some(wallet.ok_or(Error::NotFound(Thing::User))?)
@@ -220,21 +248,23 @@ impl Settling<'_> {
             Step::Make | Step::Start => return self.tx.save_instance(&instance).await,
             Step::Await => {
                 instance.ready_at = instance.ready_at.or(Some(self.now));
-                instance.last_error = None;
+                (instance.last_error, instance.driver_fault) = (None, None);
                 self.tx.save_instance(&instance).await?;
                 self.ready(&instance).await
             }
             Step::Stop { .. } => {
                 // A restart goes on by itself, and has the time that a start has.
                 instance.stage_until = Some(self.now + self.within);
-                self.tx.save_instance(&instance).await?;
                 if instance.phase == Phase::Hibernated {
+                    instance.claim = Claim::default();
                     let held = (instance.id, &instance.terms.shape);
                     release(self.tx, instance.host_id, held, true).await?;
                 }
+                self.tx.save_instance(&instance).await?;
                 self.tell("instance.stopped", &instance).await
             }
             Step::Remove => {
+                instance.claim = Claim::default();
                 self.tx.save_instance(&instance).await?;
                 self.removed(&instance, &before).await
             }
@@ -247,23 +277,8 @@ impl Settling<'_> {
         let Some(wallet) = self.wallet.filter(|_| instance.wanted == Wanted::Running) else {
             return Ok(());
         };
-        let metered = Metered::Instance(instance.id);
-        let id = MeterId::generate(self.now, self.random);
-        let meter = instance.meter(id, true, self.now);
-        let open = self.tx.open_meters(wallet.user_id).await?;
-        let runs = open.iter().any(|open| {
-            open.metered == metered
-                && open.ended_at.is_none()
-                && meter.as_ref().is_some_and(|meter| meter.rate == open.rate)
-        });
-        if runs {
-            return Ok(());
-        }
-        finish(self.tx, self.random, wallet, &[metered], self.now).await?;
-        match meter {
-            Some(meter) => begin(self.tx, meter).await,
-            None => Ok(()),
-        }
+        let running = (instance, Charge::Running);
+        charge(self.tx, self.random, wallet, running, self.now).await.map(|_| ())
     }
 
     /// Nothing is left of it: all that it held is free, and its volumes go their way.
@@ -288,17 +303,26 @@ impl Settling<'_> {
         }
     }
 
-    async fn given_up(self, instance: Instance, failure: Failure) -> Result<()> {
-        warn!(instance_id = %instance.id, cause = failure.message, "an instance was given up");
-        let instance = instance.given_up(failure);
+    /// What never ran is taken back, with its cluster; what ran stays stopped, and costs what that does.
+    async fn given_up(self, before: Instance, why: &GaveUp) -> Result<()> {
+        let cause = why.fault.as_deref().unwrap_or(why.message);
+        warn!(instance_id = %before.id, cause, "an instance was given up");
+        let never_ran = matches!(before.phase, Phase::Ordered | Phase::Provisioning { .. });
+        let failure = Failure { kind: why.kind, message: why.message.to_owned() };
+        let driver_fault = why.fault.as_deref().map(short);
+        let instance = Instance { driver_fault, ..before.given_up(failure) };
         self.tx.save_instance(&instance).await?;
         self.tell("instance.given_up", &instance).await?;
-        match (instance.cluster_id, self.wallet) {
-            (Some(id), Some(wallet)) => {
-                fail_cluster(self.tx, self.random, wallet, (id, self.now)).await.map(|_| ())
+        let Some(wallet) = self.wallet else { return Ok(()) };
+        match instance.cluster_id.filter(|_| never_ran) {
+            Some(id) => fail_cluster(self.tx, self.random, wallet, (id, self.now)).await?,
+            None if never_ran => wallet,
+            None => {
+                let stopped = (&instance, Charge::Stopped);
+                charge(self.tx, self.random, wallet, stopped, self.now).await?
             }
-            _ => Ok(()),
-        }
+        };
+        Ok(())
     }
 
     async fn tell(&self, kind: &'static str, instance: &Instance) -> Result<()> {

@@ -24,7 +24,7 @@ use crate::ssh_key::SshKeyId;
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
-use crate::volume::{self, Afterwards, Attachment, Draft, Mounting, VolumeId, VolumeType};
+use crate::volume::{self, Afterwards, Draft, Mounting, VolumeId, VolumeType};
 use crate::wallet::Wallet;
 
 /// The most ports that one instance publishes.
@@ -156,7 +156,7 @@ pub async fn create(
     })
     .await;
     if let (Err(Error::Conflict(Conflict::NoCapacity)), false) = (&outcome, request.is_spot) {
-        super::make_room(store, policy, (&request.plan, &request.location), now).await?;
+        super::make_room(store, policy, &request, now).await;
     }
     outcome
 }
@@ -189,19 +189,13 @@ async fn placed(
     now: Timestamp,
 ) -> Result<InstanceId> {
     let payer = paying(tx, &request.caller, request.pool_id).await?;
-    if tx.live_instance_count(payer.pool_id).await? >= MOST_PER_POOL {
-        return Err(Error::Conflict(Conflict::QuotaReached { most: MOST_PER_POOL }));
-    }
+    require_quota(tx, payer.pool_id, 1).await?;
     let sources = sources(tx, &payer, request).await?;
     let new = new_volumes(request, policy)?;
-    let volumes_per_hour: Money = new
-        .iter()
-        .map(|(kind, size_gb)| {
-            let per_month = kind.price_per_gb.fraction(u64::from(*size_gb), 1).floor();
-            Rate::per_month(per_month).hourly()
-        })
-        .sum();
-    let per_hour = sources.terms.per_hour.checked_add(volumes_per_hour).unwrap_or(Money::ZERO);
+    let volumes_per_hour: Money =
+        new.iter().map(|(kind, size_gb)| Rate::per_month(kind.per_month(*size_gb)).hourly()).sum();
+    let too_dear = || Error::invalid("/volumes", "cost more than can be reckoned");
+    let per_hour = sources.terms.per_hour.checked_add(volumes_per_hour).ok_or_else(too_dear)?;
     require_funds(tx, &payer.wallet, per_hour, policy.funds).await?;
     let order = Order {
         sources,
@@ -231,7 +225,6 @@ async fn placed(
                     storage: capacity.storage.clone(),
                     copy_of: None,
                     is_shared: false,
-                    attachment: None,
                     on_eviction: *on_eviction,
                 };
                 let volume = volume::add(tx, random, (&payer, actor), (draft, now)).await?;
@@ -240,19 +233,7 @@ async fn placed(
             }
         }
     }
-    distinct_paths(tx, instance.id).await?;
     Ok(instance.id)
-}
-
-async fn distinct_paths(tx: &dyn Tx, id: InstanceId) -> Result<()> {
-    let volumes = tx.volumes_of_instances(&[id]).await?;
-    let paths = volumes.iter().filter_map(|volume| volume.attachment.as_ref());
-    let mut paths: Vec<&str> = paths.map(|Attachment { path, .. }| path.as_str()).collect();
-    let all = paths.len();
-    paths.sort_unstable();
-    paths.dedup();
-    let same = || Error::invalid("/volumes", "two volumes cannot be mounted at the same path");
-    if paths.len() == all { Ok(()) } else { Err(same()) }
 }
 
 async fn storage_of_volumes(tx: &dyn Tx, request: &CreateInstance) -> Result<Option<StorageName>> {
@@ -351,18 +332,32 @@ pub(super) fn terms(plan: &Plan, is_spot: bool, max: Option<Money>) -> Result<In
     })
 }
 
+/// Refuses so many more instances of a pool where that would be too many.
+pub(crate) async fn require_quota(tx: &dyn Tx, pool_id: PoolId, more: u64) -> Result<()> {
+    if tx.live_instance_count(pool_id).await?.saturating_add(more) > MOST_PER_POOL {
+        return Err(Error::Conflict(Conflict::QuotaReached { most: MOST_PER_POOL }));
+    }
+    Ok(())
+}
+
 /// Refuses something new that costs so much an hour, unless the wallet covers that and all that runs
-/// for as many hours as the operator wants.
+/// or is being made for as many hours as the operator wants.
 pub(crate) async fn require_funds(
     tx: &dyn Tx,
     wallet: &Wallet,
     per_hour: Money,
     funds: FundsPolicy,
 ) -> Result<()> {
+    if per_hour <= Money::ZERO {
+        return Ok(());
+    }
     let running = hourly(&tx.open_meters(wallet.user_id).await?);
-    let all = running.checked_add(per_hour).unwrap_or(running);
+    let coming = tx.instances_coming_per_hour(wallet.user_id).await?;
+    let volumes = tx.volumes_coming_per_month(wallet.user_id).await?;
+    let all = [running, coming, Rate::per_month(volumes).hourly(), per_hour];
+    let all: Money = all.into_iter().sum();
     let required = all.fraction(u64::from(funds.hours_covered), 1).floor();
-    if wallet.balance < required || (per_hour > Money::ZERO && wallet.balance <= Money::ZERO) {
+    if wallet.balance < required || wallet.balance <= Money::ZERO {
         let available = wallet.balance;
         return Err(Error::Unpayable(Unpayable::InsufficientBalance { required, available }));
     }
@@ -406,6 +401,8 @@ pub(crate) async fn order(
         stage_until: Some(now + policy.stage_within),
         evict_at: None,
         last_error: None,
+        driver_fault: None,
+        missing_since: None,
         created_at: now,
         ready_at: None,
     };

@@ -1,23 +1,24 @@
 //! Takes the place of spot instances back, after a notice.
 
-use tracing::instrument;
+use std::collections::BTreeSet;
+
+use tracing::{instrument, warn};
 
 use super::create::event;
 use super::stop::remove;
-use super::{Instance, InstanceId, InstancePolicy, Wanted};
+use super::{CreateInstance, Instance, InstanceId, InstancePolicy, Phase, VolumeWish, Wanted};
 use crate::capacity::Capacity;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::{Actor, Event};
-use crate::location::LocationCode;
-use crate::plan::{PlanCode, Shape};
-use crate::store::{Store, Tx, atomically};
+use crate::plan::Shape;
+use crate::store::{Reads, Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Operator;
 use crate::volume::{Attachment, Volume};
 
 /// Hosts that are looked at for room that spot instances have.
-const HOSTS: u32 = 64;
+const HOSTS: u32 = 16;
 /// Instances evicted at a time, each in a transaction of its own.
 const BATCH: u32 = 200;
 
@@ -60,60 +61,98 @@ async fn noticed(
 }
 
 /// Gives notice to the fewest spot instances whose place would be enough for an ordinary instance that
-/// was refused a moment ago: whoever asks again after the notice finds room.
+/// was refused a moment ago: whoever asks again after the notice finds room. That it fails is only
+/// logged, as the order has its answer.
 pub(crate) async fn make_room(
     store: &dyn Store,
     policy: &InstancePolicy,
-    (plan, location): (&PlanCode, &LocationCode),
+    request: &CreateInstance,
     now: Timestamp,
-) -> Result<()> {
-    let reads = store.reads();
-    let Some(plan) = reads.plan_coded(plan).await? else { return Ok(()) };
-    let mut best: Option<Vec<InstanceId>> = None;
-    for host_id in reads.hosts_with_spot(location, HOSTS).await? {
-        let Some(capacity) = reads.capacity(host_id).await?.filter(Capacity::is_open) else {
+) {
+    let noticed = async {
+        let victims = fewest_victims(store.reads(), request).await?;
+        if victims.is_empty() {
+            return Ok(());
+        }
+        atomically(store, async |tx: &dyn Tx| {
+            for id in &victims {
+                let instance = tx.instance_for_update(*id).await?;
+                let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
+                if instance.terms.is_spot {
+                    noticed(tx, instance, policy, (Actor::System, now)).await?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    };
+    let outcome: Result<()> = noticed.await;
+    if let Err(fault) = outcome {
+        warn!(cause = fault.for_the_log(), "no room was made");
+    }
+}
+
+/// By id, as they are locked; none where no host would have room even then.
+async fn fewest_victims(
+    reads: &dyn Reads,
+    request: &CreateInstance,
+) -> Result<BTreeSet<InstanceId>> {
+    let Some(plan) = reads.plan_coded(&request.plan).await? else { return Ok(BTreeSet::new()) };
+    let mut storages = BTreeSet::new();
+    let mut disk_gb = u64::from(plan.shape.disk_gb);
+    for wish in &request.volumes {
+        match wish {
+            VolumeWish::New { size_gb, .. } => disk_gb += u64::from(*size_gb),
+            VolumeWish::Existing { id, .. } => {
+                storages.extend(reads.volume(*id).await?.map(|volume| volume.storage));
+            }
+        }
+    }
+    let mut best: Option<BTreeSet<InstanceId>> = None;
+    for host_id in reads.hosts_with_spot(&request.location, HOSTS).await? {
+        let capacity = reads.capacity(host_id).await?.filter(Capacity::is_open);
+        let fits = |capacity: &Capacity| storages.iter().all(|name| *name == capacity.storage);
+        let Some(capacity) = capacity.filter(fits) else { continue };
+        let storage = reads.storage(&capacity.storage).await?;
+        let storage = storage.ok_or(Error::NotFound(Thing::Server))?;
+        let instances = reads.live_instances_of_host(host_id).await?;
+        let free_gb = u64::from(storage.size_gb.saturating_sub(storage.used_gb));
+        let Some(victims) = victims((capacity, free_gb), instances, (&plan.shape, disk_gb)) else {
             continue;
         };
-        let instances = reads.live_instances_of_host(host_id).await?;
-        let Some(victims) = victims(capacity, instances, &plan.shape) else { continue };
         if best.as_ref().is_none_or(|best| victims.len() < best.len()) {
             best = Some(victims);
         }
     }
-    let victims = best.unwrap_or_default();
-    if victims.is_empty() {
-        return Ok(());
-    }
-    atomically(store, async |tx: &dyn Tx| {
-        for id in &victims {
-            let instance = tx.instance_for_update(*id).await?;
-            let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
-            if instance.terms.is_spot {
-                noticed(tx, instance, policy, (Actor::System, now)).await?;
-            }
-        }
-        Ok(())
-    })
-    .await
+    Ok(best.unwrap_or_default())
 }
 
 /// The spot instances to evict for a shape, those that leave anyway not among them; `None` where even
-/// all of them are not enough. The youngest go first.
-fn victims(capacity: Capacity, instances: Vec<Instance>, shape: &Shape) -> Option<Vec<InstanceId>> {
+/// all of them are not enough. The youngest go first; what is hibernated holds nothing but disk, and
+/// stays.
+fn victims(
+    (capacity, free_gb): (Capacity, u64),
+    instances: Vec<Instance>,
+    (shape, disk_gb): (&Shape, u64),
+) -> Option<BTreeSet<InstanceId>> {
     let leaves =
         |instance: &Instance| instance.evict_at.is_some() || instance.wanted == Wanted::Deleted;
-    let (leaving, staying): (Vec<Instance>, Vec<Instance>) =
-        instances.into_iter().partition(|instance| leaves(instance));
-    let mut capacity = leaving
-        .iter()
-        .fold(capacity, |capacity, instance| capacity.given_back(&instance.terms.shape));
-    let mut victims = Vec::new();
-    let mut spot: Vec<Instance> = staying.into_iter().filter(|i| i.terms.is_spot).collect();
-    spot.sort_by_key(|instance| instance.id);
-    while !capacity.has_room(shape) {
-        let victim = spot.pop()?;
-        capacity = capacity.given_back(&victim.terms.shape);
-        victims.push(victim.id);
+    let awake = instances.into_iter().filter(|instance| instance.phase != Phase::Hibernated);
+    let (leaving, mut staying): (Vec<Instance>, Vec<Instance>) =
+        awake.partition(|instance| leaves(instance));
+    staying.retain(|instance| instance.terms.is_spot);
+    staying.sort_by_key(|instance| instance.id);
+    let mut victims = BTreeSet::new();
+    let (mut capacity, mut free_gb) = (capacity, free_gb);
+    let mut left = leaving.into_iter();
+    while !capacity.has_room(shape) || free_gb < disk_gb {
+        let next = left.next().or_else(|| {
+            let victim = staying.pop()?;
+            victims.insert(victim.id);
+            Some(victim)
+        })?;
+        capacity = capacity.given_back(&next.terms.shape);
+        free_gb += u64::from(next.terms.shape.disk_gb);
     }
     Some(victims)
 }

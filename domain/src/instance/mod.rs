@@ -6,6 +6,7 @@
 
 mod act;
 mod align;
+mod charge;
 mod create;
 mod driver;
 mod edit;
@@ -21,8 +22,11 @@ mod transfer;
 pub use act::{Act, Action, Disposal, Outcome, act, act_on_all};
 pub(crate) use align::fail_cluster;
 pub use align::{align, realign};
+pub(crate) use charge::charge_stopped;
 pub use create::{CreateInstance, InstancePolicy, VolumeWish, create};
-pub(crate) use create::{Order, asked, checked, order, require_funds, sources, type_named};
+pub(crate) use create::{
+    Order, asked, checked, order, require_funds, require_quota, sources, type_named,
+};
 pub use driver::{
     Driven, DriverFault, DriverKind, InstanceDriver, InstanceSpec, Inventory, Load, Mount,
     PublishedPort, Sighting, Site,
@@ -30,11 +34,12 @@ pub use driver::{
 pub use edit::{EditInstance, edit};
 pub(crate) use evict::make_room;
 pub use evict::{evict, evict_due};
-pub use port::{InstanceFilter, InstanceQueries, Instances};
+pub use port::{HostedFilter, InstanceFilter, InstanceQueries, Instances};
 pub use reconcile::{Finding, FindingId, FindingKind, findings, reconcile, remove_orphan};
-pub use show::{InstanceDetail, charges, detailed, history, list, load, logs, show};
+pub use show::{InstanceDetail, all, charges, detail, history, list, load, logs, show};
 pub(crate) use state::Step;
 pub use state::{Failure, FailureKind, Phase, Stage, Status, Wanted};
+pub use stop::take_down;
 pub(crate) use stop::{delete_unpaid, stop_unpaid};
 pub use terms::{Hostname, InstanceTerms, Origin, Tags};
 pub use transfer::transfer;
@@ -45,8 +50,6 @@ use crate::cluster::ClusterId;
 use crate::host::HostId;
 use crate::id::entity_id;
 use crate::location::LocationCode;
-use crate::meter::{Meter, MeterId, Metered, Rate};
-use crate::money::Money;
 use crate::pool::PoolId;
 use crate::user::UserId;
 use crate::volume::Volume;
@@ -97,6 +100,10 @@ pub struct Instance {
     pub evict_at: Option<Timestamp>,
     /// What went wrong the last time, for its owner.
     pub last_error: Option<String>,
+    /// The same in its driver's words, for operators.
+    pub driver_fault: Option<String>,
+    /// Since when its host does not have it.
+    pub missing_since: Option<Timestamp>,
     /// When it was ordered.
     pub created_at: Timestamp,
     /// When it first could be used.
@@ -104,36 +111,6 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// What it costs in an hour in a running or a stopped instance.
-    pub(crate) fn rate(&self, is_running: bool) -> Rate {
-        let per_hour = self.terms.per_hour;
-        let price = if is_running {
-            per_hour
-        } else {
-            per_hour.fraction(u64::from(self.terms.stopped_percent), 100).floor()
-        };
-        Rate::per_hour(price)
-    }
-
-    /// The meter that runs for it from a moment on; none where that costs nothing.
-    pub(crate) fn meter(&self, id: MeterId, is_running: bool, now: Timestamp) -> Option<Meter> {
-        let rate = self.rate(is_running);
-        let state = if is_running { "" } else { ", stopped" };
-        (rate.price > Money::ZERO).then(|| Meter {
-            id,
-            payer_id: self.payer_id,
-            pool_id: self.pool_id,
-            metered: Metered::Instance(self.id),
-            name: format!("instance {} ({}{state})", self.hostname, self.terms.plan),
-            rate,
-            started_at: now,
-            ended_at: None,
-            billed: Money::ZERO,
-            bills: 0,
-            bill_at: None,
-        })
-    }
-
     /// The instance as its driver needs it.
     pub fn spec(&self, volumes: &[Volume]) -> InstanceSpec {
         let mounts = volumes.iter().filter_map(|volume| {

@@ -6,6 +6,7 @@ use crate::cluster::ClusterId;
 use crate::error::Result;
 use crate::host::HostId;
 use crate::location::LocationCode;
+use crate::money::Money;
 use crate::page::Page;
 use crate::pool::PoolId;
 use crate::user::UserId;
@@ -21,6 +22,17 @@ pub struct InstanceFilter {
     pub location: Option<LocationCode>,
     /// Only of this cluster.
     pub cluster_id: Option<ClusterId>,
+}
+
+/// Which of everybody's instances.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HostedFilter {
+    /// Only on this host.
+    pub host_id: Option<HostId>,
+    /// Only what this user pays for.
+    pub payer_id: Option<UserId>,
+    /// Only in this state; without it those that are deleted are left out.
+    pub status: Option<Status>,
 }
 
 /// Looks at instances.
@@ -41,6 +53,13 @@ pub trait InstanceQueries {
         &self,
         user_id: UserId,
         filter: &InstanceFilter,
+        page: &Page<InstanceId>,
+    ) -> Result<Vec<Instance>>;
+
+    /// Everybody's instances, newest first.
+    async fn hosted_instances(
+        &self,
+        filter: &HostedFilter,
         page: &Page<InstanceId>,
     ) -> Result<Vec<Instance>>;
 
@@ -76,6 +95,9 @@ pub trait InstanceQueries {
 
     /// Hosts at this location with live spot instances.
     async fn hosts_with_spot(&self, location: &LocationCode, limit: u32) -> Result<Vec<HostId>>;
+
+    /// What an hour of the payer's instances costs that are about to run and are not metered so yet.
+    async fn instances_coming_per_hour(&self, payer_id: UserId) -> Result<Money>;
 
     /// How many live instances the pool has.
     async fn live_instance_count(&self, pool_id: PoolId) -> Result<u64>;

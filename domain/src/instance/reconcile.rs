@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Duration;
 use tracing::{error, instrument, warn};
 
 use super::create::event;
 use super::stop::align_later;
 use super::{Failure, FailureKind, Instance, InstanceId, Inventory, Phase, Site, Stage, Wanted};
-use crate::capacity::{Capacity, Health, release};
+use crate::capacity::{Capacity, Claim, Health, release, release_disk};
 use crate::clock::Timestamp;
+use crate::cluster;
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::host::HostId;
 use crate::id::entity_id;
 use crate::job::JobContext;
-use crate::meter::{Metered, finish};
+use crate::meter::{Metered, finish_by};
 use crate::money::Money;
 use crate::page::{Page, Paged};
 use crate::store::{Store, Tx, atomically};
@@ -22,6 +24,11 @@ use crate::token::Permission;
 use crate::user::Operator;
 use crate::volume::{self, VolumeId, VolumeState};
 
+/// How long an instance must have been missing before it is given up, where others are on its host.
+const LOST_AFTER: Duration = Duration::minutes(10);
+/// The same where its host has none of those that it should have: a disk that was not mounted, or an
+/// address of another host, is likelier than that all of them are gone.
+const ALL_LOST_AFTER: Duration = Duration::hours(24);
 /// Hosts looked up at a time.
 const BATCH: u32 = 200;
 
@@ -52,7 +59,8 @@ pub struct Finding {
 /// Kinds of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FindingKind {
-    /// An instance that was deleted is on the host: it is removed.
+    /// An instance that was deleted is on the host: it is removed. One that was given up as lost and came
+    /// back is left for an operator to look at, as it may hold the only copy of somebody's data.
     OrphanInstance,
     /// A volume that was deleted is on the host: it is destroyed.
     OrphanVolume,
@@ -149,8 +157,14 @@ impl Host<'_> {
         self.reached(true).await?;
         let expected: BTreeMap<InstanceId, Instance> =
             expected.into_iter().map(|instance| (instance.id, instance)).collect();
-        for instance in expected.values() {
-            self.missing(instance, &inventory).await?;
+        let made = || expected.values().filter(|instance| was_made(instance));
+        let has_any = made().any(|instance| inventory.instances.contains_key(&instance.id));
+        let patience = if has_any { LOST_AFTER } else { ALL_LOST_AFTER };
+        for instance in made() {
+            match inventory.instances.get(&instance.id) {
+                None => self.missing(instance, patience).await?,
+                Some(runs) => self.there(instance, *runs).await?,
+            }
         }
         self.surplus(&expected, &inventory).await?;
         self.volumes(&inventory).await?;
@@ -178,32 +192,56 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// An instance that should be there.
-    async fn missing(&mut self, instance: &Instance, inventory: &Inventory) -> Result<()> {
-        let was_made = !matches!(
-            instance.phase,
-            Phase::Ordered | Phase::Provisioning { .. } | Phase::Undoing { .. }
-        );
-        let is_settled = instance.next_step().is_none();
-        let seen = inventory.instances.get(&instance.id);
-        let kind = match seen {
-            None if was_made && instance.wanted != Wanted::Deleted => FindingKind::LostInstance,
-            Some(false) if instance.phase == Phase::Running && is_settled => {
-                FindingKind::StoppedInstance
-            }
-            _ => return Ok(()),
-        };
+    /// An instance that should be there and is not: given up once it has been missing for long enough.
+    async fn missing(&mut self, instance: &Instance, patience: Duration) -> Result<()> {
         let context = self.context;
         let now = context.clock.now();
-        let work = async |tx: &dyn Tx| match kind {
-            FindingKind::LostInstance => lost(tx, context, instance, now).await,
-            _ => start_again(tx, context, instance, now).await,
+        let Some(since) = instance.missing_since else {
+            let missing_since = Some(now);
+            return self.note_missing(instance, missing_since).await;
         };
+        if now - since < patience {
+            return Ok(());
+        }
+        let work = async |tx: &dyn Tx| lost(tx, context, instance, (since, now)).await;
         if atomically(context.store, work).await? {
             let subject = instance.id.to_string();
-            self.note(kind, subject, (instance.terms.per_hour, true)).await?;
+            let outcome = (instance.terms.per_hour, true);
+            self.note(FindingKind::LostInstance, subject, outcome).await?;
         }
         Ok(())
+    }
+
+    /// An instance that is there: started again if it should run and does not.
+    async fn there(&mut self, instance: &Instance, runs: bool) -> Result<()> {
+        if instance.missing_since.is_some() {
+            self.note_missing(instance, None).await?;
+        }
+        let should_run = instance.phase == Phase::Running && instance.is_settled();
+        if runs || !should_run {
+            return Ok(());
+        }
+        let context = self.context;
+        let now = context.clock.now();
+        let work = async |tx: &dyn Tx| start_again(tx, context, instance, now).await;
+        if atomically(context.store, work).await? {
+            let subject = instance.id.to_string();
+            let outcome = (instance.terms.per_hour, true);
+            self.note(FindingKind::StoppedInstance, subject, outcome).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_missing(&self, seen: &Instance, since: Option<Timestamp>) -> Result<()> {
+        if since.is_some() {
+            warn!(instance_id = %seen.id, host_id = %seen.host_id, "an instance is missing");
+        }
+        atomically(self.context.store, async |tx: &dyn Tx| {
+            let instance = tx.instance_for_update(seen.id).await?;
+            let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
+            tx.save_instance(&Instance { missing_since: since, ..instance }).await
+        })
+        .await
     }
 
     /// Instances that should not be there.
@@ -224,6 +262,10 @@ impl Host<'_> {
             match known.get(&id) {
                 // Ordered since the host was asked.
                 Some(instance) if instance.is_live() && instance.host_id == self.site.host_id => {}
+                Some(instance) if was_lost(instance) => {
+                    let outcome = (instance.terms.per_hour, false);
+                    self.note(FindingKind::OrphanInstance, id.to_string(), outcome).await?;
+                }
                 Some(instance) => {
                     let removed = self.context.instances.remove(&self.site, id).await;
                     let is_repaired = removed.is_ok();
@@ -290,13 +332,28 @@ impl Host<'_> {
     }
 }
 
-/// Gives up an instance that its host does not have: it costs nothing more, and its volumes are free.
+/// Whether its host should have it: it was made, and is not being deleted.
+fn was_made(instance: &Instance) -> bool {
+    let never = matches!(
+        instance.phase,
+        Phase::Ordered | Phase::Provisioning { .. } | Phase::Undoing { .. }
+    );
+    !never && instance.wanted != Wanted::Deleted
+}
+
+fn was_lost(instance: &Instance) -> bool {
+    matches!(&instance.phase, Phase::Failed { failure, .. } if failure.kind == FailureKind::Lost)
+}
+
+/// Gives up an instance that its host does not have: it has cost nothing since it was missed, and its
+/// volumes are free.
 async fn lost(
     tx: &dyn Tx,
     context: JobContext<'_>,
     seen: &Instance,
-    now: Timestamp,
+    (since, now): (Timestamp, Timestamp),
 ) -> Result<bool> {
+    let random = context.random;
     let wallet = tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
     tx.capacity_for_update(seen.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
     let instance = tx.instance_for_update(seen.id).await?;
@@ -308,17 +365,21 @@ async fn lost(
     let failure = Failure { kind: FailureKind::Lost, message: message.clone() };
     let held = (instance.id, &instance.terms.shape);
     if instance.phase == Phase::Hibernated {
-        crate::capacity::release_disk(tx, instance.host_id, held).await?;
+        release_disk(tx, instance.host_id, held).await?;
     } else {
         release(tx, instance.host_id, held, false).await?;
     }
-    let phase = Phase::Failed { failure, at: now };
-    let instance = Instance { phase, last_error: Some(message), ..instance };
+    let (phase, claim) = (Phase::Failed { failure, at: now }, Claim::default());
+    let instance = Instance { phase, claim, last_error: Some(message), ..instance };
     tx.save_instance(&instance).await?;
-    let wallet = finish(tx, context.random, wallet, &[Metered::Instance(seen.id)], now).await?;
-    volume::unmount(tx, context.random, wallet, seen.id, now).await?;
+    let metered = [Metered::Instance(seen.id)];
+    let wallet = finish_by(tx, random, wallet, (&metered, since), now).await?;
+    let wallet = volume::unmount(tx, random, wallet, seen.id, now).await?;
     let told = event("instance.lost", &instance, Actor::System, now);
     tx.record(vec![Event { recipient: Some(instance.author), ..told }]).await?;
+    if let Some(id) = instance.cluster_id {
+        cluster::member_gone(tx, random, wallet, (id, now)).await?;
+    }
     Ok(true)
 }
 
@@ -371,7 +432,7 @@ pub async fn remove_orphan(
     let site = capacity.site();
     let unknown = || Error::NotFound(Thing::Finding);
     let done = match finding.kind {
-        FindingKind::UnknownInstance => {
+        FindingKind::UnknownInstance | FindingKind::OrphanInstance => {
             let id = InstanceId::parse(&finding.subject).ok_or_else(unknown)?;
             context.instances.remove(&site, id).await
         }

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Instance, InstanceDriver, InstanceFilter, InstanceId, Load, Site};
+use super::{HostedFilter, Instance, InstanceDriver, InstanceFilter, InstanceId, Load, Site};
 use crate::clock::Clock;
 use crate::error::{Error, Result, Thing};
-use crate::event::{RecordedEvent, Subject};
+use crate::event::{Actor, RecordedEvent, Subject};
 use crate::host::HostId;
 use crate::meter::{self, MeterLine, Metered};
 use crate::page::{Page, Paged};
 use crate::store::{Reads, Store};
 use crate::token::Permission;
-use crate::user::Caller;
+use crate::user::{Caller, Operator};
 use crate::volume::Volume;
 use crate::wallet::Posting;
 
@@ -28,7 +28,7 @@ pub struct InstanceDetail {
 }
 
 /// The same instances with their volumes and addresses, by a fixed number of statements.
-pub async fn detailed(reads: &dyn Reads, instances: Vec<Instance>) -> Result<Vec<InstanceDetail>> {
+async fn detailed(reads: &dyn Reads, instances: Vec<Instance>) -> Result<Vec<InstanceDetail>> {
     let ids: Vec<InstanceId> = instances.iter().map(|instance| instance.id).collect();
     let mut volumes = reads.volumes_of_instances(&ids).await?;
     let hosts: BTreeSet<HostId> = instances.iter().map(|instance| instance.host_id).collect();
@@ -68,9 +68,28 @@ pub async fn show(store: &dyn Store, caller: &Caller, id: InstanceId) -> Result<
     caller.may(Permission::InstancesRead)?;
     let reads = store.reads();
     let seen = reads.instance_visible_to(caller.user_id, id).await?;
-    let instance = seen.ok_or(Error::NotFound(Thing::Instance))?;
-    let details = detailed(reads, vec![instance]).await?;
+    detail(store, seen.ok_or(Error::NotFound(Thing::Instance))?).await
+}
+
+/// An instance with what its owner sees beside it.
+pub async fn detail(store: &dyn Store, instance: Instance) -> Result<InstanceDetail> {
+    let details = detailed(store.reads(), vec![instance]).await?;
     details.into_iter().next().ok_or(Error::NotFound(Thing::Instance))
+}
+
+/// Everybody's instances, newest first, for operators.
+pub async fn all(
+    store: &dyn Store,
+    operator: &Operator,
+    filter: &HostedFilter,
+    page: Page<InstanceId>,
+) -> Result<Paged<InstanceDetail, InstanceId>> {
+    operator.may(Permission::AdminRead)?;
+    let reads = store.reads();
+    let fetch = Page { after: page.after, limit: page.limit_and_one() };
+    let rows = reads.hosted_instances(filter, &fetch).await?;
+    let cut = Paged::cut(rows, page.limit, None, |instance| instance.id);
+    Ok(Paged { rows: detailed(reads, cut.rows).await?, next: cut.next, total: cut.total })
 }
 
 /// What an instance has cost so far.
@@ -84,14 +103,23 @@ pub async fn charges(
     meter::charges_of(store.reads(), Metered::Instance(id), clock.now()).await
 }
 
-/// What happened to an instance, the newest 500 events, newest first.
+/// What happened to an instance, the newest 500 events, newest first; from which addresses is only for
+/// operators.
 pub async fn history(
     store: &dyn Store,
     caller: &Caller,
     id: InstanceId,
 ) -> Result<Vec<RecordedEvent>> {
     show(store, caller, id).await?;
-    store.reads().events_of(Subject::Instance(id), 500).await
+    let events = store.reads().events_of(Subject::Instance(id), 500).await?;
+    let without_address = |event: RecordedEvent| {
+        let actor = match event.actor {
+            Actor::User { id, .. } => Actor::User { id, from: None },
+            other => other,
+        };
+        RecordedEvent { actor, ..event }
+    };
+    Ok(events.into_iter().map(without_address).collect())
 }
 
 async fn site(store: &dyn Store, caller: &Caller, id: InstanceId) -> Result<Option<Site>> {

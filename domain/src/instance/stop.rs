@@ -1,15 +1,22 @@
 //! What stops or removes instances without their owner's wish, and what both have in common with it.
 
+use tracing::instrument;
+
+use super::align::fail_cluster;
 use super::create::event;
-use super::{Instance, Phase, Wanted};
-use crate::clock::{Random, Timestamp};
+use super::{Instance, InstanceId, Phase, Wanted};
+use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::job::{Job, JobKind};
 use crate::meter::{Metered, finish_by};
-use crate::store::Tx;
-use crate::user::UserId;
+use crate::store::{Store, Tx, atomically};
+use crate::token::Permission;
+use crate::user::{Operator, UserId};
 use crate::wallet::Wallet;
+
+/// What an operator did, of which the owner is told.
+const TAKEN_DOWN: &str = "instance.taken_down";
 
 /// Stops all that runs for a payer whose wallet is dry and locked; their meters are ended by the caller.
 pub(crate) async fn stop_unpaid(
@@ -56,6 +63,37 @@ pub(crate) async fn delete_unpaid(
     Ok(wallet)
 }
 
+/// Deletes somebody's instance, or all of its cluster; done if it is going or gone.
+#[instrument(name = "instance.take_down", skip_all, fields(%id))]
+pub async fn take_down(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    operator: &Operator,
+    id: InstanceId,
+) -> Result<Instance> {
+    operator.may(Permission::AdminWrite)?;
+    let now = clock.now();
+    let missing = || Error::NotFound(Thing::Instance);
+    atomically(store, async |tx: &dyn Tx| {
+        let seen = tx.instance(id).await?.ok_or_else(missing)?;
+        let wallet = tx.wallet_for_update(seen.payer_id).await?;
+        let wallet = wallet.ok_or(Error::NotFound(Thing::User))?;
+        if let Some(cluster_id) = seen.cluster_id {
+            fail_cluster(tx, random, wallet, (cluster_id, now)).await?;
+        } else {
+            let instance = tx.instance_for_update(id).await?.ok_or_else(missing)?;
+            if instance.payer_id != seen.payer_id {
+                return Err(Error::Contention);
+            }
+            let kind = (TAKEN_DOWN, operator.actor());
+            remove(tx, random, wallet, instance, (kind, now)).await?;
+        }
+        tx.instance(id).await?.ok_or_else(missing)
+    })
+    .await
+}
+
 /// Wants a locked instance gone, and ends what it costs at this moment, or with its notice. The payer's wallet is locked,
 /// and answered as it is after it.
 pub(crate) async fn remove(
@@ -72,7 +110,8 @@ pub(crate) async fn remove(
     tx.save_instance(&instance).await?;
     align_later(tx, random, &instance, now).await?;
     let removed = event(kind, &instance, actor, now);
-    let recipient = (actor == Actor::System).then_some(instance.payer_id);
+    let is_owners = matches!(actor, Actor::User { .. }) && kind != TAKEN_DOWN;
+    let recipient = (!is_owners).then_some(instance.payer_id);
     tx.record(vec![Event { recipient, ..removed }]).await?;
     // Nobody pays for an eviction that comes late.
     let until = instance.evict_at.map_or(now, |at| at.min(now));

@@ -2,7 +2,7 @@
 
 use tracing::instrument;
 
-use super::create::{event, require_funds};
+use super::create::{event, require_funds, require_quota};
 use super::{Instance, InstanceId, InstancePolicy, Phase};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
@@ -11,7 +11,7 @@ use crate::pool::{PoolId, PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
-use crate::volume::Volume;
+use crate::volume::{self, Volume};
 
 /// Gives an instance and what it has to another pool, whose owner pays from this second on. The caller
 /// is an owner or admin of both.
@@ -67,7 +67,9 @@ async fn handed(
     if !is_settled || instance.next_step().is_some() {
         return Err(Error::Conflict(Conflict::InstanceBusy));
     }
+    require_quota(tx, pool_id, 1).await?;
     let volumes = tx.volumes_of_instances(&[id]).await?;
+    volume::require_quota(tx, pool_id, volumes.len()).await?;
     let handing = Handing { tx, random, policy, now };
     handing.pay_from_now_on(&instance, &volumes, (target.owner_id, pool_id)).await?;
     let instance = Instance { pool_id, payer_id: target.owner_id, ..instance };
@@ -100,11 +102,8 @@ impl Handing<'_> {
         let from = tx.wallet(instance.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
         let volume_ids = volumes.iter().map(|volume| Metered::Volume(volume.id));
         let metered: Vec<Metered> = volume_ids.chain([Metered::Instance(instance.id)]).collect();
-        let open = tx.open_meters(from.user_id).await?;
-        let running = open
-            .into_iter()
-            .filter(|meter| metered.contains(&meter.metered) && meter.ended_at.is_none());
-        let running: Vec<_> = running.collect();
+        let open = tx.open_meters_of(&metered).await?;
+        let running: Vec<_> = open.into_iter().filter(|m| m.ended_at.is_none()).collect();
         finish(tx, random, from, &metered, now).await?;
         let to = tx.wallet(payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
         let per_hour = running.iter().map(|meter| meter.rate.hourly()).sum();

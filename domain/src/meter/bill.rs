@@ -22,7 +22,7 @@ use crate::wallet::{
 /// statements however many meters they have.
 const BATCH: u32 = 200;
 /// No meter goes unread for longer.
-const EVERY: Duration = Duration::hours(1);
+pub const EVERY: Duration = Duration::hours(1);
 
 /// What an operator configured about payers who run out of money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,10 @@ async fn bill(
     if standing != before {
         tx.save_standing(payer_id, standing).await?;
         events.extend(told(payer_id, standing, &wallet, now));
+        let is_dry = |standing| matches!(standing, Some(Standing::Stopped { .. }));
+        if is_dry(before) && !is_dry(standing) {
+            instance::charge_stopped(tx, random, wallet, now).await?;
+        }
     }
     tx.record(events).await
 }
@@ -229,9 +233,9 @@ pub(crate) async fn finish_by(
     (metered, until): (&[Metered], Timestamp),
     now: Timestamp,
 ) -> Result<Wallet> {
-    let open = tx.open_meters(wallet.user_id).await?;
-    let ending = open.into_iter().filter(|meter| metered.contains(&meter.metered));
-    let ending: Vec<Meter> = ending
+    let open = tx.open_meters_of(metered).await?;
+    let ending: Vec<Meter> = open
+        .into_iter()
         .map(|meter| Meter { ended_at: Some(meter.ended_at.unwrap_or(until)), ..meter })
         .collect();
     if ending.is_empty() {

@@ -54,7 +54,8 @@ impl Standing {
             wallet.balance <= Money::ZERO && (hourly > Money::ZERO || wallet.owed > Money::ZERO);
         let is_low = lasts(wallet.balance, hourly).is_some_and(|lasts| lasts <= warn_ahead);
         match before {
-            Some(Self::Stopped { .. }) if is_dry => before,
+            // Who holds places and has nothing stays so, whatever it costs: only money ends it.
+            Some(Self::Stopped { .. }) if wallet.balance <= Money::ZERO => before,
             Some(Self::Warned { .. } | Self::Stopped { .. }) | None if is_dry => {
                 Some(Self::Stopped { at: now, delete_at: now + retention })
             }
@@ -95,6 +96,7 @@ mod tests {
         assert_eq!(of(warned, 0, 10, 0), Some(Standing::Stopped { at, delete_at }));
         assert_eq!(of(stopped, 0, 1, 5), stopped);
         assert_eq!(of(stopped, 0, 0, 5), stopped);
+        assert_eq!(of(stopped, 0, 0, 0), stopped);
         assert_eq!(of(stopped, 100, 10, 0), Some(Standing::Warned { at }));
         assert_eq!(of(stopped, 1_000, 10, 0), None);
         assert_eq!(of(None, 0, 0, 0), None);

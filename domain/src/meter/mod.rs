@@ -10,7 +10,7 @@ mod show;
 
 use serde::{Deserialize, Serialize};
 
-pub use bill::{FundsPolicy, bill_due, delete_unpaid};
+pub use bill::{EVERY, FundsPolicy, bill_due, delete_unpaid};
 pub(crate) use bill::{begin, finish, finish_by};
 pub use end::Standing;
 pub(crate) use end::hourly;

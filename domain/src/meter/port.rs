@@ -9,11 +9,16 @@ use crate::wallet::Posting;
 /// Looks at meters.
 #[async_trait]
 pub trait MeterQueries {
-    /// Payers with a meter that is to be read by now, those that have waited longest first.
+    /// Payers with a meter that is to be read by now, those that have waited longest first: also where
+    /// the next reading is further off than [`EVERY`](super::EVERY), as a clock ran ahead, and where
+    /// somebody who was stopped has money again.
     async fn payers_to_bill(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>>;
 
     /// The payer's meters that run or are not booked to their end, by id.
     async fn open_meters(&self, payer_id: UserId) -> Result<Vec<Meter>>;
+
+    /// Those of these things that run or are not booked to their end, by id.
+    async fn open_meters_of(&self, metered: &[Metered]) -> Result<Vec<Meter>>;
 
     /// The meters of one thing, by id, oldest first.
     async fn meters_of(&self, metered: Metered) -> Result<Vec<Meter>>;

@@ -7,11 +7,12 @@ use super::{Volume, VolumeId, VolumeState, VolumeStep};
 use crate::capacity::give_disk_back;
 use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Result, Thing};
-use crate::event::Actor;
+use crate::event::{Actor, Event};
 use crate::instance::{DriverFault, InstanceDriver, Site};
 use crate::job::{Job, JobContext, JobKind};
-use crate::meter::{MeterId, begin};
+use crate::meter::{MeterId, Metered, begin, finish};
 use crate::store::{Store, Tx, atomically};
+use crate::wallet::Wallet;
 
 /// Does on its host what is to be done about a volume. Safe to repeat after a crash at any point.
 #[instrument(name = "volume.align", skip_all, fields(%id))]
@@ -60,7 +61,8 @@ async fn settle(
     failure: Option<&str>,
     now: Timestamp,
 ) -> Result<()> {
-    tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
+    let wallet = tx.wallet_for_update(seen.payer_id).await?;
+    let wallet = wallet.ok_or(Error::NotFound(Thing::User))?;
     let volume = tx.volume_for_update(seen.id).await?.ok_or(Error::NotFound(Thing::Volume))?;
     if volume.payer_id != seen.payer_id {
         return Err(Error::Contention);
@@ -70,7 +72,7 @@ async fn settle(
         return Ok(());
     }
     if let Some(cause) = failure {
-        return refused(tx, volume, step, (cause, now)).await;
+        return refused(tx, random, wallet, volume, (step, cause, now)).await;
     }
     let was_made = volume.is_made();
     let volume = match step {
@@ -89,33 +91,39 @@ async fn settle(
     Ok(())
 }
 
-/// A volume that cannot be made costs nothing and holds nothing; one that cannot grow stays as it is.
+/// A volume that cannot be made costs nothing and holds nothing; one that cannot grow is as it was.
 async fn refused(
     tx: &dyn Tx,
+    random: &dyn Random,
+    wallet: Wallet,
     volume: Volume,
-    step: VolumeStep,
-    (cause, now): (&str, Timestamp),
+    (step, cause, now): (VolumeStep, &str, Timestamp),
 ) -> Result<()> {
-    warn!(volume_id = %volume.id, ?step, cause, "a host refused to make a volume");
-    match step {
-        VolumeStep::Delete => Err(Error::internal(cause.to_owned())),
-        VolumeStep::Create | VolumeStep::Copy(_) | VolumeStep::Resize => {
-            if volume.is_made() {
-                return Err(Error::internal(cause.to_owned()));
-            }
-            let state = if volume.made_gb == 0 {
-                give_disk_back(tx, &volume.storage, volume.size_gb).await?;
-                VolumeState::Failed { message: cause.to_owned(), at: now }
-            } else {
-                // An empty volume whose data could not be copied.
-                VolumeState::Deleting
-            };
-            // What was to mount it sees that, and is given up as well.
-            let volume = Volume { state, ..volume };
-            tx.save_volume(&volume).await?;
-            tx.record(vec![event("volume.failed", &volume, Actor::System, now)]).await
-        }
+    warn!(volume_id = %volume.id, ?step, cause, "a host refused what was to be done about a volume");
+    if step == VolumeStep::Delete {
+        return Err(Error::internal(cause.to_owned()));
     }
+    if volume.is_made() {
+        let surplus = volume.size_gb.saturating_sub(volume.made_gb);
+        give_disk_back(tx, &volume.storage, surplus).await?;
+        let volume = Volume { size_gb: volume.made_gb, ..volume };
+        tx.save_volume(&volume).await?;
+        finish(tx, random, wallet, &[Metered::Volume(volume.id)], now).await?;
+        begin(tx, volume.meter(MeterId::generate(now, random), now)).await?;
+        let told = event("volume.resize_refused", &volume, Actor::System, now);
+        return tx.record(vec![Event { recipient: Some(volume.author), ..told }]).await;
+    }
+    let state = if volume.made_gb == 0 {
+        give_disk_back(tx, &volume.storage, volume.size_gb).await?;
+        VolumeState::Failed { message: "its host refused to make it".to_owned(), at: now }
+    } else {
+        // An empty volume whose data could not be copied.
+        VolumeState::Deleting
+    };
+    // What was to mount it sees that, and is given up as well.
+    let volume = Volume { state, ..volume };
+    tx.save_volume(&volume).await?;
+    tx.record(vec![event("volume.failed", &volume, Actor::System, now)]).await
 }
 
 /// Schedules a job for every volume with something to be done that nobody works on; answers how many.

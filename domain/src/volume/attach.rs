@@ -59,16 +59,7 @@ pub async fn attach(
             return Err(Error::Conflict(Conflict::InstanceNotStopped));
         }
         let mounting = Mounting { volume_id: id, path: path.clone() };
-        let volume = mount(tx, &instance, mounting, (caller.actor(), now)).await?;
-        let others = tx.volumes_of_instances(&[instance_id]).await?;
-        let at = volume.attachment.as_ref().map(|attachment| &attachment.path);
-        let taken = others.iter().filter(|other| {
-            other.id != id && other.attachment.as_ref().map(|attachment| &attachment.path) == at
-        });
-        if taken.count() > 0 {
-            return Err(Error::invalid("/mount_path", "another volume is mounted there"));
-        }
-        Ok(volume)
+        mount(tx, &instance, mounting, (caller.actor(), now)).await
     })
     .await
 }
@@ -93,6 +84,11 @@ pub(crate) async fn mount(
         Some(path) => checked(path)?,
         None => format!("/mnt/{}", volume.id),
     };
+    let others = tx.volumes_of_instances(&[instance.id]).await?;
+    let is_there = |other: &Volume| other.attachment.as_ref().is_some_and(|at| at.path == path);
+    if others.iter().any(is_there) {
+        return Err(Error::invalid("/mount_path", "another volume is mounted there"));
+    }
     let (instance_id, afterwards) = (instance.id, super::Afterwards::default());
     let volume = volume.attached(Attachment { instance_id, path, afterwards })?;
     tx.save_volume(&volume).await?;

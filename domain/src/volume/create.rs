@@ -3,7 +3,7 @@
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Afterwards, Attachment, Volume, VolumeId, VolumeState};
+use super::{Afterwards, Volume, VolumeId, VolumeState, price_per_month};
 use crate::capacity::{StorageName, take_disk};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
@@ -22,7 +22,7 @@ use crate::token::Permission;
 use crate::user::Caller;
 
 /// The largest volume, in GB.
-const MOST_GB: u32 = 1_000_000;
+pub(super) const MOST_GB: u32 = 1_000_000;
 /// The most volumes of a pool.
 const MOST_PER_POOL: u64 = 10_000;
 
@@ -33,6 +33,13 @@ pub struct VolumeType {
     pub name: String,
     /// The price of a GB for a month.
     pub price_per_gb: Money,
+}
+
+impl VolumeType {
+    /// What a month of so many GB costs.
+    pub fn per_month(&self, size_gb: u32) -> Money {
+        price_per_month(self.price_per_gb, size_gb)
+    }
 }
 
 /// A wish for a volume.
@@ -79,7 +86,6 @@ pub(crate) struct Draft {
     pub storage: StorageName,
     pub copy_of: Option<VolumeId>,
     pub is_shared: bool,
-    pub attachment: Option<Attachment>,
     pub on_eviction: Afterwards,
 }
 
@@ -119,7 +125,6 @@ pub async fn create(
                 storage,
                 copy_of: None,
                 is_shared: false,
-                attachment: None,
                 on_eviction: request.on_eviction,
             };
             let actor = request.caller.actor();
@@ -165,7 +170,6 @@ pub async fn clone(
                 storage: source.storage.clone(),
                 copy_of: Some(source.id),
                 is_shared: false,
-                attachment: None,
                 on_eviction: source.on_eviction,
             };
             let actor = request.caller.actor();
@@ -184,8 +188,8 @@ async fn ordered(
     funds: FundsPolicy,
     (draft, now): (Draft, Timestamp),
 ) -> Result<VolumeId> {
-    let per_month = draft.kind.price_per_gb.fraction(u64::from(draft.size_gb), 1).floor();
-    require_funds(tx, &payer.wallet, Rate::per_month(per_month).hourly(), funds).await?;
+    let per_hour = Rate::per_month(draft.kind.per_month(draft.size_gb)).hourly();
+    require_funds(tx, &payer.wallet, per_hour, funds).await?;
     add(tx, random, (payer, actor), (draft, now)).await.map(|volume| volume.id)
 }
 
@@ -194,6 +198,15 @@ fn named<'a>(types: &'a [VolumeType], name: &str) -> Result<&'a VolumeType> {
         let names: Vec<&str> = types.iter().map(|kind| kind.name.as_str()).collect();
         Error::invalid("/type", format!("must be one of {}", names.join(", ")))
     })
+}
+
+/// Refuses so many more volumes of a pool where that would be too many.
+pub(crate) async fn require_quota(tx: &dyn Tx, pool_id: PoolId, more: usize) -> Result<()> {
+    let more = u64::try_from(more).unwrap_or(u64::MAX);
+    if tx.volume_count(pool_id).await?.saturating_add(more) > MOST_PER_POOL {
+        return Err(Error::Conflict(Conflict::QuotaReached { most: MOST_PER_POOL }));
+    }
+    Ok(())
 }
 
 /// Adds a volume and the job that makes it; its disk is taken at once.
@@ -209,9 +222,7 @@ pub(crate) async fn add(
     if draft.size_gb == 0 || draft.size_gb > MOST_GB {
         return Err(Error::invalid("/size_gb", format!("must be 1 to {MOST_GB}")));
     }
-    if tx.volume_count(payer.pool_id).await? >= MOST_PER_POOL {
-        return Err(Error::Conflict(Conflict::QuotaReached { most: MOST_PER_POOL }));
-    }
+    require_quota(tx, payer.pool_id, 1).await?;
     if !take_disk(tx, &draft.storage, draft.size_gb).await? {
         return Err(Error::Conflict(Conflict::NoCapacity));
     }
@@ -230,7 +241,7 @@ pub(crate) async fn add(
         copy_of: draft.copy_of,
         is_shared: draft.is_shared,
         state: VolumeState::Live,
-        attachment: draft.attachment,
+        attachment: None,
         on_eviction: draft.on_eviction,
         created_at: now,
     };

@@ -8,8 +8,9 @@ use super::{Afterwards, IN_TRASH, Volume, VolumeId, VolumeState};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::Actor;
+use crate::instance::require_funds;
 use crate::job::{Job, JobKind};
-use crate::meter::{MeterId, Metered, begin, finish};
+use crate::meter::{FundsPolicy, MeterId, Metered, Rate, begin, finish};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
@@ -86,7 +87,7 @@ pub async fn restore(
     store: &dyn Store,
     clock: &dyn Clock,
     random: &dyn Random,
-    caller: &Caller,
+    (funds, caller): (FundsPolicy, &Caller),
     id: VolumeId,
 ) -> Result<Volume> {
     caller.may(Permission::VolumesWrite)?;
@@ -94,7 +95,8 @@ pub async fn restore(
     atomically(store, async |tx: &dyn Tx| {
         let seen = tx.volume_visible_to(caller.user_id, id).await?;
         let seen = seen.ok_or(Error::NotFound(Thing::Volume))?;
-        tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
+        let wallet = tx.wallet_for_update(seen.payer_id).await?;
+        let wallet = wallet.ok_or(Error::NotFound(Thing::User))?;
         visible(tx, caller, id).await?;
         let volume = tx.volume_for_update(id).await?.ok_or(Error::NotFound(Thing::Volume))?;
         let in_time = |delete_at: Timestamp| now < delete_at;
@@ -102,6 +104,8 @@ pub async fn restore(
             VolumeState::Trashed { delete_at, .. } if in_time(delete_at) => {}
             _ => return Err(Error::Conflict(Conflict::VolumeNotInTrash)),
         }
+        let costs = Rate::per_month(volume.price_per_month()).hourly();
+        require_funds(tx, &wallet, costs, funds).await?;
         let volume = Volume { state: VolumeState::Live, ..volume };
         tx.save_volume(&volume).await?;
         if volume.is_made() {

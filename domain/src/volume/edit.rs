@@ -3,13 +3,14 @@
 use tracing::instrument;
 
 use super::attach::visible;
-use super::create::event;
-use super::{Volume, VolumeId, VolumeState};
+use super::create::{MOST_GB, event};
+use super::{Volume, VolumeId, VolumeState, price_per_month};
 use crate::capacity::take_disk;
 use crate::clock::{Clock, Random};
 use crate::error::{Conflict, Error, Result, Thing};
+use crate::instance::require_funds;
 use crate::job::{Job, JobKind};
-use crate::meter::{MeterId, Metered, begin, finish};
+use crate::meter::{FundsPolicy, MeterId, Metered, Rate, begin, finish};
 use crate::store::{Store, Tx, atomically};
 use crate::text::line;
 use crate::token::Permission;
@@ -34,6 +35,7 @@ pub async fn edit(
     store: &dyn Store,
     clock: &dyn Clock,
     random: &dyn Random,
+    funds: FundsPolicy,
     request: EditVolume,
 ) -> Result<Volume> {
     let caller = &request.caller;
@@ -53,6 +55,11 @@ pub async fn edit(
         let wallet = wallet.ok_or(Error::NotFound(Thing::User))?;
         visible(tx, caller, request.id).await?;
         let more = request.size_gb.map_or(0, |size_gb| size_gb.saturating_sub(seen.size_gb));
+        if request.size_gb.is_some_and(|size_gb| size_gb > MOST_GB) {
+            return Err(Error::invalid("/size_gb", format!("must be at most {MOST_GB}")));
+        }
+        let costs = Rate::per_month(price_per_month(seen.price_per_gb, more)).hourly();
+        require_funds(tx, &wallet, costs, funds).await?;
         if more > 0 && !take_disk(tx, &seen.storage, more).await? {
             return Err(Error::Conflict(Conflict::NoCapacity));
         }

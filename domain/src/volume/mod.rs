@@ -16,7 +16,7 @@ pub use align::{align, realign};
 pub(crate) use attach::{Mounting, mount, unmount};
 pub use attach::{attach, detach};
 pub use create::{CloneVolume, CreateVolume, VolumeType, clone, create};
-pub(crate) use create::{Draft, add};
+pub(crate) use create::{Draft, add, require_quota};
 pub use delete::{delete, empty_trash, restore};
 pub(crate) use delete::{delete_unpaid, discard};
 pub use edit::{EditVolume, edit};
@@ -212,6 +212,11 @@ pub(crate) enum VolumeStep {
     Delete,
 }
 
+/// What a month of so many GB costs.
+fn price_per_month(price_per_gb: Money, size_gb: u32) -> Money {
+    price_per_gb.fraction(u64::from(size_gb), 1).floor()
+}
+
 impl Volume {
     /// Its state in one word.
     pub const fn status(&self) -> VolumeStatus {
@@ -259,7 +264,7 @@ impl Volume {
 
     /// What a month of it costs.
     pub fn price_per_month(&self) -> Money {
-        self.price_per_gb.fraction(u64::from(self.size_gb), 1).floor()
+        price_per_month(self.price_per_gb, self.size_gb)
     }
 
     /// The meter that runs for it from a moment on.

@@ -1,0 +1,99 @@
+//! From when on an instance costs what: its price while it runs, the plan's share of that while it keeps its
+//! place and does not, nothing before it is ready, hibernated or gone.
+
+use super::{Instance, InstanceId, Phase, Wanted};
+use crate::clock::{Random, Timestamp};
+use crate::error::Result;
+use crate::meter::{Meter, MeterId, Metered, Rate, begin, finish};
+use crate::money::Money;
+use crate::store::Tx;
+use crate::user::UserId;
+use crate::wallet::Wallet;
+
+/// What is charged for an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Charge {
+    /// Its price.
+    Running,
+    /// The plan's share of that.
+    Stopped,
+    /// Nothing.
+    Nothing,
+}
+
+impl Instance {
+    /// What an hour of it costs.
+    pub(super) fn rate(&self, charge: Charge) -> Option<Rate> {
+        let percent = match charge {
+            Charge::Running => 100,
+            Charge::Stopped => u64::from(self.terms.stopped_percent),
+            Charge::Nothing => 0,
+        };
+        let price = self.terms.per_hour.fraction(percent, 100).floor();
+        (price > Money::ZERO).then(|| Rate::per_hour(price))
+    }
+
+    fn meter(&self, id: MeterId, (rate, charge): (Rate, Charge), now: Timestamp) -> Meter {
+        let state = if charge == Charge::Running { "" } else { ", stopped" };
+        Meter {
+            id,
+            payer_id: self.payer_id,
+            pool_id: self.pool_id,
+            metered: Metered::Instance(self.id),
+            name: format!("instance {} ({}{state})", self.hostname, self.terms.plan),
+            rate,
+            started_at: now,
+            ended_at: None,
+            billed: Money::ZERO,
+            bills: 0,
+            bill_at: None,
+        }
+    }
+}
+
+/// The meter that runs for an instance.
+pub(super) async fn running_meter(tx: &dyn Tx, id: InstanceId) -> Result<Option<Meter>> {
+    let open = tx.open_meters_of(&[Metered::Instance(id)]).await?;
+    Ok(open.into_iter().find(|meter| meter.ended_at.is_none()))
+}
+
+/// Lets an instance cost this from now on; a meter that runs at that price goes on. The payer's wallet is
+/// locked, and answered as it is after it.
+pub(super) async fn charge(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    wallet: Wallet,
+    (instance, charge): (&Instance, Charge),
+    now: Timestamp,
+) -> Result<Wallet> {
+    let rate = instance.rate(charge);
+    let running = running_meter(tx, instance.id).await?;
+    if running.as_ref().map(|meter| meter.rate) == rate {
+        return Ok(wallet);
+    }
+    let wallet = finish(tx, random, wallet, &[Metered::Instance(instance.id)], now).await?;
+    if let Some(rate) = rate {
+        let id = MeterId::generate(now, random);
+        begin(tx, instance.meter(id, (rate, charge), now)).await?;
+    }
+    Ok(wallet)
+}
+
+/// Lets what was stopped for want of money cost what a stopped instance does again, as its payer has paid.
+/// Their wallet is locked, and answered as it is after it.
+pub(crate) async fn charge_stopped(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    mut wallet: Wallet,
+    now: Timestamp,
+) -> Result<Wallet> {
+    let payer_id: UserId = wallet.user_id;
+    for instance in tx.live_instances_of_payer(payer_id).await? {
+        let keeps_its_place =
+            matches!(instance.phase, Phase::Running | Phase::Starting { .. } | Phase::Stopped);
+        if keeps_its_place && matches!(instance.wanted, Wanted::Stopped { .. }) {
+            wallet = charge(tx, random, wallet, (&instance, Charge::Stopped), now).await?;
+        }
+    }
+    Ok(wallet)
+}
