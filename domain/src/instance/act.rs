@@ -289,7 +289,7 @@ impl Work<'_> {
         let held = (instance.id, &instance.terms.shape);
         release(self.tx, instance.host_id, held, true).await?;
         let (wanted, phase, claim) = (Wanted::Hibernated, Phase::Hibernated, Claim::default());
-        self.save(Instance { wanted, phase, claim, ..instance }).await
+        self.save(Instance { claim, wanted, phase, ..instance }).await
     }
 
     /// Makes it a spot instance or an ordinary one, at the plan's price of today.

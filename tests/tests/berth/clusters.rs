@@ -45,6 +45,40 @@ on_both_databases! {
         assert_eq!(jane.get("/volumes?status=trashed").await.data(200)[0]["name"], "shared");
     }
 
+    async fn a_node_that_does_not_start_again_stays_stopped_and_so_does_nothing_else(
+        app: &TestApp,
+    ) {
+        let (boss, jane, host) = fleet(app).await;
+        let made = jane.post("/clusters", cluster(2)).await.data(201);
+        app.do_jobs().await;
+        let path = id(&made);
+        let node = seen(&jane, &path).await["nodes"][0]["instance_id"].as_str().unwrap().to_owned();
+        let fault = DriverFault::Refused("no".to_owned());
+        let fail_call = Some((app.instances.calls() + 3, fault));
+        app.instances.behave(Conduct { fail_call, remembers: true, ..Conduct::default() });
+        crate::instances::act(&jane, &node, "restart").await.data(200);
+        app.do_jobs().await;
+        let nodes = seen(&jane, &path).await["nodes"].clone();
+        let mut states: Vec<_> =
+            nodes.as_array().unwrap().iter().map(|node| node["status"].as_str().unwrap()).collect();
+        states.sort_unstable();
+        assert_eq!(states, ["running", "stopped"]);
+        crate::instances::act(&jane, &node, "delete_stuck").await.refused(409, "PART_OF_CLUSTER");
+        // A host that has neither any more: the shared volume goes its way with the last of them.
+        let at = domain::host::HostId::parse(&host).unwrap();
+        for id in inventory(app, &host).instances.into_keys() {
+            app.instances.lose(at, id);
+        }
+        for _ in 0..2 {
+            api::worker::reconcile(&app.app).await.unwrap();
+            app.clock.advance(Duration::hours(25));
+        }
+        api::worker::reconcile(&app.app).await.unwrap();
+        assert_eq!(seen(&jane, &path).await["status"], "error");
+        assert_eq!(jane.get("/volumes?status=trashed").await.data(200)[0]["name"], "shared");
+        assert_eq!(taken(&boss, &host).await, [0, 0, 0, 0, 20]);
+    }
+
     async fn a_cluster_that_does_not_fit_is_refused_whole(app: &TestApp) {
         let (boss, jane, host) = fleet(app).await;
         furnish(app, &boss, "metal-2", json!({ "cpus": 2 })).await;

@@ -238,7 +238,7 @@ on_both_databases! {
     }
 
     async fn a_fault_that_passes_is_overcome(app: &TestApp) {
-        let (_, jane, _) = fleet(app).await;
+        let (boss, jane, _) = fleet(app).await;
         for call in 1..=3 {
             let fault = DriverFault::Failed("a hiccup".to_owned());
             app.instances.behave(Conduct {
@@ -248,7 +248,11 @@ on_both_databases! {
             });
             let id = ordered(&jane, json!({})).await;
             app.do_jobs().await;
-            assert_eq!(show(&jane, &id).await["last_error"], "a hiccup");
+            let told = "its host failed; it is tried again";
+            assert_eq!(show(&jane, &id).await["last_error"], told);
+            let seen = boss.get("/admin/instances?status=provisioning").await.data(200);
+            let seen = if call == 1 { boss.get("/admin/instances?status=ordered").await.data(200) } else { seen };
+            assert_eq!(seen[0]["driver_fault"], "a hiccup");
             app.clock.advance(Duration::seconds(3));
             app.do_jobs().await;
             assert_eq!(status(&jane, &id).await, "running", "call {call}");
@@ -288,8 +292,11 @@ on_both_databases! {
         api::worker::reconcile(&app.app).await.unwrap();
         app.do_jobs().await;
         assert_eq!(status(&jane, &stopped).await, "running");
+        assert_eq!(status(&jane, &lost).await, "running", "a host may be slow to tell");
+        app.clock.advance(Duration::minutes(11));
+        api::worker::reconcile(&app.app).await.unwrap();
         assert_eq!(status(&jane, &lost).await, "error");
-        assert_eq!(cost(&jane, &lost).await, "0.1");
+        assert_eq!(cost(&jane, &lost).await, "0.1", "until it was missed");
         assert_eq!(inventory(app, &host).instances.len(), 1);
         let findings = boss.get("/admin/findings").await.data(200);
         let mut kinds: Vec<_> =
@@ -299,6 +306,147 @@ on_both_databases! {
         assert!(findings.as_array().unwrap().iter().all(|f| f["is_repaired"] == true));
         api::worker::reconcile(&app.app).await.unwrap();
         assert_eq!(boss.get("/admin/findings").await.data(200), findings, "nothing new");
+    }
+
+    async fn what_came_back_after_it_was_given_up_is_left_to_the_operator(app: &TestApp) {
+        let (boss, jane, host) = fleet(app).await;
+        let at = HostId::parse(&host).unwrap();
+        let id = running(app, &jane, json!({})).await;
+        let spec = app.instances.spec_of(at, InstanceId::parse(&id).unwrap()).unwrap();
+        app.instances.lose(at, InstanceId::parse(&id).unwrap());
+        for hours in [0, 23] {
+            app.clock.advance(Duration::hours(hours));
+            api::worker::reconcile(&app.app).await.unwrap();
+            assert_eq!(status(&jane, &id).await, "running", "a host that lost all has its disk off");
+        }
+        app.clock.advance(Duration::hours(2));
+        api::worker::reconcile(&app.app).await.unwrap();
+        assert_eq!(status(&jane, &id).await, "error");
+        assert_eq!(cost(&jane, &id).await, "0", "it was missing at once");
+        let site = app.app.store.reads().capacity(at).await.unwrap().unwrap().site();
+        app.app.instances.create(&site, &spec).await.unwrap();
+        api::worker::reconcile(&app.app).await.unwrap();
+        assert_eq!(inventory(app, &host).instances.len(), 1, "the only copy of somebody's data");
+        let findings = boss.get("/admin/findings").await.data(200);
+        assert_eq!((&findings[0]["kind"], &findings[0]["is_repaired"]),
+            (&json!("orphan_instance"), &json!(false)));
+        let path = format!("/admin/findings/{}/remove", self::id(&findings[0]));
+        boss.post(&path, json!({})).await.data(200);
+        assert_eq!(inventory(app, &host), Inventory::default());
+        jane.delete(&format!("/instances/{id}")).await.data(200);
+        assert_eq!(jane.get("/instances").await.data(200), json!([]), "off the list");
+    }
+
+    async fn an_instance_started_while_it_stops_is_paid_for(app: &TestApp) {
+        let (boss, jane, _) = fleet(app).await;
+        let plan = json!({
+            "name": "Free", "shape": { "cpus": 1, "ram_mib": 1024, "disk_gb": 10 },
+            "pricing": { "per_hour": "3.6", "stopped_percent": 0 }, "locations": ["FIN-03"]
+        });
+        boss.put("/admin/plans/free", plan).await.data(200);
+        for (stop, free) in [("hibernate", "tiny"), ("shutdown", "free")] {
+            let id = running(app, &jane, json!({ "plan": free })).await;
+            act(&jane, &id, stop).await.data(200);
+            app.clock.advance(Duration::seconds(5));
+            act(&jane, &id, "start").await.data(200);
+            app.do_jobs().await;
+            assert_eq!(status(&jane, &id).await, "running");
+            app.clock.advance(Duration::seconds(100));
+            assert_eq!(cost(&jane, &id).await, "0.1", "{stop}");
+        }
+    }
+
+    async fn a_start_that_fails_leaves_it_stopped_at_that_price(app: &TestApp) {
+        let (boss, jane, _) = fleet(app).await;
+        let plan = json!({
+            "name": "Half", "shape": { "cpus": 1, "ram_mib": 1024, "disk_gb": 10 },
+            "pricing": { "per_hour": "3.6", "stopped_percent": 50 }, "locations": ["FIN-03"]
+        });
+        boss.put("/admin/plans/half", plan).await.data(200);
+        let id = running(app, &jane, json!({ "plan": "half" })).await;
+        // A restart stops it, makes it as it is wanted, and starts it.
+        let fault = DriverFault::Refused("no".to_owned());
+        let fail_call = Some((app.instances.calls() + 3, fault));
+        app.instances.behave(Conduct { fail_call, remembers: true, ..Conduct::default() });
+        act(&jane, &id, "restart").await.data(200);
+        app.do_jobs().await;
+        let seen = show(&jane, &id).await;
+        assert_eq!((&seen["status"], &seen["last_error"]),
+            (&json!("stopped"), &json!("its host refused to make it")));
+        app.clock.advance(Duration::seconds(1000));
+        assert_eq!(cost(&jane, &id).await, "0.5");
+        act(&jane, &id, "start").await.data(200);
+        app.do_jobs().await;
+        assert_eq!(status(&jane, &id).await, "running");
+    }
+
+    async fn what_is_ordered_counts_before_it_runs(app: &TestApp) {
+        let (_, _, _) = fleet(app).await;
+        let poor = payer(app, "poor", "8.00").await;
+        for _ in 0..2 {
+            ordered(&poor, json!({})).await;
+        }
+        poor.post("/instances", wish(&json!({}))).await.refused(400, "INSUFFICIENT_BALANCE");
+        app.do_jobs().await;
+        poor.post("/instances", wish(&json!({}))).await.refused(400, "INSUFFICIENT_BALANCE");
+    }
+
+    async fn hosts_that_lack_only_ports_do_not_hide_the_one_that_has_some(app: &TestApp) {
+        let (boss, jane) = (boss(app).await, payer(app, "jane", "1000.00").await);
+        tiny(&boss).await;
+        for number in 0..10 {
+            let one = json!({ "first_port": 20000, "last_port": 20000 });
+            furnish(app, &boss, &format!("metal-{number}"), one).await;
+        }
+        for _ in 0..10 {
+            ordered(&jane, json!({})).await;
+        }
+        furnish(app, &boss, "large", json!({ "cpus": 65, "ram_mib": 300_000 })).await;
+        ordered(&jane, json!({})).await;
+    }
+
+    async fn two_volumes_cannot_be_at_one_path(app: &TestApp) {
+        let (boss, jane, host) = fleet(app).await;
+        let volume = json!({ "name": "data", "type": "NVMe", "size_gb": 1, "mount_path": "/data" });
+        let twice = wish(&json!({ "volumes": [volume, volume] }));
+        jane.post("/instances", twice).await.refused(400, "VALIDATION_ERROR");
+        assert_eq!(taken(&boss, &host).await, [0; 5]);
+    }
+
+    async fn operators_see_and_delete_everybodys_instances(app: &TestApp) {
+        let (boss, jane, host) = fleet(app).await;
+        let bob = payer(app, "bob", "100.00").await;
+        let (janes, _) =
+            (running(app, &jane, json!({})).await, running(app, &bob, json!({})).await);
+        let of = |query: String| {
+            let boss = boss.clone();
+            async move {
+                let rows = boss.get(&format!("/admin/instances?{query}")).await.data(200);
+                rows.as_array().unwrap().len()
+            }
+        };
+        assert_eq!(of(format!("server_id={host}")).await, 2);
+        assert_eq!(of(format!("payer_id={}", jane.id)).await, 1);
+        assert_eq!(of("status=stopped".to_owned()).await, 0);
+        jane.get("/admin/instances").await.refused(403, "OPERATOR_REQUIRED");
+        jane.delete(&format!("/admin/instances/{janes}")).await.refused(403, "OPERATOR_REQUIRED");
+        for _ in 0..2 {
+            boss.delete(&format!("/admin/instances/{janes}")).await.data(200);
+        }
+        app.do_jobs().await;
+        assert_eq!(status(&jane, &janes).await, "deleted");
+        let told = jane.get("/notifications").await.data(200);
+        assert_eq!(told[0]["kind"], "instance.taken_down");
+        assert_eq!(of(format!("server_id={host}")).await, 1);
+    }
+
+    async fn an_instances_history_names_who_and_not_from_where(app: &TestApp) {
+        let (_, jane, _) = fleet(app).await;
+        let id = running(app, &jane, json!({})).await;
+        let history = jane.get(&format!("/instances/{id}/history")).await.data(200);
+        let ordered = history.as_array().unwrap().last().unwrap();
+        assert_eq!(ordered["actor"]["id"], jane.id);
+        assert_eq!(ordered["actor"]["address"], Value::Null);
     }
 
     async fn a_host_that_does_not_answer_gets_nothing_new(app: &TestApp) {

@@ -73,6 +73,7 @@ on_both_databases! {
         app.deposit("poor", "200.00").await;
         app.sweep().await;
         assert_eq!(usage(&poor).await["balance"], "199.8", "what was owed is paid first");
+        assert_eq!(usage(&poor).await["per_hour"], "3.6", "it holds its place");
         act(&poor, &id, "start").await.data(200);
         app.do_jobs().await;
         pass(app, 80 * 60, 60).await;
@@ -93,6 +94,33 @@ on_both_databases! {
         app.sweep().await;
         assert_eq!(cost(&jane, &id).await, "0.09");
         assert_eq!(usage(&jane).await["balance"], "99.91");
+    }
+
+    async fn what_a_clock_that_ran_ahead_took_is_given_back_at_once(app: &TestApp) {
+        let (_, jane, _) = fleet(app).await;
+        running(app, &jane, json!({})).await;
+        app.clock.advance(Duration::hours(20));
+        app.sweep().await;
+        assert_eq!(usage(&jane).await["balance"], "28");
+        app.clock.advance(-Duration::hours(20));
+        app.sweep().await;
+        assert_eq!(usage(&jane).await["balance"], "100");
+    }
+
+    async fn who_has_nothing_gets_no_larger_volume_and_none_out_of_the_trash(app: &TestApp) {
+        fleet(app).await;
+        let poor = payer(app, "poor", "4.00").await;
+        let volume = json!({ "name": "data", "type": "NVMe", "size_gb": 1, "location": "FIN-03" });
+        let path = format!("/volumes/{}", id(&poor.post("/volumes", volume).await.data(201)));
+        app.do_jobs().await;
+        let grow = |size_gb: u32| poor.patch(&path, json!({ "size_gb": size_gb }));
+        grow(20_000).await.refused(400, "INSUFFICIENT_BALANCE");
+        grow(1_000_001).await.refused(400, "VALIDATION_ERROR");
+        grow(2).await.data(200);
+        poor.delete(&path).await.data(200);
+        running(app, &poor, json!({})).await;
+        pass(app, 120, 10).await;
+        poor.post(&format!("{path}/restore"), json!({})).await.refused(400, "INSUFFICIENT_BALANCE");
     }
 
     async fn however_often_it_is_swept_the_total_is_the_same(app: &TestApp) {

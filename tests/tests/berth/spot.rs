@@ -61,6 +61,31 @@ on_both_databases! {
         assert_eq!(deleted.as_array().unwrap().len(), 2, "the trash is emptied after 96 hours");
     }
 
+    async fn what_is_hibernated_makes_no_room_and_stays(app: &TestApp) {
+        let (boss, jane) = (boss(app).await, payer(app, "jane", "100.00").await);
+        tiny(&boss).await;
+        furnish(app, &boss, "metal", json!({ "cpus": 1 })).await;
+        let asleep = running(app, &jane, json!({ "is_spot": true, "hostname": "asleep" })).await;
+        act(&jane, &asleep, "hibernate").await.data(200);
+        app.do_jobs().await;
+        running(app, &jane, json!({ "hostname": "awake" })).await;
+        jane.post("/instances", wish(&json!({}))).await.refused(409, "NO_CAPACITY");
+        assert!(show(&jane, &asleep).await["evict_at"].is_null());
+    }
+
+    async fn a_price_is_not_for_another_shape(app: &TestApp) {
+        let (boss, jane, _) = fleet(app).await;
+        let id = running(app, &jane, json!({})).await;
+        let smaller = json!({
+            "name": "Tiny", "shape": { "cpus": 1, "ram_mib": 512, "disk_gb": 10 },
+            "pricing": { "per_hour": "0.1", "spot_per_hour": "0.01" }, "locations": ["FIN-03"]
+        });
+        boss.put("/admin/plans/tiny", smaller).await.data(200);
+        let spot = json!({ "action": "configure_spot", "is_spot": true });
+        let asked = jane.post(&format!("/instances/{id}/actions"), spot).await;
+        asked.refused(400, "VALIDATION_ERROR");
+    }
+
     async fn an_ordinary_instance_is_not_evicted_and_can_become_a_spot_instance(app: &TestApp) {
         let (boss, jane, _) = fleet(app).await;
         let id = running(app, &jane, json!({})).await;
