@@ -84,13 +84,13 @@ pub(crate) async fn mount(
         Some(path) => checked(path)?,
         None => format!("/mnt/{}", volume.id),
     };
+    let (instance_id, afterwards) = (instance.id, super::Afterwards::default());
+    let volume = volume.attached(Attachment { instance_id, path: path.clone(), afterwards })?;
     let others = tx.volumes_of_instances(&[instance.id]).await?;
     let is_there = |other: &Volume| other.attachment.as_ref().is_some_and(|at| at.path == path);
     if others.iter().any(is_there) {
         return Err(Error::invalid("/mount_path", "another volume is mounted there"));
     }
-    let (instance_id, afterwards) = (instance.id, super::Afterwards::default());
-    let volume = volume.attached(Attachment { instance_id, path, afterwards })?;
     tx.save_volume(&volume).await?;
     tx.record(vec![event("volume.attached", &volume, actor, now)]).await?;
     Ok(volume)
