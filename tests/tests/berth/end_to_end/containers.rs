@@ -172,7 +172,7 @@ with_either_database! {
         let relay = Relay::start(engine.socket());
         // What a dead process was at is done again when its lease is over: an hour is moved on then.
         berth.configure("BERTH__CLOCK", "manual");
-        berth.configure("BERTH__INSTANCES__STAGE_MINUTES", "10000");
+        berth.configure("BERTH__INSTANCES__STAGE_MINUTES", "1440");
         berth.start(&["serve"]).await;
         let scene = Scene::set(berth, engine, &relay.endpoint).await;
         for request in 1.. {
