@@ -24,7 +24,7 @@ pub use align::{align, realign};
 pub use create::{CreateInstance, InstancePolicy, VolumeWish, create};
 pub(crate) use create::{Order, asked, checked, order, require_funds, sources, type_named};
 pub use driver::{
-    Driven, DriverFault, DriverKind, InstanceDriver, InstanceSpec, Inventory, Load, Mount,
+    Copying, Driven, DriverFault, DriverKind, InstanceDriver, InstanceSpec, Inventory, Load, Mount,
     PublishedPort, Sighting, Site,
 };
 pub use edit::{EditInstance, edit};
@@ -149,7 +149,7 @@ impl Instance {
             pinned_cpus: self.claim.cpus.clone(),
             ram_mib: self.terms.shape.ram_mib,
             gpus: self.claim.gpus.clone(),
-            disk_gb: Some(self.terms.shape.disk_gb),
+            disk_gb: self.terms.shape.disk_gb,
             address: self.claim.address,
             ports: self.claim.ports.clone(),
             environment: self.origin.environment.clone(),

@@ -1,5 +1,6 @@
 //! Brings volumes on their hosts to what is wanted.
 
+use chrono::Duration;
 use tracing::{instrument, warn};
 
 use super::create::event;
@@ -8,18 +9,21 @@ use crate::capacity::give_disk_back;
 use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Result, Thing};
 use crate::event::Actor;
-use crate::instance::{DriverFault, InstanceDriver, Site};
-use crate::job::{Job, JobContext, JobKind};
+use crate::instance::{Copying, DriverFault, InstanceDriver, Site};
+use crate::job::{Job, JobContext, JobKind, Progress};
 use crate::meter::{MeterId, begin};
 use crate::store::{Store, Tx, atomically};
 
+/// How soon to ask again how far a copy is.
+const ASK_AGAIN: Duration = Duration::seconds(1);
+
 /// Does on its host what is to be done about a volume. Safe to repeat after a crash at any point.
 #[instrument(name = "volume.align", skip_all, fields(%id))]
-pub async fn align(context: JobContext<'_>, id: VolumeId) -> Result<()> {
+pub async fn align(context: JobContext<'_>, id: VolumeId) -> Result<Progress> {
     let reads = context.store.reads();
     loop {
         let volume = reads.volume(id).await?.ok_or(Error::NotFound(Thing::Volume))?;
-        let Some(step) = volume.next_step() else { return Ok(()) };
+        let Some(step) = volume.next_step() else { return Ok(Progress::Finished) };
         let hosts = reads.hosts_at(&volume.storage).await?;
         let Some(host_id) = hosts.first() else {
             return Err(Error::internal("no host of the volume's storage can be reached"));
@@ -28,7 +32,8 @@ pub async fn align(context: JobContext<'_>, id: VolumeId) -> Result<()> {
         let done = perform(context.instances, &capacity.site(), &volume, step).await;
         let now = context.clock.now();
         let failure = match done {
-            Ok(()) => None,
+            Ok(Copying::Done) => None,
+            Ok(Copying::UnderWay) => return Ok(Progress::Again(now + ASK_AGAIN)),
             Err(DriverFault::Failed(cause)) => return Err(Error::internal(cause)),
             Err(DriverFault::Refused(cause) | DriverFault::NoRoom(cause)) => Some(cause),
         };
@@ -44,13 +49,14 @@ async fn perform(
     site: &Site,
     volume: &Volume,
     step: VolumeStep,
-) -> Result<(), DriverFault> {
+) -> Result<Copying, DriverFault> {
     match step {
-        VolumeStep::Create => driver.create_volume(site, volume.id, volume.size_gb).await,
-        VolumeStep::Copy(source) => driver.copy_volume(site, source, volume.id).await,
-        VolumeStep::Resize => driver.resize_volume(site, volume.id, volume.size_gb).await,
-        VolumeStep::Delete => driver.delete_volume(site, volume.id).await,
+        VolumeStep::Create => driver.create_volume(site, volume.id, volume.size_gb).await?,
+        VolumeStep::Copy(source) => return driver.copy_volume(site, source, volume.id).await,
+        VolumeStep::Resize => driver.resize_volume(site, volume.id, volume.size_gb).await?,
+        VolumeStep::Delete => driver.delete_volume(site, volume.id).await?,
     }
+    Ok(Copying::Done)
 }
 
 async fn settle(
