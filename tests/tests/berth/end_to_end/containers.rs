@@ -179,6 +179,7 @@ with_either_database! {
             relay.arm(berth.pid(), request);
             let instance = live(&scene, berth).await;
             if relay.disarm() {
+                println!("killed in each of {} requests", request - 1);
                 assert!(request > 12, "a life has more requests than {request}");
                 break;
             }
