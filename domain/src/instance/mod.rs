@@ -91,7 +91,7 @@ pub struct Instance {
     pub restart: bool,
     /// What is.
     pub phase: Phase,
-    /// When the present stage has taken too long.
+    /// When making it, or starting it after that, has taken too long.
     pub stage_until: Option<Timestamp>,
     /// When it is evicted, if it is a spot instance whose place is wanted back.
     pub evict_at: Option<Timestamp>,

@@ -12,7 +12,7 @@ use crate::event::Actor;
 use crate::instance::{Copying, DriverFault, InstanceDriver, Site};
 use crate::job::{Job, JobContext, JobKind, Progress};
 use crate::meter::{MeterId, begin};
-use crate::store::{Store, Tx, atomically};
+use crate::store::{Reads, Store, Tx, atomically};
 
 /// How soon to ask again how far a copy is.
 const ASK_AGAIN: Duration = Duration::seconds(1);
@@ -24,6 +24,9 @@ pub async fn align(context: JobContext<'_>, id: VolumeId) -> Result<Progress> {
     loop {
         let volume = reads.volume(id).await?.ok_or(Error::NotFound(Thing::Volume))?;
         let Some(step) = volume.next_step() else { return Ok(Progress::Finished) };
+        if step == VolumeStep::Delete && is_being_copied(reads, &volume).await? {
+            return Ok(Progress::Again(context.clock.now() + ASK_AGAIN));
+        }
         let hosts = reads.hosts_at(&volume.storage).await?;
         let Some(host_id) = hosts.first() else {
             return Err(Error::internal("no host of the volume's storage can be reached"));
@@ -42,6 +45,14 @@ pub async fn align(context: JobContext<'_>, id: VolumeId) -> Result<Progress> {
         };
         atomically(context.store, work).await?;
     }
+}
+
+/// Whether a copy of it was ordered that has not all of its data yet.
+async fn is_being_copied(reads: &dyn Reads, volume: &Volume) -> Result<bool> {
+    let others = reads.volumes_at(&volume.storage).await?;
+    let is_copy =
+        |other: &Volume| other.copy_of == Some(volume.id) && other.state == VolumeState::Live;
+    Ok(others.iter().any(is_copy))
 }
 
 async fn perform(

@@ -114,6 +114,27 @@ on_both_databases! {
         assert_eq!(app.instances.calls() - before, 1 + 4 + 3);
     }
 
+    async fn a_volume_that_is_being_copied_is_deleted_after_that(app: &TestApp) {
+        let (_, jane, host) = fleet(app).await;
+        let volume = made(app, &jane, 10).await;
+        app.instances.behave(Conduct { copy_looks: 2, remembers: true, ..Conduct::default() });
+        let copy = jane.post(&format!("/volumes/{volume}/clone"), json!({})).await.data(201);
+        let copy = id(&copy);
+        jane.delete(&format!("/volumes/{volume}?permanently=true")).await.data(200);
+        for _ in 0..2 {
+            app.do_jobs().await;
+            assert_eq!(seen(&jane, &volume).await["status"], "deleting");
+            assert_eq!(inventory(app, &host).volumes.len(), 2);
+            app.clock.advance(Duration::seconds(1));
+        }
+        app.do_jobs().await;
+        app.clock.advance(Duration::seconds(1));
+        app.do_jobs().await;
+        assert_eq!(seen(&jane, &volume).await["status"], "deleted");
+        assert_eq!(seen(&jane, &copy).await["status"], "detached");
+        assert_eq!(inventory(app, &host).volumes.len(), 1);
+    }
+
     async fn an_instance_goes_to_where_its_volume_is(app: &TestApp) {
         let (boss, jane, first) = fleet(app).await;
         let volume = made(app, &jane, 10).await;
