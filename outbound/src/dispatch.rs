@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::instance::{
-    Driven, DriverKind, InstanceDriver, InstanceId, InstanceSpec, Inventory, Load, Sighting, Site,
+    Copying, Driven, DriverKind, InstanceDriver, InstanceId, InstanceSpec, Inventory, Load,
+    Sighting, Site,
 };
 use domain::volume::VolumeId;
 use serde_json::{Map, Value};
@@ -44,7 +45,7 @@ impl InstanceDriver for Drivers {
         self.of(site).resize_volume(site, id, size_gb).await
     }
 
-    async fn copy_volume(&self, site: &Site, from: VolumeId, to: VolumeId) -> Driven<()> {
+    async fn copy_volume(&self, site: &Site, from: VolumeId, to: VolumeId) -> Driven<Copying> {
         self.of(site).copy_volume(site, from, to).await
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::host::HostId;
 use domain::instance::{
-    Driven, DriverFault, DriverKind, InstanceDriver, InstanceId, InstanceSpec, Inventory, Load,
-    Sighting, Site,
+    Copying, Driven, DriverFault, DriverKind, InstanceDriver, InstanceId, InstanceSpec, Inventory,
+    Load, Sighting, Site,
 };
 use domain::volume::VolumeId;
 use serde_json::{Map, Value};
@@ -21,6 +21,10 @@ pub struct Conduct {
     pub delay: Duration,
     /// How often an instance is looked at before it is ready.
     pub looks: u32,
+    /// Whether every instance ends as soon as it is started.
+    pub exits: bool,
+    /// How often a copy is asked for before it is done.
+    pub copy_looks: u32,
     /// The call, counted from 1, that fails, and how; later ones work again.
     pub fail_call: Option<(u64, DriverFault)>,
     /// Whether the failing call does its work all the same, as when only its answer is lost.
@@ -48,6 +52,8 @@ struct State {
 struct Host {
     instances: BTreeMap<InstanceId, Made>,
     volumes: BTreeMap<VolumeId, u32>,
+    /// Copies under way, and how often each was asked for.
+    copies: BTreeMap<VolumeId, u32>,
 }
 
 struct Made {
@@ -167,10 +173,17 @@ impl InstanceDriver for SimulatedInstances {
         self.create_volume(site, id, size_gb).await
     }
 
-    async fn copy_volume(&self, site: &Site, _from: VolumeId, to: VolumeId) -> Driven<()> {
+    async fn copy_volume(&self, site: &Site, _from: VolumeId, to: VolumeId) -> Driven<Copying> {
+        let looks = self.conduct().copy_looks;
         self.on(site, |host| {
+            let asked = host.copies.entry(to).or_default();
+            if *asked < looks {
+                *asked += 1;
+                return Ok(Copying::UnderWay);
+            }
+            host.copies.remove(&to);
             host.volumes.entry(to).or_default();
-            Ok(())
+            Ok(Copying::Done)
         })
         .await
     }
@@ -178,6 +191,7 @@ impl InstanceDriver for SimulatedInstances {
     async fn delete_volume(&self, site: &Site, id: VolumeId) -> Driven<()> {
         self.on(site, |host| {
             host.volumes.remove(&id);
+            host.copies.remove(&id);
             Ok(())
         })
         .await
@@ -196,10 +210,11 @@ impl InstanceDriver for SimulatedInstances {
     }
 
     async fn start(&self, site: &Site, spec: &InstanceSpec) -> Driven<()> {
+        let exits = self.conduct().exits;
         self.on(site, |host| match host.instances.get_mut(&spec.id) {
             Some(made) if made.runs => Ok(()),
             Some(made) => {
-                (made.runs, made.looks) = (true, 0);
+                (made.runs, made.looks) = (!exits, 0);
                 Ok(())
             }
             None => Err(DriverFault::Failed("it was not made".to_owned())),

@@ -4,6 +4,7 @@
 //! engine does.
 
 use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -121,6 +122,17 @@ impl Engine {
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "podman {arguments:?}: {error}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// What the service answers to a GET; much quicker than podman, which starts anew each time.
+    pub fn ask(&self, path: &str) -> Value {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nhost: engine\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(" 200 "), "{path}: {head}");
+        serde_json::from_str(body).unwrap()
     }
 
     /// Makes an image from [`IMAGE`] with these further instructions.

@@ -39,11 +39,10 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
         let volumes = volumes(reads, &seen).await?;
         if step == Step::Make && !volumes.iter().all(Volume::is_made) {
             if volumes.iter().all(|volume| volume.state == VolumeState::Live) {
-                // Their own jobs would do it, too, but later.
-                for volume in volumes.iter().filter(|volume| !volume.is_made()) {
-                    volume::align(context, volume.id).await?;
+                match make(context, &volumes).await? {
+                    Progress::Finished => continue,
+                    again @ Progress::Again(_) => return Ok(again),
                 }
-                continue;
             }
             settle(context, (&seen, step), Found::GaveUp(GaveUp::of_a_volume())).await?;
             continue;
@@ -55,8 +54,27 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
             Ok(None) => return Ok(Progress::Again(now + LOOK_AGAIN)),
             Err(fault) => failed(context, &seen, step, fault).await?,
         };
+        let is_set_back = matches!(found, Found::Back(_));
         settle(context, (&seen, step), found).await?;
+        if is_set_back {
+            // What stops as soon as it is started would keep a worker for itself.
+            return Ok(Progress::Again(now + LOOK_AGAIN));
+        }
     }
+}
+
+/// Makes the volumes that are not there yet; their own jobs would, too, but later. A copy is left to
+/// its own job alone, as two would get in each other's way.
+async fn make(context: JobContext<'_>, volumes: &[Volume]) -> Result<Progress> {
+    let unmade = volumes.iter().filter(|volume| !volume.is_made());
+    let (copies, empty): (Vec<_>, Vec<_>) = unmade.partition(|volume| volume.copy_of.is_some());
+    for volume in empty {
+        volume::align(context, volume.id).await?;
+    }
+    if copies.is_empty() {
+        return Ok(Progress::Finished);
+    }
+    Ok(Progress::Again(context.clock.now() + LOOK_AGAIN))
 }
 
 /// The volumes that an instance mounts: its own, and its cluster's.
@@ -240,8 +258,11 @@ impl Settling<'_> {
     async fn done(self, instance: Instance, step: Step) -> Result<()> {
         let before = instance.phase.clone();
         let phase = instance.after(step, self.now);
-        let advances = matches!(phase, Phase::Provisioning { .. } | Phase::Starting { .. });
-        let stage_until = advances.then(|| self.now + self.within);
+        let is_begun =
+            |phase: &Phase| matches!(phase, Phase::Provisioning { .. } | Phase::Starting { .. });
+        // What was set back and is tried once more has no more time for that.
+        let until = instance.stage_until.filter(|_| is_begun(&before));
+        let stage_until = is_begun(&phase).then(|| until.unwrap_or_else(|| self.now + self.within));
         let restart = instance.restart && !matches!(step, Step::Stop { .. });
         let mut instance = Instance { restart, phase, stage_until, ..instance };
         match step {

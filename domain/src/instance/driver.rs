@@ -70,7 +70,7 @@ pub struct InstanceSpec {
     /// Memory in MiB.
     pub ram_mib: u32,
     /// Its own disk in GB; bounded only where the host can do that.
-    pub disk_gb: Option<u32>,
+    pub disk_gb: u32,
     /// The host's graphics processors that are its own, by number from 0.
     pub gpus: Vec<u32>,
     /// Its own address, where the host has some to give.
@@ -116,6 +116,15 @@ pub enum Sighting {
     Starting,
     /// It runs and can be used.
     Ready,
+}
+
+/// How far the copy of a volume is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copying {
+    /// The volume has its data, and nothing of the copying is left.
+    Done,
+    /// The host works on it; ask again.
+    UnderWay,
 }
 
 /// All that carries our mark on a host.
@@ -171,8 +180,9 @@ pub trait InstanceDriver: Send + Sync {
     /// Makes a volume at least so large, keeping its data.
     async fn resize_volume(&self, site: &Site, id: VolumeId, size_gb: u32) -> Driven<()>;
 
-    /// Fills a volume that was just made with the data of another on the same host.
-    async fn copy_volume(&self, site: &Site, from: VolumeId, to: VolumeId) -> Driven<()>;
+    /// Fills a volume that was just made with the data of another on the same host: begins that, or
+    /// finds it under way and leaves it alone. Asked after it is done or has failed, it begins anew.
+    async fn copy_volume(&self, site: &Site, from: VolumeId, to: VolumeId) -> Driven<Copying>;
 
     /// Destroys a volume and its data; done if it is not there.
     async fn delete_volume(&self, site: &Site, id: VolumeId) -> Driven<()>;

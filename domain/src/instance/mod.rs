@@ -28,7 +28,7 @@ pub(crate) use create::{
     Order, asked, checked, order, require_funds, require_quota, sources, type_named,
 };
 pub use driver::{
-    Driven, DriverFault, DriverKind, InstanceDriver, InstanceSpec, Inventory, Load, Mount,
+    Copying, Driven, DriverFault, DriverKind, InstanceDriver, InstanceSpec, Inventory, Load, Mount,
     PublishedPort, Sighting, Site,
 };
 pub use edit::{EditInstance, edit};
@@ -94,7 +94,7 @@ pub struct Instance {
     pub restart: bool,
     /// What is.
     pub phase: Phase,
-    /// When the present stage has taken too long.
+    /// When making it, or starting it after that, has taken too long.
     pub stage_until: Option<Timestamp>,
     /// When it is evicted, if it is a spot instance whose place is wanted back.
     pub evict_at: Option<Timestamp>,
@@ -126,7 +126,7 @@ impl Instance {
             pinned_cpus: self.claim.cpus.clone(),
             ram_mib: self.terms.shape.ram_mib,
             gpus: self.claim.gpus.clone(),
-            disk_gb: Some(self.terms.shape.disk_gb),
+            disk_gb: self.terms.shape.disk_gb,
             address: self.claim.address,
             ports: self.claim.ports.clone(),
             environment: self.origin.environment.clone(),

@@ -65,9 +65,7 @@ async fn perform(context: JobContext<'_>, job: &Job) -> Result<Progress> {
             aligned.await.map(|()| Progress::Finished)
         }
         JobKind::AlignInstance { instance_id } => instance::align(context, instance_id).await,
-        JobKind::AlignVolume { volume_id } => {
-            volume::align(context, volume_id).await.map(|()| Progress::Finished)
-        }
+        JobKind::AlignVolume { volume_id } => volume::align(context, volume_id).await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Brings volumes on their hosts to what is wanted.
 
+use chrono::Duration;
 use tracing::{instrument, warn};
 
 use super::create::event;
@@ -8,19 +9,25 @@ use crate::capacity::give_disk_back;
 use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
-use crate::instance::{DriverFault, InstanceDriver, Site};
-use crate::job::{Job, JobContext, JobKind};
+use crate::instance::{Copying, DriverFault, InstanceDriver, Site};
+use crate::job::{Job, JobContext, JobKind, Progress};
 use crate::meter::{MeterId, Metered, begin, finish};
-use crate::store::{Store, Tx, atomically};
+use crate::store::{Reads, Store, Tx, atomically};
 use crate::wallet::Wallet;
+
+/// How soon to ask again how far a copy is.
+const ASK_AGAIN: Duration = Duration::seconds(1);
 
 /// Does on its host what is to be done about a volume. Safe to repeat after a crash at any point.
 #[instrument(name = "volume.align", skip_all, fields(%id))]
-pub async fn align(context: JobContext<'_>, id: VolumeId) -> Result<()> {
+pub async fn align(context: JobContext<'_>, id: VolumeId) -> Result<Progress> {
     let reads = context.store.reads();
     loop {
         let volume = reads.volume(id).await?.ok_or(Error::NotFound(Thing::Volume))?;
-        let Some(step) = volume.next_step() else { return Ok(()) };
+        let Some(step) = volume.next_step() else { return Ok(Progress::Finished) };
+        if step == VolumeStep::Delete && is_being_copied(reads, &volume).await? {
+            return Ok(Progress::Again(context.clock.now() + ASK_AGAIN));
+        }
         let hosts = reads.hosts_at(&volume.storage).await?;
         let Some(host_id) = hosts.first() else {
             return Err(Error::internal("no host of the volume's storage can be reached"));
@@ -29,7 +36,8 @@ pub async fn align(context: JobContext<'_>, id: VolumeId) -> Result<()> {
         let done = perform(context.instances, &capacity.site(), &volume, step).await;
         let now = context.clock.now();
         let failure = match done {
-            Ok(()) => None,
+            Ok(Copying::Done) => None,
+            Ok(Copying::UnderWay) => return Ok(Progress::Again(now + ASK_AGAIN)),
             Err(DriverFault::Failed(cause)) => return Err(Error::internal(cause)),
             Err(DriverFault::Refused(cause) | DriverFault::NoRoom(cause)) => Some(cause),
         };
@@ -40,18 +48,27 @@ pub async fn align(context: JobContext<'_>, id: VolumeId) -> Result<()> {
     }
 }
 
+/// Whether a copy of it was ordered that has not all of its data yet.
+async fn is_being_copied(reads: &dyn Reads, volume: &Volume) -> Result<bool> {
+    let others = reads.volumes_at(&volume.storage).await?;
+    let is_copy =
+        |other: &Volume| other.copy_of == Some(volume.id) && other.state == VolumeState::Live;
+    Ok(others.iter().any(is_copy))
+}
+
 async fn perform(
     driver: &dyn InstanceDriver,
     site: &Site,
     volume: &Volume,
     step: VolumeStep,
-) -> Result<(), DriverFault> {
+) -> Result<Copying, DriverFault> {
     match step {
-        VolumeStep::Create => driver.create_volume(site, volume.id, volume.size_gb).await,
-        VolumeStep::Copy(source) => driver.copy_volume(site, source, volume.id).await,
-        VolumeStep::Resize => driver.resize_volume(site, volume.id, volume.size_gb).await,
-        VolumeStep::Delete => driver.delete_volume(site, volume.id).await,
+        VolumeStep::Create => driver.create_volume(site, volume.id, volume.size_gb).await?,
+        VolumeStep::Copy(source) => return driver.copy_volume(site, source, volume.id).await,
+        VolumeStep::Resize => driver.resize_volume(site, volume.id, volume.size_gb).await?,
+        VolumeStep::Delete => driver.delete_volume(site, volume.id).await?,
     }
+    Ok(Copying::Done)
 }
 
 async fn settle(

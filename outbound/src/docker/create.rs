@@ -22,7 +22,9 @@ use super::plan::{self, Base};
 impl Engine {
     pub async fn create(&self, spec: &InstanceSpec) -> Driven<()> {
         let wanted = plan::fingerprint(spec, &self.settings);
-        if let Some(container) = self.container(spec.id).await? {
+        let found = self.container(spec.id).await?;
+        self.require_volumes(spec).await?;
+        if let Some(container) = found {
             if container.label(names::SPEC) == Some(&wanted) {
                 // The call that made it may have ended before the keys were in place.
                 return if container.status() == Status::Created {

@@ -15,6 +15,9 @@ pub const LONG_CALL: Duration = Duration::from_secs(150);
 /// All calls of one of the driver's; well below a job's lease of 3 minutes.
 pub const ALL_CALLS: Duration = Duration::from_secs(160);
 
+/// Data that are streamed through us; the calls around that need some time as well.
+pub const STREAM: Duration = Duration::from_mins(2);
+
 /// The most of an engine's message that is passed on; Podman's can fill pages.
 const MOST_CHARS: usize = 300;
 

@@ -26,8 +26,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::host::HostId;
 use domain::instance::{
-    Driven, DriverFault, DriverKind, InstanceDriver, InstanceId, InstanceSpec, Inventory, Load,
-    Sighting, Site,
+    Copying, Driven, DriverFault, DriverKind, InstanceDriver, InstanceId, InstanceSpec, Inventory,
+    Load, Sighting, Site,
 };
 use domain::volume::VolumeId;
 // Bollard tells every request and answer to `log` at its level "debug", environments included. The
@@ -105,9 +105,8 @@ impl InstanceDriver for Docker {
         in_time(self.engine(site)?.resize_volume(id)).await
     }
 
-    /// However long the data takes: the caller knows how much it is.
-    async fn copy_volume(&self, site: &Site, from: VolumeId, to: VolumeId) -> Driven<()> {
-        self.engine(site)?.copy_volume(from, to).await
+    async fn copy_volume(&self, site: &Site, from: VolumeId, to: VolumeId) -> Driven<Copying> {
+        in_time(self.engine(site)?.copy_volume(from, to)).await
     }
 
     async fn delete_volume(&self, site: &Site, id: VolumeId) -> Driven<()> {

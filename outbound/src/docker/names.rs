@@ -45,8 +45,13 @@ pub fn own_volume(id: InstanceId, path: &str) -> String {
 /// How containers that only copy begin.
 pub const COPIER: &str = "berth-copy-";
 
-/// The containers that copy into a volume: of the source and of the target.
-pub fn copiers(to: VolumeId) -> (String, String) {
+/// The container whose `cp` copies into a volume.
+pub fn copier(to: VolumeId) -> String {
+    format!("{COPIER}{to}")
+}
+
+/// The containers through whose archives a volume is copied: of the source and of the target.
+pub fn archives(to: VolumeId) -> (String, String) {
     (format!("{COPIER}{to}-from"), format!("{COPIER}{to}-to"))
 }
 

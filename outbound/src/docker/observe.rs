@@ -58,8 +58,14 @@ impl Engine {
 
     /// Read by hand: a line may be as long as its writer likes, and bollard waits for its end.
     pub async fn logs(&self, id: InstanceId, lines: u32) -> Driven<String> {
-        let Some(container) = self.container(id).await? else { return Ok(String::new()) };
-        let name = &container.name;
+        match self.container(id).await? {
+            Some(container) => self.printed(&container.name, lines).await,
+            None => Ok(String::new()),
+        }
+    }
+
+    /// The newest lines that a container printed.
+    pub async fn printed(&self, name: &str, lines: u32) -> Driven<String> {
         let path = format!("/containers/{name}/logs?stdout=true&stderr=true&tail={lines}");
         let read = async { newest(self.get(&path).await?.into_body()).await };
         let bytes = self.call(&format!("read what {name} printed"), read).await?;

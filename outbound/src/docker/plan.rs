@@ -124,8 +124,9 @@ fn host_config(spec: &InstanceSpec, base: &Base, settings: &Settings) -> HostCon
             config.cpuset_cpus = Some(cpus.join(","));
         }
     }
-    if let Some(size) = spec.disk_gb.filter(|_| settings.disk_limit) {
-        config.storage_opt = Some(HashMap::from([("size".to_owned(), format!("{size}G"))]));
+    if settings.disk_limit {
+        let size = format!("{}G", spec.disk_gb);
+        config.storage_opt = Some(HashMap::from([("size".to_owned(), size)]));
     }
     config
 }

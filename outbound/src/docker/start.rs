@@ -30,6 +30,7 @@ impl Engine {
         if container.status() == Status::Paused {
             self.call(&format!("unpause {name}"), self.api.unpause_container(name)).await?;
         } else if !container.is_running() {
+            self.require_volumes(spec).await?;
             let call = self.api.start_container(name, None::<StartContainerOptions>);
             self.call(&format!("start {name}"), call).await?;
         }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::time::Duration;
 
 use bollard::body_try_stream;
 use bollard::models::{ContainerCreateBody, HostConfig, VolumeCreateRequest};
@@ -11,17 +10,18 @@ use bollard::query_parameters::{
     RemoveVolumeOptions, StartContainerOptions, TagImageOptionsBuilder,
     UploadToContainerOptionsBuilder,
 };
-use domain::instance::Driven;
+use domain::instance::{Copying, Driven, DriverFault, InstanceSpec};
 use domain::volume::VolumeId;
 use futures_util::{Stream, StreamExt, stream};
 use hyper::body::Bytes;
 
 use super::answers::Status;
 use super::engine::Engine;
-use super::fault::{CALL, Found};
+use super::fault::{CALL, Found, STREAM, Trouble};
 use super::{names, plan};
 
-const STEP: Duration = Duration::from_millis(200);
+/// As every `cp` says it.
+const NO_SPACE: &str = "No space left on device";
 /// An image without a file, for containers that are never started.
 const EMPTY_IMAGE: (&str, &str) = ("localhost/berth-empty", "1");
 
@@ -41,7 +41,8 @@ impl Engine {
         if self.is_ours(Some(labels)) {
             return Ok(());
         }
-        Err(self.refused(&format!("volume {id} belongs to another deployment of Berth")))
+        let whose = "another deployment of Berth, or somebody who made it by hand";
+        Err(self.refused(&format!("volume {id} has no label of ours: it belongs to {whose}")))
     }
 
     /// Whether it is there and ours.
@@ -59,6 +60,21 @@ impl Engine {
             return Ok(());
         }
         Err(self.refused(&format!("there is no volume {id}")))
+    }
+
+    /// An engine that is to mount a volume which it has not makes an empty one, and its owner would
+    /// take the data for lost. This may pass: whoever took the volume away can bring it back.
+    pub async fn require_volumes(&self, spec: &InstanceSpec) -> Driven<()> {
+        for mount in &spec.mounts {
+            let id = mount.volume_id;
+            match self.has_volume(id).await {
+                Ok(true) => {}
+                Ok(false) => return Err(self.failed(&format!("volume {id} is not there to mount"))),
+                Err(DriverFault::Refused(cause)) => return Err(DriverFault::Failed(cause)),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
     }
 
     /// It has no size to change.
@@ -94,51 +110,79 @@ impl Engine {
 
     /// Copies into a volume that is made anew, so that nothing of a copy that was cut short stays. An
     /// engine does not remove a volume that an instance has: its data is safe from a late call.
-    pub async fn copy_volume(&self, from: VolumeId, to: VolumeId) -> Driven<()> {
+    pub async fn copy_volume(&self, from: VolumeId, to: VolumeId) -> Driven<Copying> {
         self.volume_or_refused(from).await?;
-        let (source, target) = names::copiers(to);
+        match &self.settings.copy_image {
+            Some(image) => self.copy_by_tool(image, from, to).await,
+            None => self.copy_by_archive(from, to).await.map(|()| Copying::Done),
+        }
+    }
+
+    /// By `cp` of an image that the operator trusts with it; a renter's own would see the data. The
+    /// engine runs it, however long it takes, and the container tells what became of it.
+    async fn copy_by_tool(&self, image: &str, from: VolumeId, to: VolumeId) -> Driven<Copying> {
+        let copier = names::copier(to);
+        let what = format!("inspect {copier}");
+        let Some(found) = self.call(&what, self.inspect(&copier)).await.found()? else {
+            self.image_or_pulled(image).await?;
+            self.empty(to).await?;
+            let volumes = vec![(names::volume(from), "/from"), (names::volume(to), "/to")];
+            self.make_copier(&copier, image, volumes).await?;
+            return self.start_copier(&copier).await;
+        };
+        if !self.is_ours(found.config.labels.as_ref()) {
+            return Err(self.refused(&format!("{copier} belongs to another deployment of Berth")));
+        }
+        match (found.state.status, found.state.exit_code) {
+            // What made it was cut off.
+            (Status::Created, _) => self.start_copier(&copier).await,
+            (Status::Ended, 0) => self.remove_container(&copier).await.map(|()| Copying::Done),
+            (Status::Ended, code) => {
+                let printed = self.printed(&copier, 1).await?;
+                self.remove_container(&copier).await?;
+                let told = format!("cp of {image} ended with status {code}: {}", reason(&printed));
+                Err(if printed.contains(NO_SPACE) {
+                    DriverFault::NoRoom(self.tried(&told))
+                } else {
+                    self.failed(&told)
+                })
+            }
+            _ => Ok(Copying::UnderWay),
+        }
+    }
+
+    /// One that cannot be started is of no use.
+    async fn start_copier(&self, copier: &str) -> Driven<Copying> {
+        let call = self.api.start_container(copier, None::<StartContainerOptions>);
+        if let Err(trouble) = self.call(&format!("start {copier}"), call).await {
+            self.remove_container(copier).await?;
+            return Err(trouble.into());
+        }
+        Ok(Copying::UnderWay)
+    }
+
+    async fn empty(&self, volume: VolumeId) -> Driven<()> {
+        self.delete_volume(volume).await?;
+        self.create_volume(volume).await
+    }
+
+    /// As much as fits into the time that a job has.
+    async fn copy_by_archive(&self, from: VolumeId, to: VolumeId) -> Driven<()> {
+        let (source, target) = names::archives(to);
         self.remove_container(&source).await?;
-        self.delete_volume(to).await?;
-        self.create_volume(to).await?;
+        self.empty(to).await?;
         let from = (names::volume(from), "/from");
         let to = (names::volume(to), "/to");
-        let outcome = match &self.settings.copy_image {
-            Some(image) => self.copy_by_tool(&target, image, vec![from, to]).await,
-            None => self.copy_by_archive((&source, from), (&target, to)).await,
-        };
+        let outcome = self.stream((&source, from), (&target, to)).await;
         self.remove_container(&source).await?;
         self.remove_container(&target).await?;
         outcome
     }
 
-    /// By `cp` of an image that the operator trusts with it; a renter's own would see the data.
-    async fn copy_by_tool(
-        &self,
-        copier: &str,
-        image: &str,
-        volumes: Vec<(String, &str)>,
-    ) -> Driven<()> {
-        self.image_or_pulled(image).await?;
-        self.make_copier(copier, image, volumes).await?;
-        let call = self.api.start_container(copier, None::<StartContainerOptions>);
-        self.call(&format!("start {copier}"), call).await?;
-        loop {
-            let what = format!("inspect {copier}");
-            let state = self.call(&what, self.inspect(copier)).await?.state;
-            match (state.status, state.exit_code) {
-                (Status::Ended, 0) => return Ok(()),
-                (Status::Ended, code) => {
-                    return Err(self.failed(&format!("cp of {image} ended with status {code}")));
-                }
-                _ => tokio::time::sleep(STEP).await,
-            }
-        }
-    }
-
     /// Through the archives of two containers that are never started: no tool is needed. Two, as an
     /// engine locks one as long as it is read. Podman's archives are no copies: they give every file
     /// to root and leave some out.
-    async fn copy_by_archive(
+    async fn stream(
         &self,
         (source, from): (&str, (String, &str)),
         (target, to): (&str, (String, &str)),
@@ -156,10 +200,16 @@ impl Engine {
         let archive = self.api.download_from_container(source, Some(options));
         let options = UploadToContainerOptionsBuilder::new().path(folder).copy_uidgid("false");
         let body = body_try_stream(unless_stuck(archive));
-        // As long as bytes flow, only the caller decides how long this may take.
-        let outcome = self.api.upload_to_container(target, Some(options.build()), body).await;
-        let tried = self.tried(&format!("copy from {source} to {target}"));
-        outcome.map_err(|error| super::fault::Trouble::new(&error, &tried).into())
+        let copy = self.api.upload_to_container(target, Some(options.build()), body);
+        match tokio::time::timeout(STREAM, copy).await {
+            Ok(outcome) => {
+                let tried = self.tried(&format!("copy from {source} to {target}"));
+                outcome.map_err(|error| Trouble::new(&error, &tried).into())
+            }
+            Err(_) => Err(self.failed(&format!(
+                "the volume was not copied within {STREAM:?}; set copy_image, which has the time"
+            ))),
+        }
     }
 
     async fn make_copier(
@@ -227,4 +277,21 @@ fn unless_stuck<E: std::error::Error + Send + Sync + 'static>(
             Err(_) => Some((Err(io::ErrorKind::TimedOut.into()), None)),
         }
     })
+}
+
+/// Why a tool failed, from its last line, without the names of a renter's files before that.
+fn reason(line: &str) -> &str {
+    line.rsplit(": ").next().unwrap_or_default().trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_failed_copy_names_no_file() {
+        let line = "cp: cannot open '/from/diary' for reading: Permission denied\r\n";
+        assert_eq!(reason(line), "Permission denied");
+        assert_eq!(reason(""), "");
+    }
 }

@@ -272,6 +272,38 @@ on_both_databases! {
         assert_eq!(inventory(app, &host), Inventory::default());
     }
 
+    async fn what_ends_as_soon_as_it_is_started_is_given_up(app: &TestApp) {
+        let (boss, jane, host) = fleet(app).await;
+        app.instances.behave(Conduct { exits: true, remembers: true, ..Conduct::default() });
+        let id = ordered(&jane, json!({})).await;
+        for minute in 0..10 {
+            let before = app.instances.calls();
+            app.do_jobs().await;
+            assert_eq!(status(&jane, &id).await, "provisioning");
+            let calls = app.instances.calls() - before;
+            assert!((2..=3).contains(&calls), "{calls} calls in minute {minute}, then a pause");
+            app.clock.advance(Duration::minutes(1));
+        }
+        app.do_jobs().await;
+        assert_eq!(status(&jane, &id).await, "error");
+        assert_eq!((cost(&jane, &id).await, wallet(&jane).await), ("0".into(), "100".into()));
+        assert_eq!(taken(&boss, &host).await, [0; 5]);
+        assert_eq!(inventory(app, &host), Inventory::default());
+
+        app.instances.behave(Conduct { remembers: true, ..Conduct::default() });
+        let id = running(app, &jane, json!({})).await;
+        act(&jane, &id, "shutdown").await.data(200);
+        app.do_jobs().await;
+        app.instances.behave(Conduct { exits: true, remembers: true, ..Conduct::default() });
+        act(&jane, &id, "start").await.data(200);
+        app.do_jobs().await;
+        assert_eq!(status(&jane, &id).await, "starting");
+        app.clock.advance(Duration::minutes(11));
+        app.do_jobs().await;
+        assert_eq!(status(&jane, &id).await, "stopped", "with its data");
+        assert_eq!(inventory(app, &host).instances.len(), 1);
+    }
+
     async fn the_reconciler_puts_right_what_hosts_lost_stopped_or_kept(app: &TestApp) {
         let (boss, jane, host) = fleet(app).await;
         let at = HostId::parse(&host).unwrap();

@@ -1,6 +1,7 @@
 //! Volumes through the door.
 
 use chrono::Duration;
+use outbound::simulated_instances::Conduct;
 use serde_json::{Value, json};
 use tests::{Client, TestApp, on_both_databases};
 
@@ -87,6 +88,51 @@ on_both_databases! {
         jane.post(&clone, json!({})).await.refused(409, "NO_CAPACITY");
         let smaller = jane.patch(&format!("/volumes/{volume}"), json!({ "size_gb": 1 })).await;
         assert_eq!(smaller.faults(), ["/size_gb"]);
+    }
+
+    async fn a_copy_is_looked_at_until_it_is_done_and_an_instance_waits_for_it(app: &TestApp) {
+        let (_, jane, _) = fleet(app).await;
+        let volume = made(app, &jane, 10).await;
+        app.instances.behave(Conduct { copy_looks: 3, remembers: true, ..Conduct::default() });
+        let before = app.instances.calls();
+        let copy = jane.post(&format!("/volumes/{volume}/clone"), json!({})).await.data(201);
+        let copy = id(&copy);
+        let with = json!({ "volumes": [{ "id": copy, "mount_path": "/data" }] });
+        let instance = ordered(&jane, with).await;
+        for _ in 0..3 {
+            app.do_jobs().await;
+            assert_eq!(seen(&jane, &copy).await["status"], "creating");
+            assert_eq!(status(&jane, &instance).await, "ordered");
+            app.clock.advance(Duration::seconds(1));
+        }
+        app.do_jobs().await;
+        assert_eq!(seen(&jane, &copy).await["status"], "attached");
+        app.clock.advance(Duration::seconds(1));
+        app.do_jobs().await;
+        assert_eq!(status(&jane, &instance).await, "running");
+        // Made, asked for four times by one job, then the instance made, started and seen.
+        assert_eq!(app.instances.calls() - before, 1 + 4 + 3);
+    }
+
+    async fn a_volume_that_is_being_copied_is_deleted_after_that(app: &TestApp) {
+        let (_, jane, host) = fleet(app).await;
+        let volume = made(app, &jane, 10).await;
+        app.instances.behave(Conduct { copy_looks: 2, remembers: true, ..Conduct::default() });
+        let copy = jane.post(&format!("/volumes/{volume}/clone"), json!({})).await.data(201);
+        let copy = id(&copy);
+        jane.delete(&format!("/volumes/{volume}?permanently=true")).await.data(200);
+        for _ in 0..2 {
+            app.do_jobs().await;
+            assert_eq!(seen(&jane, &volume).await["status"], "deleting");
+            assert_eq!(inventory(app, &host).volumes.len(), 2);
+            app.clock.advance(Duration::seconds(1));
+        }
+        app.do_jobs().await;
+        app.clock.advance(Duration::seconds(1));
+        app.do_jobs().await;
+        assert_eq!(seen(&jane, &volume).await["status"], "deleted");
+        assert_eq!(seen(&jane, &copy).await["status"], "detached");
+        assert_eq!(inventory(app, &host).volumes.len(), 1);
     }
 
     async fn an_instance_goes_to_where_its_volume_is(app: &TestApp) {

@@ -99,7 +99,7 @@ async fn two_deployments_on_one_engine_do_not_meet() {
         other.load(&bed.site, spec.id).await.map(drop),
         other.create_volume(&bed.site, volume, 1).await,
         other.delete_volume(&bed.site, volume).await,
-        other.copy_volume(&bed.site, volume, VolumeId::parse(&next_id()).unwrap()).await,
+        other.copy_volume(&bed.site, volume, VolumeId::parse(&next_id()).unwrap()).await.map(drop),
     ] {
         assert!(is_refused(&answer, "another deployment"), "{answer:?}");
     }
@@ -121,7 +121,7 @@ async fn what_the_host_cannot_give_is_refused() {
     }
     let mut site = bed.site.clone();
     site.settings.insert("disk_limit".to_owned(), true.into());
-    let bounded = InstanceSpec { disk_gb: Some(1), ..spec() };
+    let bounded = spec();
     // Overlay on ext4 cannot; on xfs with quotas it could.
     if let Err(fault) = bed.driver.create(&site, &bounded).await {
         assert!(matches!(fault, DriverFault::Refused(_)), "{fault}");

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use domain::instance::{
-    DriverFault, InstanceDriver, InstanceId, InstanceSpec, Inventory, Mount, PublishedPort,
-    Sighting, Site,
+    Copying, DriverFault, InstanceDriver, InstanceId, InstanceSpec, Inventory, Mount,
+    PublishedPort, Sighting, Site,
 };
 use domain::volume::VolumeId;
 use outbound::docker::Docker;
@@ -74,6 +74,22 @@ impl Bed {
         id
     }
 
+    async fn copy_once(&self, from: VolumeId, to: VolumeId) -> Result<Copying, DriverFault> {
+        self.driver.copy_volume(&self.site, from, to).await
+    }
+
+    /// Asks for a copy until it is done; answers how often it was under way.
+    async fn copy(&self, from: VolumeId, to: VolumeId) -> Result<u32, DriverFault> {
+        let began = Instant::now();
+        let mut looks = 0;
+        while self.copy_once(from, to).await? == Copying::UnderWay {
+            assert!(began.elapsed() < Duration::from_secs(20), "the copy does not end");
+            looks += 1;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(looks)
+    }
+
     fn key(&self, name: &str) -> (PathBuf, String) {
         self.engine.key(name)
     }
@@ -118,7 +134,7 @@ fn spec() -> InstanceSpec {
         cpus: 1,
         pinned_cpus: Vec::new(),
         ram_mib: 256,
-        disk_gb: None,
+        disk_gb: 1,
         gpus: Vec::new(),
         address: None,
         ports: vec![PublishedPort { inside: 22, outside: next_port() }],
