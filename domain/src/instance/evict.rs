@@ -12,14 +12,13 @@ use crate::event::{Actor, Event};
 use crate::location::LocationCode;
 use crate::plan::{PlanCode, Shape};
 use crate::store::{Store, Tx, atomically};
+use crate::sweep::each_due;
 use crate::token::Permission;
 use crate::user::Operator;
 use crate::volume::{Attachment, Volume};
 
 /// Hosts that are looked at for room that spot instances have.
 const HOSTS: u32 = 64;
-/// Instances evicted at a time, each in a transaction of its own.
-const BATCH: u32 = 200;
 
 /// Gives a spot instance notice.
 #[instrument(name = "instance.evict", skip_all, fields(%id))]
@@ -123,12 +122,8 @@ fn victims(capacity: Capacity, instances: Vec<Instance>, shape: &Shape) -> Optio
 #[instrument(name = "instance.evict_due", skip_all)]
 pub async fn evict_due(store: &dyn Store, clock: &dyn Clock, random: &dyn Random) -> Result<u32> {
     let now = clock.now();
-    let mut evicted = 0;
-    for id in store.reads().instances_to_evict(now, BATCH).await? {
-        let work = async |tx: &dyn Tx| gone(tx, random, id, now).await;
-        evicted += u32::from(atomically(store, work).await?);
-    }
-    Ok(evicted)
+    let due = async |limit| store.reads().instances_to_evict(now, limit).await;
+    each_due(store, due, async |tx: &dyn Tx, id| gone(tx, random, id, now).await).await
 }
 
 async fn gone(tx: &dyn Tx, random: &dyn Random, id: InstanceId, now: Timestamp) -> Result<bool> {
