@@ -57,19 +57,35 @@ async fn do_jobs(app: &Data<App>, stop: &watch::Receiver<bool>) {
 }
 
 /// Everything that time alone brings about, in an order in which nothing is cut off that is about to be
-/// paid for: renewals come before ends.
+/// paid for: renewals come before ends. A sweep that fails does not stop those after it, but for ends,
+/// which do not come before the renewals did.
 pub async fn move_on(app: &App) -> Result<()> {
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-    told("renewed", Box::pin(rental::renew_due(store, clock, random))).await?;
-    told("held or expired", Box::pin(rental::expire_due(store, clock, random))).await?;
-    told("given up as never ready", Box::pin(rental::abandon_unready(store, clock, random)))
-        .await?;
-    told("earned from", Box::pin(rental::earn_due(store, clock, random))).await?;
-    told("evicted", Box::pin(instance::evict_due(store, clock, random))).await?;
+    let ended = match told("renewed", Box::pin(rental::renew_due(store, clock, random))).await {
+        Ok(()) => told("held or expired", Box::pin(rental::expire_due(store, clock, random))).await,
+        failed => failed,
+    };
+    let unready = Box::pin(rental::abandon_unready(store, clock, random));
     let funds = app.settings.instance_policy.funds;
-    told("billed", Box::pin(meter::bill_due(store, clock, random, funds))).await?;
-    told("deleted unpaid", Box::pin(meter::delete_unpaid(store, clock, random))).await?;
-    told("taken from the trash", Box::pin(volume::empty_trash(store, clock, random))).await
+    first_failure([
+        ended,
+        told("given up as never ready", unready).await,
+        told("earned from", Box::pin(rental::earn_due(store, clock, random))).await,
+        told("evicted", Box::pin(instance::evict_due(store, clock, random))).await,
+        told("billed", Box::pin(meter::bill_due(store, clock, random, funds))).await,
+        told("deleted unpaid", Box::pin(meter::delete_unpaid(store, clock, random))).await,
+        told("taken from the trash", Box::pin(volume::empty_trash(store, clock, random))).await,
+    ])
+}
+
+/// The first failure of several sweeps, for whoever called them; the others are only logged.
+fn first_failure(outcomes: impl IntoIterator<Item = Result<()>>) -> Result<()> {
+    let mut failures = outcomes.into_iter().filter_map(Result::err);
+    let first = failures.next();
+    for failure in failures.filter(|failure| !matches!(failure, Error::Busy)) {
+        error!(cause = failure.for_the_log(), "another sweep failed and will be repeated");
+    }
+    first.map_or(Ok(()), Err)
 }
 
 /// Compares every host with the books, and puts right what can be.
@@ -117,20 +133,19 @@ pub async fn settle(app: &App) -> Result<()> {
 
 async fn realign(app: &App) -> Result<()> {
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-    let lost = rental::realign(store, clock, random).await?;
-    if lost > 0 {
-        error!(lost, "rentals had no job to align their access; scheduled again");
-    }
     let now = clock.now();
-    let instances = instance::realign(store, random, now).await?;
-    let volumes = volume::realign(store, random, now).await?;
-    if instances + volumes > 0 {
-        error!(
-            instances,
-            volumes, "instances or volumes had no job to align them; scheduled again"
-        );
-    }
-    Ok(())
+    let said = |what: &str, lost: Result<usize>| {
+        let lost = lost?;
+        if lost > 0 {
+            error!(what, lost, "there was no job to align them; scheduled again");
+        }
+        Ok(())
+    };
+    first_failure([
+        said("rentals", rental::realign(store, clock, random).await),
+        said("instances", instance::realign(store, random, now).await),
+        said("volumes", volume::realign(store, random, now).await),
+    ])
 }
 
 async fn repeat(

@@ -51,6 +51,7 @@ pub mod session;
 pub mod ssh_key;
 pub mod store;
 pub mod supplier;
+mod sweep;
 #[cfg(test)]
 mod testing;
 mod text;

@@ -192,3 +192,6 @@ CREATE TABLE findings (
     found_at {instant} NOT NULL
 ){strict};
 CREATE UNIQUE INDEX one_open_finding ON findings (host_id, kind, subject) WHERE NOT is_repaired;
+
+-- Rises with every claim: a worker that lost its lease is told from the one that holds it now.
+ALTER TABLE jobs ADD COLUMN claims {int} NOT NULL DEFAULT 0;

@@ -1,11 +1,14 @@
 //! Jobs and the loop that claims them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
+use domain::Error;
 use domain::clock::Timestamp;
 use domain::job::{AfterFailure, Job, JobId, JobQueries, Jobs};
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
+use sea_orm::sea_query::{
+    Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query, SubQueryStatement,
+};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter,
     QueryOrder, QuerySelect,
@@ -23,22 +26,34 @@ fn job(row: Model) -> Result<Job> {
         kind: from_json(row.kind)?,
         run_at: row.run_at,
         attempts: number(row.attempts)?,
+        claims: number(row.claims)?,
         last_error: row.last_error,
         created_at: row.created_at,
     })
 }
 
-/// The job as the worker claimed it: once its lease is lost, its attempts have moved on.
+/// The job as the worker claimed it. Attempts would not do: they begin anew when it is queued again.
 fn still_held(job: &Job) -> Condition {
     Condition::all()
         .add(Column::Id.eq(job.id.uuid()))
         .add(Column::State.eq("running"))
-        .add(Column::Attempts.eq(job.attempts))
+        .add(Column::Claims.eq(job.claims))
 }
 
 impl Handle {
+    /// Queues a job that is still held, with its attempts forgotten.
+    async fn queue_again(&self, job: &Job, run_at: Timestamp) -> Result<()> {
+        let update = Entity::update_many()
+            .col_expr(Column::State, Expr::value("queued"))
+            .col_expr(Column::RunAt, Expr::value(run_at))
+            .col_expr(Column::IsWantedAgain, Expr::value(false))
+            .col_expr(Column::Attempts, Expr::value(0))
+            .filter(still_held(job));
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
+    }
+
     /// The ids of a table's unsettled rows whose lane has no job, not even one that waits for an
-    /// operator.
+    /// operator; sorted.
     pub(crate) async fn unsettled_without_job(
         &self,
         table: &'static str,
@@ -52,7 +67,8 @@ impl Handle {
             let rows: Vec<IdRow> = self.rows(&sql, [after.into(), i64::from(limit).into()]).await?;
             let Some(newest) = rows.last() else { return Ok(lost) };
             after = newest.id;
-            let lanes: HashMap<String, Uuid> =
+            // Sorted, as everybody schedules lanes, so that nobody waits for another in a circle.
+            let lanes: BTreeMap<String, Uuid> =
                 rows.into_iter().map(|row| (lane(row.id), row.id)).collect();
             let find = Entity::find()
                 .select_only()
@@ -101,11 +117,14 @@ impl Jobs for Handle {
                 run_at: Set(job.run_at),
                 leased_until: Set(None),
                 attempts: Set(i64::from(job.attempts)),
+                claims: Set(i64::from(job.claims)),
                 last_error: Set(None),
                 created_at: Set(job.created_at),
             })
         };
-        let rows = jobs.iter().map(row).collect::<Result<Vec<_>>>()?;
+        let mut jobs: Vec<&Job> = jobs.iter().collect();
+        jobs.sort_by_cached_key(|job| job.kind.lane());
+        let rows = jobs.into_iter().map(row).collect::<Result<Vec<_>>>()?;
         let running = Expr::cust("jobs.state = 'running'");
         let live = OnConflict::column(Column::Lane)
             // Word for word the index's predicate: SQLite does not look through parameters.
@@ -132,47 +151,50 @@ impl Jobs for Handle {
             .col_expr(Column::State, Expr::value("running"))
             .col_expr(Column::LeasedUntil, Expr::value(leased_until))
             .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
-            .filter(Column::Id.in_subquery(claimable));
+            .col_expr(Column::Claims, Expr::col(Column::Claims).add(1))
+            // Not IN: PostgreSQL may run that as a join and the subselect once for each row, which
+            // then skips what is locked already and claims the next one, too.
+            .filter(Expr::col(Column::Id).eq(Expr::from(SubQueryStatement::from(claimable))));
         let rows = claim.exec_with_returning(&self.connection).await.map_err(failed)?;
+        if rows.len() > 1 {
+            return Err(Error::internal("one claim took several jobs"));
+        }
         rows.into_iter().next().map(job).transpose()
     }
 
     async fn finish_job(&self, job: &Job) -> Result<()> {
-        let again = Entity::update_many()
-            .col_expr(Column::State, Expr::value("queued"))
-            .col_expr(Column::IsWantedAgain, Expr::value(false))
-            .col_expr(Column::Attempts, Expr::value(0))
-            .filter(still_held(job))
-            .filter(Column::IsWantedAgain.eq(true));
-        let again = again.exec(&self.connection).await.map_err(failed)?;
-        if again.rows_affected == 0 {
-            let done = Entity::delete_many().filter(still_held(job));
-            done.exec(&self.connection).await.map_err(failed)?;
+        // This statement decides: whoever schedules it from here on waits, and then adds a new job.
+        let done = Entity::delete_many().filter(still_held(job));
+        let done = done.filter(Column::IsWantedAgain.eq(false)).exec(&self.connection).await;
+        match done.map_err(failed)?.rows_affected {
+            0 => self.queue_again(job, job.run_at).await,
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     async fn postpone_job(&self, job: &Job, run_at: Timestamp) -> Result<()> {
-        let update = Entity::update_many()
-            .col_expr(Column::State, Expr::value("queued"))
-            .col_expr(Column::RunAt, Expr::value(run_at))
-            .col_expr(Column::IsWantedAgain, Expr::value(false))
-            .col_expr(Column::Attempts, Expr::value(0))
-            .filter(still_held(job));
-        update.exec(&self.connection).await.map_err(failed).map(|_| ())
+        self.queue_again(job, run_at).await
     }
 
     async fn fail_job(&self, job: &Job, error: &str, then: AfterFailure) -> Result<()> {
-        let (state, run_at) = match then {
-            AfterFailure::RetryAt(at) => ("queued", at),
-            AfterFailure::Dead => ("dead", job.run_at),
-        };
-        let update = Entity::update_many()
-            .col_expr(Column::State, Expr::value(state))
-            .col_expr(Column::RunAt, Expr::value(run_at))
+        let noted = Entity::update_many()
             .col_expr(Column::LastError, Expr::value(error))
             .filter(still_held(job));
-        update.exec(&self.connection).await.map_err(failed).map(|_| ())
+        let noted = match then {
+            AfterFailure::RetryAt(at) => noted
+                .col_expr(Column::State, Expr::value("queued"))
+                .col_expr(Column::RunAt, Expr::value(at)),
+            AfterFailure::Dead => noted
+                .col_expr(Column::State, Expr::value("dead"))
+                .filter(Column::IsWantedAgain.eq(false)),
+        };
+        let noted = noted.exec(&self.connection).await.map_err(failed)?;
+        match then {
+            AfterFailure::Dead if noted.rows_affected == 0 => {
+                self.queue_again(job, job.run_at).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn revive_job(&self, id: JobId, now: Timestamp) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! Rentals.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
 use domain::Error;
@@ -282,7 +282,7 @@ impl Handle {
     /// Those of the rentals whose access no job is to align, not even one that waits for an operator.
     async fn nobodys(&self, ids: Vec<uuid::Uuid>) -> Result<Vec<RentalId>> {
         let ids = ids.into_iter().map(RentalId::from_uuid);
-        let lanes: HashMap<String, RentalId> =
+        let lanes: BTreeMap<String, RentalId> =
             ids.map(|rental_id| (JobKind::AlignAccess { rental_id }.lane(), rental_id)).collect();
         let worked_on = job::Entity::find()
             .select_only()

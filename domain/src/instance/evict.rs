@@ -13,14 +13,13 @@ use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::plan::Shape;
 use crate::store::{Reads, Store, Tx, atomically};
+use crate::sweep::each_due;
 use crate::token::Permission;
 use crate::user::Operator;
 use crate::volume::{Attachment, Volume};
 
 /// Hosts that are looked at for room that spot instances have.
 const HOSTS: u32 = 16;
-/// Instances evicted at a time, each in a transaction of its own.
-const BATCH: u32 = 200;
 
 /// Gives a spot instance notice.
 #[instrument(name = "instance.evict", skip_all, fields(%id))]
@@ -162,12 +161,8 @@ fn victims(
 #[instrument(name = "instance.evict_due", skip_all)]
 pub async fn evict_due(store: &dyn Store, clock: &dyn Clock, random: &dyn Random) -> Result<u32> {
     let now = clock.now();
-    let mut evicted = 0;
-    for id in store.reads().instances_to_evict(now, BATCH).await? {
-        let work = async |tx: &dyn Tx| gone(tx, random, id, now).await;
-        evicted += u32::from(atomically(store, work).await?);
-    }
-    Ok(evicted)
+    let due = async |limit| store.reads().instances_to_evict(now, limit).await;
+    each_due(store, due, async |tx: &dyn Tx, id| gone(tx, random, id, now).await).await
 }
 
 async fn gone(tx: &dyn Tx, random: &dyn Random, id: InstanceId, now: Timestamp) -> Result<bool> {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::Duration;
+use futures_util::stream::{self, StreamExt};
+use serde_json::json;
 use tracing::{error, instrument, warn};
 
 use super::create::event;
@@ -12,7 +14,7 @@ use crate::capacity::{Capacity, Claim, Health, release, release_disk};
 use crate::clock::Timestamp;
 use crate::cluster;
 use crate::error::{Error, Result, Thing};
-use crate::event::{Actor, Event};
+use crate::event::{Actor, Event, Subject};
 use crate::host::HostId;
 use crate::id::entity_id;
 use crate::job::JobContext;
@@ -31,6 +33,8 @@ const LOST_AFTER: Duration = Duration::minutes(10);
 const ALL_LOST_AFTER: Duration = Duration::hours(24);
 /// Hosts looked up at a time.
 const BATCH: u32 = 200;
+/// Hosts asked at once.
+const AT_ONCE: usize = 8;
 
 entity_id!(
     /// Identifies a finding.
@@ -107,8 +111,8 @@ impl FindingKind {
     }
 }
 
-/// Looks at every host and puts right what can be; answers how many findings were new. Safe at any
-/// moment and after any crash: it takes no input but what is.
+/// Looks at every host, several at once, and puts right what can be; answers how many findings were
+/// new. Safe at any moment and after any crash: it takes no input but what is.
 #[instrument(name = "instance.reconcile", skip_all)]
 pub async fn reconcile(context: JobContext<'_>) -> Result<u32> {
     let mut found = 0;
@@ -117,19 +121,24 @@ pub async fn reconcile(context: JobContext<'_>) -> Result<u32> {
         let hosts = context.store.reads().capacities(&page).await?;
         let Some(last) = hosts.last() else { return Ok(found) };
         page.after = Some(last.host_id);
-        for capacity in hosts {
-            let host_id = capacity.host_id;
-            let outcome =
-                Host { context, site: capacity.site(), capacity, found: 0 }.compare().await;
-            match outcome {
-                Ok(new) => found += new,
-                // One host must not keep all the others from being looked at.
-                Err(fault) => {
-                    error!(%host_id, cause = fault.for_the_log(), "a host was not reconciled");
-                }
-            }
+        // A host that does not answer takes minutes to say so.
+        let mut news = stream::iter(hosts)
+            .map(|capacity| Box::pin(reconcile_host(context, capacity)))
+            .buffer_unordered(AT_ONCE);
+        while let Some(new) = news.next().await {
+            found += new;
         }
     }
+}
+
+/// A host that fails must not keep all the others from being looked at.
+async fn reconcile_host(context: JobContext<'_>, capacity: Capacity) -> u32 {
+    let host_id = capacity.host_id;
+    let host = Host { context, site: capacity.site(), capacity, found: 0 };
+    host.compare().await.unwrap_or_else(|fault| {
+        error!(%host_id, cause = fault.for_the_log(), "a host was not reconciled");
+        0
+    })
 }
 
 /// One host that is being looked at.
@@ -146,8 +155,7 @@ impl Host<'_> {
         // Before the host is asked: what is made meanwhile is not missed.
         let expected = reads.live_instances_of_host(self.site.host_id).await?;
         let inventory = match self.context.instances.inventory(&self.site).await {
-            Ok(Some(inventory)) => inventory,
-            Ok(None) => return Ok(0),
+            Ok(inventory) => inventory,
             Err(fault) => {
                 warn!(host_id = %self.site.host_id, cause = %fault, "a host does not answer");
                 self.reached(false).await?;
@@ -155,6 +163,7 @@ impl Host<'_> {
             }
         };
         self.reached(true).await?;
+        let Some(inventory) = inventory else { return Ok(self.found) };
         let expected: BTreeMap<InstanceId, Instance> =
             expected.into_iter().map(|instance| (instance.id, instance)).collect();
         let made = || expected.values().filter(|instance| was_made(instance));
@@ -171,24 +180,31 @@ impl Host<'_> {
         Ok(self.found)
     }
 
+    /// Notes when a host falls silent, and when it answers again: then the finding is closed, and the
+    /// next outage is a new one.
     async fn reached(&mut self, answers: bool) -> Result<()> {
         let now = self.context.clock.now();
-        let health = match (self.capacity.health, answers) {
-            (Health::Healthy, false) => Health::Unreachable { since: now },
-            (Health::Unreachable { .. }, true) => Health::Healthy,
-            _ => return Ok(()),
+        let after = |health: Health| match (health, answers) {
+            (Health::Healthy, false) => Some(Health::Unreachable { since: now }),
+            (Health::Unreachable { .. }, true) => Some(Health::Healthy),
+            _ => None,
         };
+        if after(self.capacity.health).is_none() {
+            return Ok(());
+        }
         let host_id = self.site.host_id;
-        atomically(self.context.store, async |tx: &dyn Tx| {
+        let outcome = (Money::ZERO, answers);
+        let finding = self.finding(FindingKind::UnreachableHost, host_id.to_string(), outcome);
+        let is_new = atomically(self.context.store, async |tx: &dyn Tx| {
             let capacity = tx.capacity_for_update(host_id).await?;
             let capacity = capacity.ok_or(Error::NotFound(Thing::Server))?;
-            tx.save_health(&Capacity { health, ..capacity }, now).await
+            // Another worker may have found out at the same time.
+            let Some(health) = after(capacity.health) else { return Ok(false) };
+            tx.save_health(&Capacity { health, ..capacity }, now).await?;
+            tx.save_finding(&finding).await
         })
         .await?;
-        if !answers {
-            let subject = host_id.to_string();
-            self.note(FindingKind::UnreachableHost, subject, (Money::ZERO, false)).await?;
-        }
+        self.count(&finding, is_new);
         Ok(())
     }
 
@@ -309,26 +325,35 @@ impl Host<'_> {
         &mut self,
         kind: FindingKind,
         subject: String,
-        (per_hour, is_repaired): (Money, bool),
+        outcome: (Money, bool),
     ) -> Result<()> {
-        let JobContext { store, clock, random, .. } = self.context;
+        let finding = self.finding(kind, subject, outcome);
+        let work = async |tx: &dyn Tx| tx.save_finding(&finding).await;
+        let is_new = atomically(self.context.store, work).await?;
+        self.count(&finding, is_new);
+        Ok(())
+    }
+
+    fn finding(
+        &self,
+        kind: FindingKind,
+        subject: String,
+        (per_hour, is_repaired): (Money, bool),
+    ) -> Finding {
+        let JobContext { clock, random, .. } = self.context;
         let found_at = clock.now();
-        let finding = Finding {
-            id: FindingId::generate(found_at, random),
-            host_id: self.site.host_id,
-            kind,
-            subject,
-            per_hour,
-            is_repaired,
-            found_at,
-        };
-        let is_new = atomically(store, async |tx: &dyn Tx| tx.save_finding(&finding).await).await?;
+        let id = FindingId::generate(found_at, random);
+        let host_id = self.site.host_id;
+        Finding { id, host_id, kind, subject, per_hour, is_repaired, found_at }
+    }
+
+    fn count(&mut self, finding: &Finding, is_new: bool) {
         if is_new {
-            let kind = kind.as_str();
-            warn!(host_id = %finding.host_id, kind, subject = finding.subject, is_repaired, "reconciled");
+            let Finding { host_id, subject, is_repaired, .. } = finding;
+            let kind = finding.kind.as_str();
+            warn!(%host_id, kind, subject, is_repaired, "reconciled");
             self.found += 1;
         }
-        Ok(())
     }
 }
 
@@ -444,6 +469,20 @@ pub async fn remove_orphan(
     };
     done.map_err(Error::HostUnreachable)?;
     let finding = Finding { is_repaired: true, ..finding };
-    atomically(context.store, async |tx: &dyn Tx| tx.save_finding(&finding).await).await?;
+    atomically(context.store, async |tx: &dyn Tx| {
+        tx.save_finding(&finding).await?;
+        tx.record(vec![Event {
+            kind: "host.orphan_removed",
+            subject: Subject::Host(finding.host_id),
+            actor: operator.actor(),
+            before: None,
+            data: json!({ "finding_id": finding.id, "kind": finding.kind.as_str(),
+                "subject": finding.subject }),
+            recipient: None,
+            at: context.clock.now(),
+        }])
+        .await
+    })
+    .await?;
     Ok(finding)
 }

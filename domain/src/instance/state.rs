@@ -229,6 +229,12 @@ impl Instance {
         self.next_step().is_none()
     }
 
+    /// Whether what is being done to let it run takes too long, so that it is given up.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        let advances = matches!(self.next_step(), Some(Step::Make | Step::Start | Step::Await));
+        advances && self.stage_until.is_some_and(|until| until <= now)
+    }
+
     /// What is to be done next on its host.
     pub(crate) const fn next_step(&self) -> Option<Step> {
         match (&self.phase, self.wanted) {

@@ -63,8 +63,10 @@ pub struct Job {
     pub kind: JobKind,
     /// Not before this instant.
     pub run_at: Timestamp,
-    /// How often it was tried.
+    /// How often it was tried since it last went well.
     pub attempts: u32,
+    /// How often it was claimed; never falls, so that it tells one claim from any other.
+    pub claims: u32,
     /// What went wrong the last time.
     pub last_error: Option<String>,
     /// When it was first scheduled.
@@ -91,6 +93,7 @@ impl Job {
             kind,
             run_at: now,
             attempts: 0,
+            claims: 0,
             last_error: None,
             created_at: now,
         }

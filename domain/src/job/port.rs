@@ -17,21 +17,23 @@ pub trait Jobs {
     /// Adds a job unless its lane has a waiting one; a running one will run once more.
     async fn schedule(&self, job: &Job) -> Result<()>;
 
-    /// The same for several jobs of different lanes, with one statement.
+    /// The same for several jobs of different lanes, with one statement that takes them in the order
+    /// of their lanes.
     async fn schedule_all(&self, jobs: &[Job]) -> Result<()>;
 
     /// Takes the oldest job that may run and that nobody holds, for as long as the lease; counts
-    /// the attempt. No two callers get the same job.
+    /// the attempt and the claim. It takes one at most, and no two callers get the same job.
     async fn claim_job(&self, now: Timestamp, leased_until: Timestamp) -> Result<Option<Job>>;
 
-    /// Removes a job that is done, or queues it again if it was scheduled meanwhile. A job whose
-    /// lease was lost to another worker (its attempts moved on) stays as it is.
+    /// Removes a job that is done, or queues it again if it was scheduled meanwhile. A job that was
+    /// claimed again since (its lease was lost to another worker) stays as it is.
     async fn finish_job(&self, job: &Job) -> Result<()>;
 
     /// Queues a job that is not done yet, with its attempts forgotten, under the same condition.
     async fn postpone_job(&self, job: &Job, run_at: Timestamp) -> Result<()>;
 
-    /// Notes a failure, under the same condition.
+    /// Notes a failure, under the same condition. A job that was scheduled meanwhile does not die of
+    /// it: it is queued again with its attempts forgotten.
     async fn fail_job(&self, job: &Job, error: &str, then: AfterFailure) -> Result<()>;
 
     /// Queues a dead job again with its attempts forgotten, or drops it if its lane has a live job,

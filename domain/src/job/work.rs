@@ -4,6 +4,7 @@ use chrono::Duration;
 use tracing::{error, instrument, warn};
 
 use super::{AfterFailure, Job, JobId, JobKind};
+use crate::capacity::Health;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result, Thing};
 use crate::instance::{self, InstanceDriver, InstancePolicy};
@@ -16,6 +17,8 @@ use crate::volume;
 /// How long a worker may hold a job. Later another takes it, whatever became of the first; so what a
 /// job waits for must give up well before.
 pub const LEASE: Duration = Duration::minutes(3);
+/// How soon to see again whether a host answers that did not.
+const HOST_AWAY: Duration = Duration::seconds(30);
 
 /// What doing a job needs.
 #[derive(Clone, Copy)]
@@ -52,9 +55,35 @@ pub async fn run_next(context: JobContext<'_>) -> Result<bool> {
     let Some(job) = claimed.await? else {
         return Ok(false);
     };
-    let outcome = perform(context, &job).await;
+    let outcome = match waits_for_its_host(context, job.kind).await {
+        Ok(true) => Ok(Progress::Again(context.clock.now() + HOST_AWAY)),
+        Ok(false) => perform(context, &job).await,
+        Err(failure) => Err(failure),
+    };
     record(context, &job, outcome).await?;
     Ok(true)
+}
+
+/// Whether nothing can be done before a host answers again, which the reconciler finds out: asking it
+/// meanwhile would hold up the jobs of others, and use up the attempts of this one. However long that
+/// takes, the job goes on afterwards.
+async fn waits_for_its_host(context: JobContext<'_>, kind: JobKind) -> Result<bool> {
+    let reads = context.store.reads();
+    match kind {
+        JobKind::AlignAccess { .. } => Ok(false),
+        JobKind::AlignInstance { instance_id } => {
+            let Some(instance) = reads.instance(instance_id).await? else { return Ok(false) };
+            if instance.is_settled() || instance.is_overdue(context.clock.now()) {
+                return Ok(false);
+            }
+            let capacity = reads.capacity(instance.host_id).await?;
+            Ok(capacity.is_some_and(|host| matches!(host.health, Health::Unreachable { .. })))
+        }
+        JobKind::AlignVolume { volume_id } => {
+            let Some(volume) = reads.volume(volume_id).await? else { return Ok(false) };
+            Ok(!volume.is_settled() && reads.hosts_at(&volume.storage).await?.is_empty())
+        }
+    }
 }
 
 async fn perform(context: JobContext<'_>, job: &Job) -> Result<Progress> {

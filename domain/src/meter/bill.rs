@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use serde_json::{Value, json};
-use tracing::{error, instrument};
+use tracing::instrument;
 
 use super::end::{hourly, lasts};
 use super::{Meter, Metered, Standing, Usage};
@@ -11,16 +11,14 @@ use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event, Subject};
 use crate::instance;
 use crate::money::Money;
-use crate::store::{Store, Tx, atomically};
+use crate::store::{Store, Tx};
+use crate::sweep::each_due;
 use crate::user::UserId;
 use crate::volume;
 use crate::wallet::{
     Account, Basis, Entry, Posting, PostingDraft, PostingKind, Wallet, entries, link,
 };
 
-/// Payers looked up at a time; each is billed in a transaction of its own, with a fixed number of
-/// statements however many meters they have.
-const BATCH: u32 = 200;
 /// No meter goes unread for longer.
 pub const EVERY: Duration = Duration::hours(1);
 
@@ -36,7 +34,7 @@ pub struct FundsPolicy {
 }
 
 /// Books what meters have made where it is time, warns and stops those who run dry; answers how many
-/// payers were billed. Safe to run twice, at once, at any moments, and after any pause: what a meter
+/// payers were billed, each with a fixed number of statements however many meters they have. Safe to run twice, at once, at any moments, and after any pause: what a meter
 /// has made does not depend on when it is read.
 #[instrument(name = "meter.bill_due", skip_all)]
 pub async fn bill_due(
@@ -45,27 +43,11 @@ pub async fn bill_due(
     random: &dyn Random,
     policy: FundsPolicy,
 ) -> Result<u32> {
-    let mut billed = 0;
-    loop {
-        let now = clock.now();
-        let due = store.reads().payers_to_bill(now, BATCH).await?;
-        let before = billed;
-        for payer_id in &due {
-            let payer_id = *payer_id;
-            let work = async |tx: &dyn Tx| bill(tx, random, payer_id, (now, policy)).await;
-            match atomically(store, work).await {
-                Ok(()) => billed += 1,
-                // A row that cannot be read must not keep all the others from being billed.
-                Err(error @ Error::Internal(_)) => {
-                    error!(user_id = %payer_id, cause = error.for_the_log(), "a payer was not billed");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        if billed == before {
-            return Ok(billed);
-        }
-    }
+    let due = async |limit| store.reads().payers_to_bill(clock.now(), limit).await;
+    let work = async |tx: &dyn Tx, payer_id| {
+        bill(tx, random, payer_id, (clock.now(), policy)).await.map(|()| true)
+    };
+    each_due(store, due, work).await
 }
 
 async fn bill(
@@ -256,12 +238,8 @@ pub async fn delete_unpaid(
     random: &dyn Random,
 ) -> Result<u32> {
     let now = clock.now();
-    let mut deleted = 0;
-    for payer_id in store.reads().payers_to_delete(now, BATCH).await? {
-        let work = async |tx: &dyn Tx| delete_all(tx, random, payer_id, now).await;
-        deleted += u32::from(atomically(store, work).await?);
-    }
-    Ok(deleted)
+    let due = async |limit| store.reads().payers_to_delete(now, limit).await;
+    each_due(store, due, async |tx: &dyn Tx, id| delete_all(tx, random, id, now).await).await
 }
 
 async fn delete_all(

@@ -12,12 +12,10 @@ use crate::instance::require_funds;
 use crate::job::{Job, JobKind};
 use crate::meter::{FundsPolicy, MeterId, Metered, Rate, begin, finish};
 use crate::store::{Store, Tx, atomically};
+use crate::sweep::each_due;
 use crate::token::Permission;
 use crate::user::Caller;
 use crate::wallet::Wallet;
-
-/// Volumes taken out of the trash at a time, each in a transaction of its own.
-const BATCH: u32 = 200;
 
 /// Puts a volume that nothing has into the trash, or destroys it at once; one in the trash can be
 /// destroyed as well. Done if it is there already.
@@ -123,12 +121,8 @@ pub async fn restore(
 #[instrument(name = "volume.empty_trash", skip_all)]
 pub async fn empty_trash(store: &dyn Store, clock: &dyn Clock, random: &dyn Random) -> Result<u32> {
     let now = clock.now();
-    let mut destroyed = 0;
-    for id in store.reads().volumes_to_delete(now, BATCH).await? {
-        let work = async |tx: &dyn Tx| destroy(tx, random, id, now).await;
-        destroyed += u32::from(atomically(store, work).await?);
-    }
-    Ok(destroyed)
+    let due = async |limit| store.reads().volumes_to_delete(now, limit).await;
+    each_due(store, due, async |tx: &dyn Tx, id| destroy(tx, random, id, now).await).await
 }
 
 async fn destroy(tx: &dyn Tx, random: &dyn Random, id: VolumeId, now: Timestamp) -> Result<bool> {

@@ -15,6 +15,7 @@ pub struct Model {
     pub run_at: DateTimeUtc,
     pub leased_until: Option<DateTimeUtc>,
     pub attempts: i64,
+    pub claims: i64,
     pub last_error: Option<String>,
     pub created_at: DateTimeUtc,
 }

@@ -1,0 +1,136 @@
+//! Jobs and who holds them: claims one by one, leases that run out, work that comes again.
+
+use std::time::Duration as StdDuration;
+
+use chrono::Duration;
+use domain::clock::{Clock, Timestamp};
+use domain::job::{AfterFailure, Job, JobKind, LEASE};
+use domain::store::{Store, Tx, atomically};
+use domain::volume::VolumeId;
+use sea_orm::ConnectionTrait;
+use serde_json::json;
+use tests::{Kind, TestApp, on_both_databases};
+
+use crate::deals::number;
+use crate::instances::{fleet, ordered};
+
+fn store(app: &TestApp) -> &dyn Store {
+    app.app.store.as_ref()
+}
+
+/// Schedules a job of a lane.
+async fn scheduled(app: &TestApp, lane: &str) {
+    let kind = JobKind::AlignVolume { volume_id: VolumeId::parse(lane).unwrap() };
+    let job = Job::new(kind, app.clock.now(), app.app.random.as_ref());
+    atomically(store(app), async |tx: &dyn Tx| tx.schedule(&job).await).await.unwrap();
+}
+
+async fn claimed(app: &TestApp) -> Job {
+    let now = app.clock.now();
+    let claim = async |tx: &dyn Tx| tx.claim_job(now, now + LEASE).await;
+    atomically(store(app), claim).await.unwrap().unwrap()
+}
+
+async fn finish(app: &TestApp, job: &Job) {
+    atomically(store(app), async |tx: &dyn Tx| tx.finish_job(job).await).await.unwrap();
+}
+
+async fn postpone(app: &TestApp, job: &Job, run_at: Timestamp) {
+    let work = async |tx: &dyn Tx| tx.postpone_job(job, run_at).await;
+    atomically(store(app), work).await.unwrap();
+}
+
+async fn fail(app: &TestApp, job: &Job, then: AfterFailure) {
+    let work = async |tx: &dyn Tx| tx.fail_job(job, "a fault", then).await;
+    atomically(store(app), work).await.unwrap();
+}
+
+async fn jobs(app: &TestApp, state: &str) -> i64 {
+    number(app, &format!("SELECT count(*) FROM jobs WHERE state = '{state}'")).await
+}
+
+const LANE: &str = "0123456789abcdef01234567";
+
+on_both_databases! {
+    // Seen failing on PostgreSQL with IN instead of =: all five were claimed.
+    async fn a_claim_takes_one_job_whatever_the_planner_thinks(app: &TestApp) {
+        let (_, jane, _) = fleet(app).await;
+        let statistics = match app.database.kind {
+            Kind::Postgres => "VACUUM ANALYZE jobs",
+            Kind::Sqlite => "ANALYZE jobs",
+        };
+        app.database.connect().await.execute_unprepared(statistics).await.unwrap();
+        for _ in 0..5 {
+            ordered(&jane, json!({})).await;
+        }
+        for claims in 1..=5 {
+            claimed(app).await;
+            assert_eq!(jobs(app, "running").await, claims);
+        }
+    }
+
+    // Seen failing with attempts for a fence: the first worker removed the third one's job.
+    async fn a_worker_that_lost_its_lease_changes_nothing(app: &TestApp) {
+        scheduled(app, LANE).await;
+        let lost = claimed(app).await;
+        app.clock.advance(LEASE);
+        let second = claimed(app).await;
+        let earlier = app.clock.now() - LEASE;
+        postpone(app, &second, earlier).await;
+        // By a clock that was set back, the third has the very lease that the first had.
+        app.clock.advance(-LEASE);
+        let third = claimed(app).await;
+        assert_eq!((third.id, third.attempts), (lost.id, lost.attempts));
+        for late in [&lost, &second] {
+            finish(app, late).await;
+            postpone(app, late, earlier).await;
+            fail(app, late, AfterFailure::Dead).await;
+            assert_eq!(jobs(app, "running").await, 1);
+        }
+        finish(app, &third).await;
+        assert_eq!(number(app, "SELECT count(*) FROM jobs").await, 0);
+    }
+
+    // Seen failing with two statements of which neither knew about the other.
+    async fn what_is_scheduled_while_a_job_is_finished_is_not_lost(app: &TestApp) {
+        scheduled(app, LANE).await;
+        let job = claimed(app).await;
+        let again = Job::new(job.kind, app.clock.now(), app.app.random.as_ref());
+        let tx = store(app).begin().await.unwrap();
+        tx.schedule(&again).await.unwrap();
+        let commit = async {
+            tokio::time::sleep(StdDuration::from_millis(300)).await;
+            tx.commit().await.unwrap();
+        };
+        tokio::join!(finish(app, &job), commit);
+        assert_eq!(jobs(app, "queued").await, 1);
+        let job = claimed(app).await;
+        finish(app, &job).await;
+        assert_eq!(number(app, "SELECT count(*) FROM jobs").await, 0);
+    }
+
+    // Seen failing without the condition in `fail_job`.
+    async fn a_job_does_not_die_that_is_wanted_again(app: &TestApp) {
+        scheduled(app, LANE).await;
+        let job = claimed(app).await;
+        scheduled(app, LANE).await;
+        fail(app, &job, AfterFailure::Dead).await;
+        assert_eq!((jobs(app, "queued").await, jobs(app, "dead").await), (1, 0));
+        let job = claimed(app).await;
+        assert_eq!(job.attempts, 1);
+        fail(app, &job, AfterFailure::Dead).await;
+        assert_eq!(jobs(app, "dead").await, 1);
+    }
+
+    // Seen failing with maps that have no order.
+    async fn lost_work_is_found_in_the_order_of_its_lanes(app: &TestApp) {
+        let (_, jane, _) = fleet(app).await;
+        for number in 0..12 {
+            app.clock.advance(Duration::milliseconds(number));
+            ordered(&jane, json!({})).await;
+        }
+        app.database.connect().await.execute_unprepared("DELETE FROM jobs").await.unwrap();
+        let lost = store(app).reads().misaligned_instances(1_000).await.unwrap();
+        assert_eq!((lost.len(), lost.is_sorted()), (12, true));
+    }
+}
