@@ -14,7 +14,8 @@ async fn sql(app: &TestApp, statements: &str) {
     connection.close().await.unwrap();
 }
 
-/// Doubles the rows of `volumes`; the new ones cannot be read and are to be destroyed before others.
+/// Doubles the rows of `volumes`; the new ones cannot be read and are to be destroyed before the
+/// others.
 fn doubled(kind: Kind) -> String {
     let id = match kind {
         Kind::Sqlite => "randomblob(16)",
