@@ -1,5 +1,5 @@
-//! A relay before a container engine that kills a process in the middle of a request: once the engine
-//! has begun to answer, and before the process hears of it.
+//! A relay before a container engine that kills a process in the middle of a request: once the
+//! engine has begun to answer, and before the process hears of it.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
