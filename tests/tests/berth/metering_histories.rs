@@ -1,5 +1,5 @@
-//! Whatever happens to an instance, and whenever sweeps run or the clock jumps for a while, it costs
-//! each stretch of its life at that stretch's price for its whole seconds.
+//! Whatever happens to an instance, and whenever sweeps run or the clock jumps for a while, it
+//! costs each stretch of its life at that stretch's price for its whole seconds.
 
 use chrono::Duration;
 use domain::clock::{Clock, Timestamp};

@@ -105,8 +105,7 @@ impl Scene {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// What is left: containers, volumes, images beside the one that there was, and what is taken in
-    /// the books.
+    /// What is left: containers, volumes, images, and what is taken in the books.
     async fn left(&self) -> Value {
         let named = |list: &Value, key: &str| -> Vec<Value> {
             list.as_array().into_iter().flatten().map(|row| row[key].clone()).collect()
@@ -184,7 +183,7 @@ with_either_database! {
     async fn a_server_killed_in_any_request_to_an_engine_goes_on_where_it_was(berth: &mut Berth) {
         let engine = Engine::start();
         let relay = Relay::start(engine.socket());
-        // What a dead process was at is done again when its lease is over: an hour is moved on then.
+        // What a dead process was at is done again when its lease is over: an hour is moved on.
         berth.configure("BERTH__CLOCK", "manual");
         berth.configure("BERTH__INSTANCES__STAGE_MINUTES", "1440");
         berth.start(&["serve"]).await;
@@ -202,7 +201,7 @@ with_either_database! {
             berth.start(&["serve"]).await;
             let forward = json!({ "advance_hours": 1 });
             scene.operator.post("/admin/clock", forward).await.data(200);
-            // A sweep's request may come before the order is answered, though not before it is sent.
+            // A sweep's request may come before the order is answered.
             let instance = match instance {
                 Some(instance) => instance,
                 None => scene.see("/instances").await.get(0).cloned().unwrap_or_default(),
