@@ -141,6 +141,7 @@ CREATE INDEX volumes_of_instance ON volumes (instance_id) WHERE instance_id IS N
 CREATE UNIQUE INDEX one_volume_per_path ON volumes (instance_id, mount_path)
     WHERE instance_id IS NOT NULL;
 CREATE INDEX volumes_of_storage ON volumes (storage) WHERE status <> 'deleted';
+CREATE INDEX volumes_to_copy ON volumes (copy_of) WHERE copy_of IS NOT NULL;
 CREATE INDEX volumes_to_delete ON volumes (delete_at) WHERE delete_at IS NOT NULL;
 CREATE INDEX unsettled_volumes ON volumes (id) WHERE NOT is_settled;
 

@@ -18,9 +18,25 @@ pub(crate) fn failed(error: DbErr) -> Error {
             Meaning::Contention => Error::Contention,
             Meaning::Busy => Error::Busy,
             Meaning::Unavailable => Error::Unavailable(error.into()),
-            Meaning::Fault => Error::internal(error),
+            Meaning::Fault => Error::internal(told(cause)),
         },
         _ => Error::internal(error),
+    }
+}
+
+/// A fault for the log. PostgreSQL's detail is left out: it holds the whole row, with scripts,
+/// environments and hashes.
+fn told(cause: &RuntimeErr) -> String {
+    match cause {
+        RuntimeErr::SqlxError(error) => match error.as_ref() {
+            SqlxError::Database(database) => {
+                let code = database.code().unwrap_or_default();
+                let table = database.table().unwrap_or_default();
+                format!("{} (code {code}, table {table:?})", database.message())
+            }
+            other => other.to_string(),
+        },
+        RuntimeErr::Internal(text) => text.clone(),
     }
 }
 

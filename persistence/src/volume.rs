@@ -12,7 +12,8 @@ use domain::page::Page;
 use domain::pool::PoolId;
 use domain::user::UserId;
 use domain::volume::{
-    Afterwards, Attachment, Volume, VolumeFilter, VolumeId, VolumeQueries, VolumeState, Volumes,
+    Afterwards, Attachment, Volume, VolumeFilter, VolumeId, VolumeQueries, VolumeState,
+    VolumeStatus, Volumes,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
@@ -169,6 +170,13 @@ impl VolumeQueries for Handle {
             .filter(Column::Storage.eq(name.as_str()))
             .filter(Expr::cust("status <> 'deleted'"));
         self.found_volumes(find).await
+    }
+
+    async fn has_unfinished_copies(&self, id: VolumeId) -> Result<bool> {
+        let find = Entity::find()
+            .filter(Column::CopyOf.eq(id.uuid()))
+            .filter(Column::Status.eq(VolumeStatus::Creating.as_str()));
+        find.count(&self.connection).await.map_err(failed).map(|copies| copies > 0)
     }
 
     async fn hosts_at(&self, name: &StorageName) -> Result<Vec<HostId>> {

@@ -12,7 +12,7 @@ use crate::event::{Actor, Event};
 use crate::instance::{Copying, DriverFault, InstanceDriver, Site};
 use crate::job::{Job, JobContext, JobKind, Progress};
 use crate::meter::{MeterId, Metered, begin, finish};
-use crate::store::{Reads, Store, Tx, atomically};
+use crate::store::{Store, Tx, atomically};
 use crate::wallet::Wallet;
 
 /// How soon to ask again how far a copy is.
@@ -25,7 +25,7 @@ pub async fn align(context: JobContext<'_>, id: VolumeId) -> Result<Progress> {
     loop {
         let volume = reads.volume(id).await?.ok_or(Error::NotFound(Thing::Volume))?;
         let Some(step) = volume.next_step() else { return Ok(Progress::Finished) };
-        if step == VolumeStep::Delete && is_being_copied(reads, &volume).await? {
+        if step == VolumeStep::Delete && reads.has_unfinished_copies(id).await? {
             return Ok(Progress::Again(context.clock.now() + ASK_AGAIN));
         }
         let hosts = reads.hosts_at(&volume.storage).await?;
@@ -46,14 +46,6 @@ pub async fn align(context: JobContext<'_>, id: VolumeId) -> Result<Progress> {
         };
         atomically(context.store, work).await?;
     }
-}
-
-/// Whether a copy of it was ordered that has not all of its data yet.
-async fn is_being_copied(reads: &dyn Reads, volume: &Volume) -> Result<bool> {
-    let others = reads.volumes_at(&volume.storage).await?;
-    let is_copy =
-        |other: &Volume| other.copy_of == Some(volume.id) && other.state == VolumeState::Live;
-    Ok(others.iter().any(is_copy))
 }
 
 async fn perform(

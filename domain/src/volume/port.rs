@@ -52,6 +52,9 @@ pub trait VolumeQueries {
     /// The volumes among these that are to be found on a storage.
     async fn volumes_at(&self, storage: &StorageName) -> Result<Vec<Volume>>;
 
+    /// Whether a copy of the volume was ordered that has not all of its data yet.
+    async fn has_unfinished_copies(&self, id: VolumeId) -> Result<bool>;
+
     /// Hosts at this storage that can be reached, by age.
     async fn hosts_at(&self, storage: &StorageName) -> Result<Vec<HostId>>;
 

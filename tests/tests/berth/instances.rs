@@ -250,8 +250,8 @@ on_both_databases! {
             app.do_jobs().await;
             let told = "its host failed; it is tried again";
             assert_eq!(show(&jane, &id).await["last_error"], told);
-            let seen = boss.get("/admin/instances?status=provisioning").await.data(200);
-            let seen = if call == 1 { boss.get("/admin/instances?status=ordered").await.data(200) } else { seen };
+            let state = if call == 1 { "ordered" } else { "provisioning" };
+            let seen = boss.get(&format!("/admin/instances?status={state}")).await.data(200);
             assert_eq!(seen[0]["driver_fault"], "a hiccup");
             app.clock.advance(Duration::seconds(3));
             app.do_jobs().await;
@@ -349,7 +349,8 @@ on_both_databases! {
         for hours in [0, 23] {
             app.clock.advance(Duration::hours(hours));
             api::worker::reconcile(&app.app).await.unwrap();
-            assert_eq!(status(&jane, &id).await, "running", "a host that lost all has its disk off");
+            let why = "a host that lost all has its disk off";
+            assert_eq!(status(&jane, &id).await, "running", "{why}");
         }
         app.clock.advance(Duration::hours(2));
         api::worker::reconcile(&app.app).await.unwrap();
