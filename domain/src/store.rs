@@ -65,7 +65,9 @@ pub trait Reads:
 ///
 /// Locks are taken in one order, ids sorted within a kind: idempotency key → user/wallet →
 /// supplier → pool → SSH keys and scripts → host → capacity → storage → rental → mandate → instance →
-/// volume; payment last. Meters and clusters are guarded by their payer's wallet. A location, a plan or an image is changed with nothing else locked. Nobody waits for a driver, HTTP or mail while holding one.
+/// volume; payment last. Meters and clusters are guarded by their payer's wallet. A location, a plan or
+/// an image is changed with nothing else locked. Nobody waits for a driver, HTTP or mail while holding
+/// one.
 #[async_trait]
 pub trait Tx:
     Reads

@@ -5,7 +5,7 @@ use tracing::{instrument, warn};
 
 use super::charge::{Charge, charge};
 use super::create::event;
-use super::stop::remove;
+use super::stop::fail_cluster;
 use super::{
     DriverFault, Failure, FailureKind, Instance, InstanceDriver, InstanceId, Phase, Sighting, Site,
     Stage, Step, Wanted,
@@ -352,26 +352,6 @@ impl Settling<'_> {
         let recipient = is_bad.then_some(instance.author);
         self.tx.record(vec![Event { recipient, ..told }]).await
     }
-}
-
-/// Takes a whole cluster back, because one of its instances cannot be made. The payer's wallet is
-/// locked.
-pub(crate) async fn fail_cluster(
-    tx: &dyn Tx,
-    random: &dyn Random,
-    mut wallet: Wallet,
-    (id, now): (ClusterId, Timestamp),
-) -> Result<Wallet> {
-    for seen in tx.instances_of_cluster(id).await? {
-        if !seen.is_live() || matches!(seen.phase, Phase::Undoing { .. }) {
-            continue;
-        }
-        let instance = tx.instance_for_update(seen.id).await?;
-        let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
-        let kind = ("instance.deleted_with_cluster", Actor::System);
-        wallet = remove(tx, random, wallet, instance, (kind, now)).await?;
-    }
-    Ok(wallet)
 }
 
 /// Schedules a job for every instance with something to be done that nobody works on; answers how

@@ -11,6 +11,7 @@ mod create;
 mod driver;
 mod edit;
 mod evict;
+mod finding;
 mod port;
 mod reconcile;
 mod show;
@@ -20,7 +21,6 @@ mod terms;
 mod transfer;
 
 pub use act::{Act, Action, Disposal, Outcome, act, act_on_all};
-pub(crate) use align::fail_cluster;
 pub use align::{align, realign};
 pub(crate) use charge::charge_stopped;
 pub use create::{CreateInstance, InstancePolicy, VolumeWish, create};
@@ -34,13 +34,14 @@ pub use driver::{
 pub use edit::{EditInstance, edit};
 pub(crate) use evict::make_room;
 pub use evict::{evict, evict_due};
+pub use finding::{Finding, FindingId, FindingKind, findings, remove_orphan};
 pub use port::{HostedFilter, InstanceFilter, InstanceQueries, Instances};
-pub use reconcile::{Finding, FindingId, FindingKind, findings, reconcile, remove_orphan};
+pub use reconcile::reconcile;
 pub use show::{InstanceDetail, all, charges, detail, history, list, load, logs, show};
 pub(crate) use state::Step;
 pub use state::{Failure, FailureKind, Phase, Stage, Status, Wanted};
 pub use stop::take_down;
-pub(crate) use stop::{delete_unpaid, stop_unpaid};
+pub(crate) use stop::{delete_unpaid, fail_cluster, stop_unpaid};
 pub use terms::{Hostname, InstanceTerms, Origin, Tags};
 pub use transfer::transfer;
 

@@ -2,10 +2,10 @@
 
 use tracing::instrument;
 
-use super::align::fail_cluster;
 use super::create::event;
 use super::{Instance, InstanceId, Phase, Wanted};
 use crate::clock::{Clock, Random, Timestamp};
+use crate::cluster::ClusterId;
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::job::{Job, JobKind};
@@ -94,8 +94,28 @@ pub async fn take_down(
     .await
 }
 
-/// Wants a locked instance gone, and ends what it costs at this moment, or with its notice. The payer's wallet is locked,
-/// and answered as it is after it.
+/// Takes a whole cluster back, because one of its instances cannot be made. The payer's wallet is
+/// locked.
+pub(crate) async fn fail_cluster(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    mut wallet: Wallet,
+    (id, now): (ClusterId, Timestamp),
+) -> Result<Wallet> {
+    for seen in tx.instances_of_cluster(id).await? {
+        if !seen.is_live() || matches!(seen.phase, Phase::Undoing { .. }) {
+            continue;
+        }
+        let instance = tx.instance_for_update(seen.id).await?;
+        let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
+        let kind = ("instance.deleted_with_cluster", Actor::System);
+        wallet = remove(tx, random, wallet, instance, (kind, now)).await?;
+    }
+    Ok(wallet)
+}
+
+/// Wants a locked instance gone, and ends what it costs at this moment, or with its notice. The payer's
+/// wallet is locked, and answered as it is after it.
 pub(crate) async fn remove(
     tx: &dyn Tx,
     random: &dyn Random,

@@ -34,8 +34,9 @@ pub struct FundsPolicy {
 }
 
 /// Books what meters have made where it is time, warns and stops those who run dry; answers how many
-/// payers were billed, each with a fixed number of statements however many meters they have. Safe to run twice, at once, at any moments, and after any pause: what a meter
-/// has made does not depend on when it is read.
+/// payers were billed, each with a fixed number of statements however many meters they have. Safe to
+/// run twice, at once, at any moments, and after any pause: what a meter has made does not depend on
+/// when it is read.
 #[instrument(name = "meter.bill_due", skip_all)]
 pub async fn bill_due(
     store: &dyn Store,

@@ -15,7 +15,8 @@ pub trait PoolQueries {
     /// The user's default pool.
     async fn default_pool_of(&self, owner_id: UserId) -> Result<Option<PoolId>>;
 
-    /// The pools that the user is an accepted member of, oldest first. Rentals that have ended by `now` are not counted, swept or not.
+    /// The pools that the user is an accepted member of, oldest first. Rentals that have ended by `now`
+    /// are not counted, swept or not.
     async fn pools_of(
         &self,
         user_id: UserId,
