@@ -125,6 +125,9 @@ pub struct InstanceView {
     /// `hibernating`, `hibernated`, `deleting`, `deleted`, `error` or `no_capacity`.
     #[schema(example = "running")]
     status: &'static str,
+    /// What its owner wants it to be: `running`, `stopped`, `hibernated` or `deleted`.
+    #[schema(example = "running")]
+    wanted: &'static str,
     plan: String,
     shape: ShapeView,
     location: String,
@@ -166,7 +169,8 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
         Phase::Failed { at, .. } | Phase::Deleted { at } => Some(Stamp(at)),
         _ => None,
     };
-    let address = instance.claim.address.or(host_address).filter(|_| instance.ready_at.is_some());
+    let address = instance.address(host_address);
+    let wanted = instance.wanted.as_str();
     let ports = instance.claim.ports.iter();
     let ports = ports.map(|port| PublishedPortView { inside: port.inside, outside: port.outside });
     InstanceView {
@@ -176,6 +180,7 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
         hostname: instance.hostname.to_string(),
         description: instance.description,
         status,
+        wanted,
         plan: instance.terms.plan.to_string(),
         shape: instance.terms.shape.into(),
         location: instance.location.to_string(),

@@ -45,6 +45,8 @@ pub(crate) use stop::{delete_unpaid, fail_cluster, stop_unpaid};
 pub use terms::{Hostname, InstanceTerms, Origin, Tags};
 pub use transfer::transfer;
 
+use std::net::IpAddr;
+
 use crate::capacity::Claim;
 use crate::clock::Timestamp;
 use crate::cluster::ClusterId;
@@ -112,6 +114,14 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Where it is reached, by its own address or its host's: once it was ready, and as long as it has its
+    /// place.
+    pub fn address(&self, of_host: Option<IpAddr>) -> Option<IpAddr> {
+        let has_place = self.is_live() && self.phase != Phase::Hibernated;
+        let address = self.claim.address.or(of_host);
+        address.filter(|_| has_place && self.ready_at.is_some())
+    }
+
     /// The instance as its driver needs it.
     pub fn spec(&self, volumes: &[Volume]) -> InstanceSpec {
         let mounts = volumes.iter().filter_map(|volume| {

@@ -18,7 +18,7 @@ use crate::cluster;
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::job::JobContext;
-use crate::meter::{Metered, finish_by};
+use crate::meter::{Metered, Rate, finish_by};
 use crate::money::Money;
 use crate::page::Page;
 use crate::store::{Store, Tx, atomically};
@@ -230,9 +230,10 @@ impl Host<'_> {
         for id in inventory.volumes.iter().filter(|id| !is_there(id)) {
             match reads.volume(*id).await? {
                 Some(volume) if volume.is_live() || volume.state == VolumeState::Deleting => {}
-                Some(_) => {
+                Some(volume) => {
                     let deleted = self.context.instances.delete_volume(&self.site, *id).await;
-                    let outcome = (Money::ZERO, deleted.is_ok());
+                    let per_hour = Rate::per_month(volume.price_per_month()).hourly();
+                    let outcome = (per_hour, deleted.is_ok());
                     self.note(FindingKind::OrphanVolume, id.to_string(), outcome).await?;
                 }
                 None => {

@@ -22,6 +22,18 @@ pub enum Wanted {
     Deleted,
 }
 
+impl Wanted {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped { .. } => "stopped",
+            Self::Hibernated => "hibernated",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
 /// What is being done about an instance that is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

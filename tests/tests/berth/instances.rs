@@ -163,7 +163,9 @@ on_both_databases! {
             ("restore", "starting", "running", [1, 1024, 0, 1, 10]),
             ("force_shutdown", "stopping", "stopped", [1, 1024, 0, 1, 10]),
         ] {
-            assert_eq!(act(&jane, &id, action).await.data(200)["status"], between, "{action}");
+            let asked = act(&jane, &id, action).await.data(200);
+            assert_eq!(asked["status"], between, "{action}");
+            assert_eq!(asked["wanted"], after, "{action}");
             app.do_jobs().await;
             assert_eq!(status(&jane, &id).await, after, "{action}");
             assert_eq!(taken(&boss, &host).await, held, "{action}");
