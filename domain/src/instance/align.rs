@@ -12,7 +12,7 @@ use super::{
 };
 use crate::capacity::{Claim, release, release_disk};
 use crate::clock::{Random, Timestamp};
-use crate::cluster::{self, ClusterId};
+use crate::cluster;
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::job::{Job, JobContext, JobKind, Progress};

@@ -21,7 +21,7 @@ use crate::job::JobContext;
 use crate::meter::{Metered, Rate, finish_by};
 use crate::money::Money;
 use crate::page::Page;
-use crate::store::{Store, Tx, atomically};
+use crate::store::{Tx, atomically};
 use crate::volume::{self, VolumeId, VolumeState};
 
 /// How long an instance must have been missing before it is given up, where others are on its host.
