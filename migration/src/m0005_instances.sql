@@ -36,7 +36,11 @@ CREATE TABLE capacities (
     created_at {instant} NOT NULL,
     updated_at {instant} NOT NULL
 ){strict};
-CREATE INDEX capacities_of_location ON capacities (location_code, gpu_model, used_gpus)
+-- In the order in which places are looked for, so that the best host is found without the others.
+CREATE INDEX capacities_by_best_fit ON capacities
+    (location_code, (gpus - used_gpus), (cpus - used_cpus), (ram_mib - used_ram_mib), host_id)
+    WHERE unreachable_since IS NULL AND NOT is_draining;
+CREATE INDEX capacities_by_instances ON capacities (location_code, instances, host_id)
     WHERE unreachable_since IS NULL AND NOT is_draining;
 CREATE INDEX capacities_of_storage ON capacities (storage);
 
