@@ -1,8 +1,8 @@
 //! Instances: what runs on a host for somebody.
 //!
 //! What the owner *wants* is changed by requests; what *is* (the [`Phase`]) is changed only here, after
-//! a driver has answered. One job an instance brings them together, step by step ([`Instance::next_step`]),
-//! however often it is repeated and wherever it was cut off.
+//! a driver has answered. One job an instance brings them together, step by step, however often it is
+//! repeated and wherever it was cut off.
 
 mod act;
 mod align;

@@ -1,7 +1,7 @@
 //! Instances as containers of any engine that serves the Docker API: Docker, and Podman's service.
 //!
-//! What the two do otherwise stands where it matters: names that are taken ([`create`]), owners of
-//! files in archives ([`volumes`], [`engine`]), health checks ([`look`]), meters ([`observe`]).
+//! What the two do otherwise stands where it matters: names that are taken (`create`), owners of
+//! files in archives (`volumes`, `engine`), health checks (`look`), meters (`observe`).
 
 mod answers;
 mod create;
