@@ -24,6 +24,19 @@ pub const IMAGE: &str = "localhost/berth-test:1";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/containers/image");
 const FOLDERS: &str = "berth-engine.";
 
+/// Where an engine finds the registry that a test started for it.
+const REGISTRY: &str = "127.0.0.1:5000";
+
+/// A registry that one engine can reach, by plain HTTP; it ends when dropped.
+pub struct Registry(Child);
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 /// A running engine; it goes with all its containers when dropped.
 pub struct Engine {
     folder: PathBuf,
@@ -47,7 +60,8 @@ impl Engine {
         engine.podman(&[
             "import",
             "--change=CMD [\"/bin/sh\"]",
-            "--change=ENV MADE_BY=berth PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "--change=ENV MADE_BY=berth",
+            "--change=ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin",
             root_file_system().to_str().unwrap(),
             IMAGE,
         ]);
@@ -133,6 +147,34 @@ impl Engine {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(" 200 "), "{path}: {head}");
         serde_json::from_str(body).unwrap()
+    }
+
+    /// Starts a registry that has [`IMAGE`] under a name that the engine does not have; answers it.
+    pub fn registry(&self) -> (Registry, String) {
+        let settings = json!({
+            "version": 0.1,
+            "storage": { "filesystem": { "rootdirectory": self.folder.join("registry") } },
+            "http": { "addr": REGISTRY },
+        });
+        // Every JSON document is a YAML document.
+        let file = self.folder.join("registry.yml");
+        fs::write(&file, settings.to_string()).unwrap();
+        let network = format!("--net=/run/netns/{}", namespace(process_of(&self.folder)));
+        let log = self.folder.join("registry.log");
+        let output = File::create(&log).unwrap();
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "nsenter", &network, "docker-registry", "serve"]);
+        command.arg(&file).stdout(output.try_clone().unwrap()).stderr(output);
+        let process = command.spawn().expect("docker-registry is installed by ./check");
+        let registry = Registry(process);
+        let name = format!("{REGISTRY}/machines/box:1");
+        let began = Instant::now();
+        while !podman(&self.folder, &["push", IMAGE, &name]).output().unwrap().status.success() {
+            let told = fs::read_to_string(&log).unwrap();
+            assert!(began.elapsed() < Duration::from_secs(20), "no registry: {told}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        (registry, name)
     }
 
     /// Makes an image from [`IMAGE`] with these further instructions.
@@ -226,7 +268,8 @@ fn configure(folder: &Path) {
          network_config_dir = \"{here}/networks\"\n"
     );
     fs::write(folder.join("containers.conf"), text).unwrap();
-    fs::write(folder.join("registries.conf"), "").unwrap();
+    let registries = format!("[[registry]]\nlocation = \"{REGISTRY}\"\ninsecure = true\n");
+    fs::write(folder.join("registries.conf"), registries).unwrap();
 }
 
 fn process_of(folder: &Path) -> u32 {

@@ -4,6 +4,7 @@
 mod changes;
 mod faults;
 mod life;
+mod pulls;
 mod tls;
 mod volumes;
 
