@@ -1,13 +1,10 @@
 //! The schema, as a list of migrations that is only ever added to.
 //!
-//! *To add a table*: a module with an SQL text in the words of `types` and a `MigrationTrait`, put
-//! at the end of [`Migrator::migrations`].
+//! *To add a table*: an SQL text in the words of `types`, and a [`SqlMigration`] at the end of
+//! [`Migrator::migrations`].
 
 mod m0001_foundation;
 mod m0002_money;
-mod m0003_payments;
-mod m0004_catalogue;
-mod m0005_instances;
 mod types;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -22,9 +19,40 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_foundation::Migration),
             Box::new(m0002_money::Migration),
-            Box::new(m0003_payments::Migration),
-            Box::new(m0004_catalogue::Migration),
-            Box::new(m0005_instances::Migration),
+            of_sql("m0003_payments", include_str!("m0003_payments.sql")),
+            of_sql("m0004_catalogue", include_str!("m0004_catalogue.sql")),
+            of_sql("m0005_instances", include_str!("m0005_instances.sql")),
+            of_sql("m0006_lists", include_str!("m0006_lists.sql")),
         ]
+    }
+}
+
+/// A migration that is one SQL text for both databases.
+struct SqlMigration {
+    /// As the database remembers that it was applied.
+    name: &'static str,
+    sql: &'static str,
+}
+
+fn of_sql(name: &'static str, sql: &'static str) -> Box<dyn MigrationTrait> {
+    Box::new(SqlMigration { name, sql })
+}
+
+impl MigrationName for SqlMigration {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for SqlMigration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = types::in_dialect(manager.get_database_backend(), self.sql);
+        types::run(manager, &sql).await
+    }
+
+    /// All or nothing, also on SQLite, where migrations have no transaction by default.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
     }
 }
