@@ -14,6 +14,14 @@ impl<Key> Page<Key> {
     pub fn limit_and_one(&self) -> Option<u32> {
         self.limit.map(|limit| limit.saturating_add(1))
     }
+
+    /// How many rows the whole list has, if that can be told from those fetched by
+    /// [`Page::limit_and_one`].
+    pub fn whole<Row>(&self, rows: &[Row]) -> Option<u64> {
+        let count = u64::try_from(rows.len()).ok()?;
+        let is_whole = self.limit.is_none_or(|limit| count <= u64::from(limit));
+        (self.after.is_none() && is_whole).then_some(count)
+    }
 }
 
 /// A part of a list.

@@ -17,7 +17,7 @@ use domain::plan::GpuShape;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select,
+    QueryTrait, Select, UpdateMany,
 };
 
 use crate::entity::capacity::{ActiveModel, Column, Entity, Model};
@@ -151,6 +151,12 @@ fn with_room(need: &Need, placement: Placement) -> Select<Entity> {
         Placement::Pack => find.order_by_desc(Column::Instances),
     };
     find.order_by_asc(Column::HostId)
+}
+
+fn with_used(name: &StorageName, used_gb: Expr) -> UpdateMany<storage::Entity> {
+    storage::Entity::update_many()
+        .col_expr(storage::Column::UsedGb, used_gb)
+        .filter(storage::Column::Name.eq(name.as_str()))
 }
 
 #[async_trait]
@@ -293,6 +299,19 @@ impl Capacities for Handle {
         let replace = OnConflict::column(storage::Column::Name).update_columns(columns).to_owned();
         let insert = storage::Entity::insert(row).on_conflict(replace);
         insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
+    }
+
+    async fn take_disk(&self, name: &StorageName, size_gb: u32) -> Result<bool> {
+        let left = Expr::col(storage::Column::SizeGb).sub(Expr::col(storage::Column::UsedGb));
+        let update = with_used(name, Expr::col(storage::Column::UsedGb).add(i64::from(size_gb)))
+            .filter(left.gte(i64::from(size_gb)));
+        let outcome = update.exec(&self.connection).await.map_err(failed)?;
+        Ok(outcome.rows_affected == 1)
+    }
+
+    async fn give_disk_back(&self, name: &StorageName, size_gb: u32) -> Result<()> {
+        let update = with_used(name, Expr::col(storage::Column::UsedGb).sub(i64::from(size_gb)));
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 
     async fn add_slots(

@@ -2,22 +2,25 @@
 
 use async_trait::async_trait;
 use domain::clock::Timestamp;
-use domain::instance::InstanceId;
-use domain::meter::{Meter, MeterId, MeterQueries, Metered, Meters, Rate, Standing};
+use domain::instance::{InstanceId, Status};
+use domain::meter::{
+    Meter, MeterId, MeterQueries, Metered, Meters, Rate, SECONDS_PER_HOUR, SECONDS_PER_MONTH,
+    Standing,
+};
 use domain::money::Money;
 use domain::pool::PoolId;
 use domain::user::UserId;
 use domain::volume::VolumeId;
 use domain::wallet::Posting;
-use sea_orm::sea_query::{Expr, Func, OnConflict};
+use sea_orm::sea_query::{Expr, Func, OnConflict, UnionType};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, Order,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
 };
 use uuid::Uuid;
 
 use crate::entity::meter::{ActiveModel, Column, Entity, Model};
-use crate::entity::{posting, standing, wallet};
+use crate::entity::{instance, posting, standing, volume, wallet};
 use crate::failure::{Result, corrupt, failed};
 use crate::store::Handle;
 use crate::words::number;
@@ -113,6 +116,45 @@ impl MeterQueries for Handle {
             .order_by_asc(Column::Id);
         let rows = find.all(&self.connection).await.map_err(failed)?;
         rows.into_iter().map(meter).collect()
+    }
+
+    async fn rates_of_payer(&self, payer_id: UserId) -> Result<Vec<Rate>> {
+        // A sum is an integer of any size on PostgreSQL.
+        let sum = |of: &str| Expr::cust(format!("CAST(SUM({of}) AS bigint)"));
+        let running = Entity::find()
+            .select_only()
+            .column(Column::PerSeconds)
+            .expr(sum("price_e8"))
+            .filter(Column::PayerId.eq(payer_id.uuid()))
+            .filter(Column::BillAt.is_not_null())
+            .group_by(Column::PerSeconds);
+        let coming = [Status::Ordered, Status::Provisioning, Status::Starting];
+        let instances = instance::Entity::find()
+            .select_only()
+            .expr(Expr::cust(SECONDS_PER_HOUR.to_string()))
+            .expr(sum("per_hour_e8"))
+            .filter(instance::Column::PayerId.eq(payer_id.uuid()))
+            .filter(Expr::cust("is_live"))
+            .filter(instance::Column::Status.is_in(coming.map(Status::as_str)))
+            .having(Expr::cust("COUNT(*) > 0"));
+        let volumes = volume::Entity::find()
+            .select_only()
+            .expr(Expr::cust(SECONDS_PER_MONTH.to_string()))
+            .expr(sum("size_gb * price_per_gb_e8"))
+            .filter(volume::Column::PayerId.eq(payer_id.uuid()))
+            .filter(Expr::cust("is_live"))
+            .filter(volume::Column::Status.eq("creating"))
+            .having(Expr::cust("COUNT(*) > 0"));
+        let mut all = running.into_query();
+        all.union(UnionType::All, instances.into_query());
+        all.union(UnionType::All, volumes.into_query());
+        let backend = self.connection.get_database_backend();
+        let rows = self.connection.query_all_raw(backend.build(&all)).await.map_err(failed)?;
+        let read = |row: QueryResult| {
+            let (seconds, price): (i64, i64) = row.try_get_many_by_index().map_err(failed)?;
+            Ok(Rate { price: Money::from_e8(price), seconds: number(seconds)? })
+        };
+        rows.into_iter().map(read).collect()
     }
 
     async fn open_meters_of(&self, metered: &[Metered]) -> Result<Vec<Meter>> {

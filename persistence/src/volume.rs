@@ -120,9 +120,9 @@ impl VolumeQueries for Handle {
         filter: &VolumeFilter,
         page: &Page<VolumeId>,
     ) -> Result<Vec<Volume>> {
+        let pools = self.joined_pools(user_id, filter.pool_id).await?;
         let find = Entity::find()
-            .filter(Column::PoolId.in_subquery(joined_pools(user_id)))
-            .apply_if(filter.pool_id, |find, id| find.filter(Column::PoolId.eq(id.uuid())))
+            .filter(Column::PoolId.is_in(pools))
             .apply_if(page.after, |find, after| find.filter(Column::Id.lt(after.uuid())));
         let find = match filter.status {
             Some(status) => find.filter(Column::Status.eq(status.as_str())),
@@ -188,20 +188,6 @@ impl VolumeQueries for Handle {
             .order_by_asc(capacity::Column::HostId);
         let ids: Vec<Uuid> = find.into_tuple().all(&self.connection).await.map_err(failed)?;
         Ok(ids.into_iter().map(HostId::from_uuid).collect())
-    }
-
-    async fn volumes_coming_per_month(&self, payer_id: UserId) -> Result<Money> {
-        let find = Entity::find()
-            .select_only()
-            .column_as(
-                Expr::cust("CAST(COALESCE(SUM(size_gb * price_per_gb_e8), 0) AS bigint)"),
-                "sum",
-            )
-            .filter(Column::PayerId.eq(payer_id.uuid()))
-            .filter(Expr::cust("is_live"))
-            .filter(Column::Status.eq("creating"));
-        let sum: Option<i64> = find.into_tuple().one(&self.connection).await.map_err(failed)?;
-        Ok(Money::from_e8(sum.unwrap_or_default()))
     }
 
     async fn volume_count(&self, pool_id: PoolId) -> Result<u64> {

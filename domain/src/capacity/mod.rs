@@ -16,8 +16,7 @@ use serde_json::{Map, Value};
 pub use furnish::{
     FurnishHost, HostCarrying, HostChange, StorageDraft, all, change, furnish, show,
 };
-pub use place::{Claim, Placed, place, release, release_disk};
-pub(crate) use place::{give_disk_back, take_disk};
+pub use place::{Claim, Part, Placed, place, release};
 pub use port::{Capacities, CapacityQueries};
 
 use crate::clock::Timestamp;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Capacity, Need, Placement, Slot, StorageName};
+use super::{Capacity, Need, Placement, Slot};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::host::HostId;
 use crate::instance::{InstanceId, PublishedPort};
@@ -81,7 +81,7 @@ async fn take(
     let Some(claim) = choose(&capacity, &need.shape, inside, &held) else {
         return Ok(None);
     };
-    if !take_disk(tx, &capacity.storage, need.shape.disk_gb).await? {
+    if !tx.take_disk(&capacity.storage, need.shape.disk_gb).await? {
         return Ok(None);
     }
     let slots = slots(&claim);
@@ -93,48 +93,33 @@ async fn take(
     Ok(Some(Placed { capacity, claim }))
 }
 
-/// Takes disk of a storage; false if there is not so much.
-pub(crate) async fn take_disk(tx: &dyn Tx, name: &StorageName, size_gb: u32) -> Result<bool> {
-    let storage = tx.storage_for_update(name).await?.ok_or(Error::NotFound(Thing::Server))?;
-    let used_gb = storage.used_gb.saturating_add(size_gb);
-    if used_gb > storage.size_gb {
-        return Ok(false);
-    }
-    tx.save_storage(&super::Storage { used_gb, ..storage }).await?;
-    Ok(true)
+/// What of its place an instance gives back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Everything,
+    /// All but its disk, which a hibernated instance keeps.
+    AllButDisk,
+    /// The disk, where it holds nothing else any more.
+    Disk,
 }
 
-/// Gives disk back to a storage.
-pub(crate) async fn give_disk_back(tx: &dyn Tx, name: &StorageName, size_gb: u32) -> Result<()> {
-    let storage = tx.storage_for_update(name).await?.ok_or(Error::NotFound(Thing::Server))?;
-    let used_gb = storage.used_gb.saturating_sub(size_gb);
-    tx.save_storage(&super::Storage { used_gb, ..storage }).await
-}
-
-/// Gives back all that an instance has of its host; its disk too, unless that is kept.
+/// Gives back what an instance has of its host.
 pub async fn release(
     tx: &dyn Tx,
     host_id: HostId,
     (id, shape): (InstanceId, &Shape),
-    keeps_disk: bool,
+    part: Part,
 ) -> Result<()> {
     let capacity = tx.capacity_for_update(host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
-    tx.free_slots(id).await?;
-    if !keeps_disk {
-        give_disk_back(tx, &capacity.storage, shape.disk_gb).await?;
+    if part != Part::AllButDisk {
+        tx.give_disk_back(&capacity.storage, shape.disk_gb).await?;
     }
-    tx.save_used(&capacity.given_back(shape)).await
-}
-
-/// Gives back the disk of an instance that holds nothing else any more.
-pub async fn release_disk(
-    tx: &dyn Tx,
-    host_id: HostId,
-    (id, shape): (InstanceId, &Shape),
-) -> Result<()> {
-    let capacity = tx.capacity_for_update(host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
-    tx.free_slots(id).await?;
-    give_disk_back(tx, &capacity.storage, shape.disk_gb).await
+    if part != Part::Disk {
+        tx.free_slots(id).await?;
+        tx.save_used(&capacity.given_back(shape)).await?;
+    }
+    Ok(())
 }
 
 fn slots(claim: &Claim) -> Vec<Slot> {

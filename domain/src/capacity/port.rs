@@ -66,6 +66,12 @@ pub trait Capacities {
     /// Adds a storage, or stores a locked one; the database refuses more taken than there is.
     async fn save_storage(&self, storage: &Storage) -> Result<()>;
 
+    /// Takes disk of a storage; false if there is not so much of it.
+    async fn take_disk(&self, name: &StorageName, size_gb: u32) -> Result<bool>;
+
+    /// Gives disk back to a storage; the database refuses more than was taken.
+    async fn give_disk_back(&self, name: &StorageName, size_gb: u32) -> Result<()>;
+
     /// Gives slots of a locked host to an instance. A slot that is held violates a unique key.
     async fn add_slots(
         &self,

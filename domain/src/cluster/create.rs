@@ -118,7 +118,7 @@ async fn placed(
             cluster_id: Some(cluster.id),
             storage: storage.clone(),
         };
-        let node = self::order(tx, random, policy, (&payer, actor), (order, now)).await?;
+        let (node, _) = self::order(tx, random, policy, (&payer, actor), (order, now)).await?;
         if number == 1 && request.shared_volume.is_some() {
             let who = (&payer, actor);
             let volume = volume(tx, random, policy, who, (request, &node, now)).await?;

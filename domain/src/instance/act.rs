@@ -6,7 +6,7 @@ use super::charge::{Charge, charge, running_meter};
 use super::create::{event, require_funds, terms};
 use super::stop::{align_later, remove};
 use super::{Instance, InstanceId, InstancePolicy, Phase, Stage, Wanted};
-use crate::capacity::{self, Claim, Need, release};
+use crate::capacity::{self, Claim, Need, Part, release};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::money::Money;
@@ -14,7 +14,7 @@ use crate::pool::{PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
-use crate::volume::{Afterwards, Attachment, Volume, VolumeId};
+use crate::volume::{Afterwards, VolumeId};
 use crate::wallet::Wallet;
 
 /// What becomes of an instance's volumes when it is deleted.
@@ -287,7 +287,7 @@ impl Work<'_> {
         let nothing = (&instance, Charge::Nothing);
         charge(self.tx, self.random, wallet, nothing, self.now).await?;
         let held = (instance.id, &instance.terms.shape);
-        release(self.tx, instance.host_id, held, true).await?;
+        release(self.tx, instance.host_id, held, Part::AllButDisk).await?;
         let (wanted, phase, claim) = (Wanted::Hibernated, Phase::Hibernated, Claim::default());
         self.save(Instance { claim, wanted, phase, ..instance }).await
     }
@@ -336,14 +336,12 @@ impl Work<'_> {
         for seen in volumes.iter().filter(|volume| chosen.contains(&volume.id)) {
             let volume = self.tx.volume_for_update(seen.id).await?;
             let volume = volume.ok_or(Error::NotFound(Thing::Volume))?;
-            let Some(attachment) = volume.attachment.clone() else { continue };
             let afterwards = if disposal.permanently {
                 Afterwards::DeletePermanently
             } else {
                 Afterwards::MoveToTrash
             };
-            let attachment = Some(Attachment { afterwards, ..attachment });
-            self.tx.save_volume(&Volume { attachment, ..volume }).await?;
+            self.tx.save_volume(&volume.afterwards(afterwards)).await?;
         }
         let kind = ("instance.delete_requested", self.request.caller.actor());
         remove(self.tx, self.random, wallet, instance, (kind, self.now)).await?;

@@ -5,14 +5,13 @@ use tracing::{instrument, warn};
 
 use super::charge::{Charge, charge};
 use super::create::event;
-use super::stop::fail_cluster;
+use super::stop::{fail_cluster, free_all};
 use super::{
     DriverFault, Failure, FailureKind, Instance, InstanceDriver, InstanceId, Phase, Sighting, Site,
     Stage, Step, Wanted,
 };
-use crate::capacity::{Claim, release, release_disk};
+use crate::capacity::{Claim, Part, release};
 use crate::clock::{Random, Timestamp};
-use crate::cluster;
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::job::{Job, JobContext, JobKind, Progress};
@@ -279,7 +278,7 @@ impl Settling<'_> {
                 if instance.phase == Phase::Hibernated {
                     instance.claim = Claim::default();
                     let held = (instance.id, &instance.terms.shape);
-                    release(self.tx, instance.host_id, held, true).await?;
+                    release(self.tx, instance.host_id, held, Part::AllButDisk).await?;
                 }
                 self.tx.save_instance(&instance).await?;
                 self.tell("instance.stopped", &instance).await
@@ -304,24 +303,13 @@ impl Settling<'_> {
 
     /// Nothing is left of it: all that it held is free, and its volumes go their way.
     async fn removed(self, instance: &Instance, before: &Phase) -> Result<()> {
-        let Self { tx, random, now, .. } = self;
-        let held = (instance.id, &instance.terms.shape);
-        if *before == Phase::Hibernated {
-            release_disk(tx, instance.host_id, held).await?;
-        } else {
-            release(tx, instance.host_id, held, false).await?;
-        }
         let kind = match instance.phase {
             Phase::Failed { .. } => "instance.failed",
             _ => "instance.deleted",
         };
         self.tell(kind, instance).await?;
         let Some(wallet) = self.wallet else { return Ok(()) };
-        let wallet = volume::unmount(tx, random, wallet, instance.id, now).await?;
-        match instance.cluster_id {
-            Some(id) => cluster::member_gone(tx, random, wallet, (id, now)).await,
-            None => Ok(()),
-        }
+        free_all(self.tx, self.random, wallet, (instance, before), self.now).await
     }
 
     /// What never ran is taken back, with its cluster; what ran stays stopped, and costs what that does.

@@ -1,10 +1,12 @@
 //! From when on an instance costs what: its price while it runs, the plan's share of that while it keeps its
 //! place and does not, nothing before it is ready, hibernated or gone.
 
+use std::collections::HashSet;
+
 use super::{Instance, InstanceId, Phase, Wanted};
 use crate::clock::{Random, Timestamp};
 use crate::error::Result;
-use crate::meter::{Meter, MeterId, Metered, Rate, begin, finish};
+use crate::meter::{Meter, MeterId, Metered, Rate, begin, begin_all, close};
 use crate::money::Money;
 use crate::store::Tx;
 use crate::user::UserId;
@@ -67,11 +69,12 @@ pub(super) async fn charge(
     now: Timestamp,
 ) -> Result<Wallet> {
     let rate = instance.rate(charge);
-    let running = running_meter(tx, instance.id).await?;
-    if running.as_ref().map(|meter| meter.rate) == rate {
+    let open = tx.open_meters_of(&[Metered::Instance(instance.id)]).await?;
+    let running = open.iter().find(|meter| meter.ended_at.is_none());
+    if running.map(|meter| meter.rate) == rate {
         return Ok(wallet);
     }
-    let wallet = finish(tx, random, wallet, &[Metered::Instance(instance.id)], now).await?;
+    let wallet = close(tx, random, wallet, (open, now), now).await?;
     if let Some(rate) = rate {
         let id = MeterId::generate(now, random);
         begin(tx, instance.meter(id, (rate, charge), now)).await?;
@@ -79,21 +82,27 @@ pub(super) async fn charge(
     Ok(wallet)
 }
 
-/// Lets what was stopped for want of money cost what a stopped instance does again, as its payer has paid.
-/// Their wallet is locked, and answered as it is after it.
+/// Lets what was stopped for want of money cost what a stopped instance does again, as its payer has paid,
+/// whose wallet is locked.
 pub(crate) async fn charge_stopped(
     tx: &dyn Tx,
     random: &dyn Random,
-    mut wallet: Wallet,
+    payer_id: UserId,
     now: Timestamp,
-) -> Result<Wallet> {
-    let payer_id: UserId = wallet.user_id;
-    for instance in tx.live_instances_of_payer(payer_id).await? {
+) -> Result<()> {
+    let mut stopped = tx.live_instances_of_payer(payer_id).await?;
+    stopped.retain(|instance| {
         let keeps_its_place =
             matches!(instance.phase, Phase::Running | Phase::Starting { .. } | Phase::Stopped);
-        if keeps_its_place && matches!(instance.wanted, Wanted::Stopped { .. }) {
-            wallet = charge(tx, random, wallet, (&instance, Charge::Stopped), now).await?;
-        }
-    }
-    Ok(wallet)
+        keeps_its_place && matches!(instance.wanted, Wanted::Stopped { .. })
+    });
+    let open = tx.open_meters(payer_id).await?;
+    let metered: HashSet<Metered> = open.iter().map(|meter| meter.metered).collect();
+    stopped.retain(|instance| !metered.contains(&Metered::Instance(instance.id)));
+    let meters = stopped.iter().filter_map(|instance| {
+        let rate = instance.rate(Charge::Stopped)?;
+        let id = MeterId::generate(now, random);
+        Some(instance.meter(id, (rate, Charge::Stopped), now))
+    });
+    begin_all(tx, meters.collect()).await
 }

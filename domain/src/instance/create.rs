@@ -15,7 +15,7 @@ use crate::idempotency::{Attempt, IdempotencyKey, once};
 use crate::image::ImageCode;
 use crate::job::{Job, JobKind};
 use crate::location::LocationCode;
-use crate::meter::{FundsPolicy, Rate, hourly};
+use crate::meter::{FundsPolicy, Rate};
 use crate::money::Money;
 use crate::plan::{Plan, PlanCode};
 use crate::pool::{Paying, PoolId, paying};
@@ -150,9 +150,16 @@ pub async fn create(
     let asked = asked(&request);
     let outcome = atomically(store, async |tx: &dyn Tx| {
         let attempt = Attempt { key, user_id, operation: "instance.create", at: now };
-        let effect = async || placed(tx, random, policy, &request, now).await;
-        let id = once(tx, attempt, &asked, effect).await?;
-        tx.instance(id).await?.ok_or(Error::NotFound(Thing::Instance))
+        let mut placed = None;
+        let id = once(tx, attempt, &asked, async || {
+            let instance = place_with_volumes(tx, random, policy, &request, now).await?;
+            Ok(placed.insert(instance).id)
+        })
+        .await?;
+        match placed {
+            Some(instance) => Ok(instance),
+            None => tx.instance(id).await?.ok_or(Error::NotFound(Thing::Instance)),
+        }
     })
     .await;
     if let (Err(Error::Conflict(Conflict::NoCapacity)), false) = (&outcome, request.is_spot) {
@@ -181,13 +188,13 @@ pub(crate) fn asked(request: &CreateInstance) -> serde_json::Value {
     ])
 }
 
-async fn placed(
+async fn place_with_volumes(
     tx: &dyn Tx,
     random: &dyn Random,
     policy: &InstancePolicy,
     request: &CreateInstance,
     now: Timestamp,
-) -> Result<InstanceId> {
+) -> Result<Instance> {
     let payer = paying(tx, &request.caller, request.pool_id).await?;
     require_quota(tx, payer.pool_id, 1).await?;
     let sources = sources(tx, &payer, request).await?;
@@ -207,8 +214,8 @@ async fn placed(
         storage: storage_of_volumes(tx, request).await?,
     };
     let actor = request.caller.actor();
-    let instance = self::order(tx, random, policy, (&payer, actor), (order, now)).await?;
-    let capacity = tx.capacity(instance.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let (instance, storage) =
+        self::order(tx, random, policy, (&payer, actor), (order, now)).await?;
     for wish in &request.volumes {
         match wish {
             VolumeWish::Existing { id, path } => {
@@ -222,7 +229,7 @@ async fn placed(
                     kind,
                     size_gb: *size_gb,
                     location: request.location.clone(),
-                    storage: capacity.storage.clone(),
+                    storage: storage.clone(),
                     copy_of: None,
                     is_shared: false,
                     on_eviction: *on_eviction,
@@ -233,7 +240,7 @@ async fn placed(
             }
         }
     }
-    Ok(instance.id)
+    Ok(instance)
 }
 
 async fn storage_of_volumes(tx: &dyn Tx, request: &CreateInstance) -> Result<Option<StorageName>> {
@@ -288,7 +295,10 @@ pub(crate) async fn sources(
         let message = format!("needs a disk of {} GB, and the plan has less", image.min_disk_gb);
         return Err(Error::invalid("/image", message));
     }
-    let keys = tx.ssh_keys_of_pool(payer.pool_id, &request.key_ids).await?;
+    let keys = match request.key_ids.as_slice() {
+        [] => Vec::new(),
+        ids => tx.ssh_keys_of_pool(payer.pool_id, ids).await?,
+    };
     if keys.len() != request.key_ids.len() {
         return Err(Error::invalid("/ssh_key_ids", "each must be a key of the pool, named once"));
     }
@@ -351,11 +361,8 @@ pub(crate) async fn require_funds(
     if per_hour <= Money::ZERO {
         return Ok(());
     }
-    let running = hourly(&tx.open_meters(wallet.user_id).await?);
-    let coming = tx.instances_coming_per_hour(wallet.user_id).await?;
-    let volumes = tx.volumes_coming_per_month(wallet.user_id).await?;
-    let all = [running, coming, Rate::per_month(volumes).hourly(), per_hour];
-    let all: Money = all.into_iter().sum();
+    let rates = tx.rates_of_payer(wallet.user_id).await?;
+    let all: Money = rates.iter().map(Rate::hourly).chain([per_hour]).sum();
     let required = all.fraction(u64::from(funds.hours_covered), 1).floor();
     if wallet.balance < required || wallet.balance <= Money::ZERO {
         let available = wallet.balance;
@@ -364,14 +371,14 @@ pub(crate) async fn require_funds(
     Ok(())
 }
 
-/// Places an instance and adds it with the job that makes it.
+/// Places an instance and adds it with the job that makes it; answers with it where its volumes are.
 pub(crate) async fn order(
     tx: &dyn Tx,
     random: &dyn Random,
     policy: &InstancePolicy,
     (payer, actor): (&Paying, Actor),
     (order, now): (Order, Timestamp),
-) -> Result<Instance> {
+) -> Result<(Instance, StorageName)> {
     let id = InstanceId::generate(now, random);
     let Order { sources: Sources { terms, origin }, .. } = order;
     let need = Need {
@@ -409,7 +416,7 @@ pub(crate) async fn order(
     tx.add_instance(&instance).await?;
     tx.schedule(&Job::new(JobKind::AlignInstance { instance_id: id }, now, random)).await?;
     tx.record(vec![event("instance.ordered", &instance, actor, now)]).await?;
-    Ok(instance)
+    Ok((instance, placed.capacity.storage))
 }
 
 pub(super) fn event(kind: &'static str, instance: &Instance, actor: Actor, at: Timestamp) -> Event {

@@ -16,7 +16,6 @@ use crate::store::{Reads, Store, Tx, atomically};
 use crate::sweep::each_due;
 use crate::token::Permission;
 use crate::user::Operator;
-use crate::volume::{Attachment, Volume};
 
 /// Hosts that are looked at for room that spot instances have.
 const HOSTS: u32 = 16;
@@ -180,9 +179,8 @@ async fn gone(tx: &dyn Tx, random: &dyn Random, id: InstanceId, now: Timestamp) 
     for volume in tx.volumes_of_instances(&[id]).await? {
         let volume =
             tx.volume_for_update(volume.id).await?.ok_or(Error::NotFound(Thing::Volume))?;
-        let Some(attachment) = volume.attachment.clone() else { continue };
-        let attachment = Some(Attachment { afterwards: volume.on_eviction, ..attachment });
-        tx.save_volume(&Volume { attachment, ..volume }).await?;
+        let on_eviction = volume.on_eviction;
+        tx.save_volume(&volume.afterwards(on_eviction)).await?;
     }
     let instance = Instance { last_error: Some("evicted".to_owned()), ..instance };
     remove(tx, random, wallet, instance, (("instance.evicted", Actor::System), now)).await?;

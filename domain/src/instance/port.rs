@@ -6,7 +6,6 @@ use crate::cluster::ClusterId;
 use crate::error::Result;
 use crate::host::HostId;
 use crate::location::LocationCode;
-use crate::money::Money;
 use crate::page::Page;
 use crate::pool::PoolId;
 use crate::user::UserId;
@@ -95,9 +94,6 @@ pub trait InstanceQueries {
 
     /// Hosts at this location with live spot instances.
     async fn hosts_with_spot(&self, location: &LocationCode, limit: u32) -> Result<Vec<HostId>>;
-
-    /// What an hour of the payer's instances costs that are about to run and are not metered so yet.
-    async fn instances_coming_per_hour(&self, payer_id: UserId) -> Result<Money>;
 
     /// How many live instances the pool has.
     async fn live_instance_count(&self, pool_id: PoolId) -> Result<u64>;

@@ -7,14 +7,13 @@ use futures_util::stream::{self, StreamExt};
 use tracing::{error, instrument, warn};
 
 use super::create::event;
-use super::stop::align_later;
+use super::stop::{align_later, free_all};
 use super::{
     Failure, FailureKind, Finding, FindingId, FindingKind, Instance, InstanceId, Inventory, Phase,
     Site, Stage, Wanted,
 };
-use crate::capacity::{Capacity, Claim, Health, release, release_disk};
+use crate::capacity::{Capacity, Claim, Health};
 use crate::clock::Timestamp;
-use crate::cluster;
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::job::JobContext;
@@ -22,7 +21,7 @@ use crate::meter::{Metered, Rate, finish_by};
 use crate::money::Money;
 use crate::page::Page;
 use crate::store::{Tx, atomically};
-use crate::volume::{self, VolumeId, VolumeState};
+use crate::volume::{VolumeId, VolumeState};
 
 /// How long an instance must have been missing before it is given up, where others are on its host.
 const LOST_AFTER: Duration = Duration::minutes(10);
@@ -312,23 +311,14 @@ async fn lost(
     }
     let message = "its host does not have it any more".to_owned();
     let failure = Failure { kind: FailureKind::Lost, message: message.clone() };
-    let held = (instance.id, &instance.terms.shape);
-    if instance.phase == Phase::Hibernated {
-        release_disk(tx, instance.host_id, held).await?;
-    } else {
-        release(tx, instance.host_id, held, false).await?;
-    }
     let (phase, claim) = (Phase::Failed { failure, at: now }, Claim::default());
     let instance = Instance { phase, claim, last_error: Some(message), ..instance };
     tx.save_instance(&instance).await?;
     let metered = [Metered::Instance(seen.id)];
     let wallet = finish_by(tx, random, wallet, (&metered, since), now).await?;
-    let wallet = volume::unmount(tx, random, wallet, seen.id, now).await?;
     let told = event("instance.lost", &instance, Actor::System, now);
     tx.record(vec![Event { recipient: Some(instance.author), ..told }]).await?;
-    if let Some(id) = instance.cluster_id {
-        cluster::member_gone(tx, random, wallet, (id, now)).await?;
-    }
+    free_all(tx, random, wallet, (&instance, &seen.phase), now).await?;
     Ok(true)
 }
 

@@ -57,8 +57,11 @@ pub async fn list(
     let reads = store.reads();
     let fetch = Page { after: page.after, limit: page.limit_and_one() };
     let rows = reads.instances_visible_to(caller.user_id, filter, &fetch).await?;
-    let total = Some(reads.instance_count(caller.user_id, filter).await?);
-    let cut = Paged::cut(rows, page.limit, total, |instance| instance.id);
+    let total = match page.whole(&rows) {
+        Some(total) => total,
+        None => reads.instance_count(caller.user_id, filter).await?,
+    };
+    let cut = Paged::cut(rows, page.limit, Some(total), |instance| instance.id);
     let rows = detailed(reads, cut.rows).await?;
     Ok(Paged { rows, next: cut.next, total: cut.total })
 }

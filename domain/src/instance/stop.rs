@@ -4,8 +4,9 @@ use tracing::instrument;
 
 use super::create::event;
 use super::{Instance, InstanceId, Phase, Wanted};
+use crate::capacity::{Part, release};
 use crate::clock::{Clock, Random, Timestamp};
-use crate::cluster::ClusterId;
+use crate::cluster::{self, ClusterId};
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::job::{Job, JobKind};
@@ -13,6 +14,7 @@ use crate::meter::{Metered, finish_by};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::{Operator, UserId};
+use crate::volume;
 use crate::wallet::Wallet;
 
 /// What an operator did, of which the owner is told.
@@ -136,6 +138,25 @@ pub(crate) async fn remove(
     // Nobody pays for an eviction that comes late.
     let until = instance.evict_at.map_or(now, |at| at.min(now));
     finish_by(tx, random, wallet, (&[Metered::Instance(instance.id)], until), now).await
+}
+
+/// Gives back all that an instance had which is gone, lets become of its volumes what was said, and its
+/// cluster know. `before` is what it was last; its host and its payer's wallet are locked.
+pub(super) async fn free_all(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    wallet: Wallet,
+    (instance, before): (&Instance, &Phase),
+    now: Timestamp,
+) -> Result<()> {
+    let part = if *before == Phase::Hibernated { Part::Disk } else { Part::Everything };
+    let held = (instance.id, &instance.terms.shape);
+    release(tx, instance.host_id, held, part).await?;
+    let wallet = volume::unmount(tx, random, wallet, instance.id, now).await?;
+    match instance.cluster_id {
+        Some(id) => cluster::member_gone(tx, random, wallet, (id, now)).await,
+        None => Ok(()),
+    }
 }
 
 pub(super) async fn align_later(

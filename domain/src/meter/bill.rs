@@ -83,7 +83,7 @@ async fn bill(
         events.extend(told(payer_id, standing, &wallet, now));
         let is_dry = |standing| matches!(standing, Some(Standing::Stopped { .. }));
         if is_dry(before) && !is_dry(standing) {
-            instance::charge_stopped(tx, random, wallet, now).await?;
+            instance::charge_stopped(tx, random, payer_id, now).await?;
         }
     }
     tx.record(events).await
@@ -191,9 +191,15 @@ fn about(meter: &Meter) -> Value {
 
 /// Lets a meter run from its start on. The payer's wallet is locked.
 pub(crate) async fn begin(tx: &dyn Tx, meter: Meter) -> Result<()> {
+    begin_all(tx, vec![meter]).await
+}
+
+/// The same for several of one payer.
+pub(crate) async fn begin_all(tx: &dyn Tx, meters: Vec<Meter>) -> Result<()> {
     // Read at once, so that the moment at which the wallet runs dry is known.
-    let bill_at = Some(meter.started_at);
-    tx.save_meters(&[Meter { bill_at, ..meter }]).await
+    let read_at_once = |meter: Meter| Meter { bill_at: Some(meter.started_at), ..meter };
+    let meters: Vec<Meter> = meters.into_iter().map(read_at_once).collect();
+    tx.save_meters(&meters).await
 }
 
 /// Ends whatever meters run for these things of one payer, and books them to their end. Answers the
@@ -217,6 +223,17 @@ pub(crate) async fn finish_by(
     now: Timestamp,
 ) -> Result<Wallet> {
     let open = tx.open_meters_of(metered).await?;
+    close(tx, random, wallet, (open, until), now).await
+}
+
+/// The same for meters that were read already.
+pub(crate) async fn close(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    wallet: Wallet,
+    (open, until): (Vec<Meter>, Timestamp),
+    now: Timestamp,
+) -> Result<Wallet> {
     let ending: Vec<Meter> = open
         .into_iter()
         .map(|meter| Meter { ended_at: Some(meter.ended_at.unwrap_or(until)), ..meter })

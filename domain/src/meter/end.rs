@@ -25,7 +25,7 @@ pub enum Standing {
 }
 
 /// What all running meters cost in an hour.
-pub(crate) fn hourly(meters: &[Meter]) -> Money {
+pub(super) fn hourly(meters: &[Meter]) -> Money {
     let running = meters.iter().filter(|meter| meter.ended_at.is_none());
     running.map(|meter| meter.rate.hourly()).sum()
 }

@@ -11,9 +11,8 @@ mod show;
 use serde::{Deserialize, Serialize};
 
 pub use bill::{EVERY, FundsPolicy, bill_due, delete_unpaid};
-pub(crate) use bill::{begin, finish, finish_by};
+pub(crate) use bill::{begin, begin_all, close, finish, finish_by};
 pub use end::Standing;
-pub(crate) use end::hourly;
 pub use port::{MeterQueries, Meters};
 pub(crate) use show::charges_of;
 pub use show::{Burn, MeterLine, burn};

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{Meter, MeterId, Metered, Standing};
+use super::{Meter, MeterId, Metered, Rate, Standing};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::user::UserId;
@@ -16,6 +16,10 @@ pub trait MeterQueries {
 
     /// The payer's meters that run or are not booked to their end, by id.
     async fn open_meters(&self, payer_id: UserId) -> Result<Vec<Meter>>;
+
+    /// What all that the payer has runs or is about to run at, summed per unit of time: meters, instances
+    /// that are being made or started, volumes that are being made.
+    async fn rates_of_payer(&self, payer_id: UserId) -> Result<Vec<Rate>>;
 
     /// Those of these things that run or are not booked to their end, by id.
     async fn open_meters_of(&self, metered: &[Metered]) -> Result<Vec<Meter>>;

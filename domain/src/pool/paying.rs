@@ -26,14 +26,10 @@ pub(crate) async fn paying(
 ) -> Result<Paying> {
     let missing = || Error::NotFound(Thing::Pool);
     let caller_id = caller.user_id;
-    let pool_id = match pool_id {
-        Some(pool_id) => pool_id,
-        None => tx.default_pool_of(caller_id).await?.ok_or_else(missing)?,
-    };
     // Before anything of somebody else's is locked.
-    role_of(tx, pool_id, caller_id).await?;
-    let seen = tx.pool(pool_id).await?.ok_or_else(missing)?;
-    let wallet = tx.wallet_for_update(seen.owner_id).await?.ok_or(Error::NotFound(Thing::User))?;
+    let seen = tx.owner_of(caller_id, pool_id).await?;
+    let (pool_id, owner_id) = seen.ok_or_else(missing)?;
+    let wallet = tx.wallet_for_update(owner_id).await?.ok_or(Error::NotFound(Thing::User))?;
     let pool = tx.pool_for_update(pool_id).await?.ok_or_else(missing)?;
     require(role_of(tx, pool_id, caller_id).await?, PoolRole::Admin)?;
     if pool.owner_id != wallet.user_id {

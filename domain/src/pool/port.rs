@@ -15,6 +15,13 @@ pub trait PoolQueries {
     /// The user's default pool.
     async fn default_pool_of(&self, owner_id: UserId) -> Result<Option<PoolId>>;
 
+    /// The owner of a pool that the user has joined, without a pool of their default one, with its id.
+    async fn owner_of(
+        &self,
+        user_id: UserId,
+        pool_id: Option<PoolId>,
+    ) -> Result<Option<(PoolId, UserId)>>;
+
     /// The pools that the user is an accepted member of, oldest first. Rentals that have ended by `now`
     /// are not counted, swept or not.
     async fn pools_of(

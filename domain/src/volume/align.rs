@@ -5,7 +5,6 @@ use tracing::{instrument, warn};
 
 use super::create::event;
 use super::{Volume, VolumeId, VolumeState, VolumeStep};
-use crate::capacity::give_disk_back;
 use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
@@ -88,7 +87,7 @@ async fn settle(
         VolumeStep::Create | VolumeStep::Resize => Volume { made_gb: seen.size_gb, ..volume },
         VolumeStep::Copy(_) => Volume { copy_of: None, ..volume },
         VolumeStep::Delete => {
-            give_disk_back(tx, &volume.storage, volume.size_gb).await?;
+            tx.give_disk_back(&volume.storage, volume.size_gb).await?;
             Volume { state: VolumeState::Deleted { at: now }, ..volume }
         }
     };
@@ -114,7 +113,7 @@ async fn refused(
     }
     if volume.is_made() {
         let surplus = volume.size_gb.saturating_sub(volume.made_gb);
-        give_disk_back(tx, &volume.storage, surplus).await?;
+        tx.give_disk_back(&volume.storage, surplus).await?;
         let volume = Volume { size_gb: volume.made_gb, ..volume };
         tx.save_volume(&volume).await?;
         finish(tx, random, wallet, &[Metered::Volume(volume.id)], now).await?;
@@ -123,7 +122,7 @@ async fn refused(
         return tx.record(vec![Event { recipient: Some(volume.author), ..told }]).await;
     }
     let state = if volume.made_gb == 0 {
-        give_disk_back(tx, &volume.storage, volume.size_gb).await?;
+        tx.give_disk_back(&volume.storage, volume.size_gb).await?;
         VolumeState::Failed { message: "its host refused to make it".to_owned(), at: now }
     } else {
         // An empty volume whose data could not be copied.

@@ -135,9 +135,27 @@ pub async fn detach(
 pub(super) async fn visible(tx: &dyn Tx, caller: &Caller, id: VolumeId) -> Result<Volume> {
     let seen = tx.volume_visible_to(caller.user_id, id).await?;
     let seen = seen.ok_or(Error::NotFound(Thing::Volume))?;
-    tx.pool_for_update(seen.pool_id).await?.ok_or(Error::NotFound(Thing::Volume))?;
-    require(role_of(tx, seen.pool_id, caller.user_id).await?, PoolRole::Admin)?;
+    require_admin(tx, caller, &seen).await?;
     Ok(seen)
+}
+
+async fn require_admin(tx: &dyn Tx, caller: &Caller, volume: &Volume) -> Result<()> {
+    tx.pool_for_update(volume.pool_id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+    require(role_of(tx, volume.pool_id, caller.user_id).await?, PoolRole::Admin)
+}
+
+/// The same, locked, with the locked wallet of who pays for it.
+pub(super) async fn locked(tx: &dyn Tx, caller: &Caller, id: VolumeId) -> Result<(Wallet, Volume)> {
+    let missing = || Error::NotFound(Thing::Volume);
+    let seen = tx.volume_visible_to(caller.user_id, id).await?.ok_or_else(missing)?;
+    let wallet = tx.wallet_for_update(seen.payer_id).await?;
+    let wallet = wallet.ok_or(Error::NotFound(Thing::User))?;
+    require_admin(tx, caller, &seen).await?;
+    let volume = tx.volume_for_update(id).await?.ok_or_else(missing)?;
+    if (volume.payer_id, volume.pool_id) != (seen.payer_id, seen.pool_id) {
+        return Err(Error::Contention);
+    }
+    Ok((wallet, volume))
 }
 
 /// Takes all volumes back from an instance that is gone, and lets become of each what was said. The

@@ -4,7 +4,7 @@ use serde_json::json;
 use tracing::instrument;
 
 use super::{Afterwards, Volume, VolumeId, VolumeState, price_per_month};
-use crate::capacity::{StorageName, take_disk};
+use crate::capacity::StorageName;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::{Actor, Event, Subject};
@@ -223,7 +223,7 @@ pub(crate) async fn add(
         return Err(Error::invalid("/size_gb", format!("must be 1 to {MOST_GB}")));
     }
     require_quota(tx, payer.pool_id, 1).await?;
-    if !take_disk(tx, &draft.storage, draft.size_gb).await? {
+    if !tx.take_disk(&draft.storage, draft.size_gb).await? {
         return Err(Error::Conflict(Conflict::NoCapacity));
     }
     let volume = Volume {

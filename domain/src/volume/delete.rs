@@ -2,7 +2,7 @@
 
 use tracing::instrument;
 
-use super::attach::visible;
+use super::attach::locked;
 use super::create::event;
 use super::{Afterwards, IN_TRASH, Volume, VolumeId, VolumeState};
 use crate::clock::{Clock, Random, Timestamp};
@@ -30,15 +30,7 @@ pub async fn delete(
     caller.may(Permission::VolumesWrite)?;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let seen = tx.volume_visible_to(caller.user_id, id).await?;
-        let seen = seen.ok_or(Error::NotFound(Thing::Volume))?;
-        let wallet = tx.wallet_for_update(seen.payer_id).await?;
-        let wallet = wallet.ok_or(Error::NotFound(Thing::User))?;
-        visible(tx, caller, id).await?;
-        let volume = tx.volume_for_update(id).await?.ok_or(Error::NotFound(Thing::Volume))?;
-        if volume.payer_id != wallet.user_id {
-            return Err(Error::Contention);
-        }
+        let (wallet, volume) = locked(tx, caller, id).await?;
         if volume.attachment.is_some() {
             return Err(Error::Conflict(Conflict::VolumeInUse));
         }
@@ -91,12 +83,7 @@ pub async fn restore(
     caller.may(Permission::VolumesWrite)?;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let seen = tx.volume_visible_to(caller.user_id, id).await?;
-        let seen = seen.ok_or(Error::NotFound(Thing::Volume))?;
-        let wallet = tx.wallet_for_update(seen.payer_id).await?;
-        let wallet = wallet.ok_or(Error::NotFound(Thing::User))?;
-        visible(tx, caller, id).await?;
-        let volume = tx.volume_for_update(id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+        let (wallet, volume) = locked(tx, caller, id).await?;
         let in_time = |delete_at: Timestamp| now < delete_at;
         match volume.state {
             VolumeState::Trashed { delete_at, .. } if in_time(delete_at) => {}
@@ -149,10 +136,8 @@ pub(crate) async fn delete_unpaid(
 ) -> Result<Wallet> {
     for seen in tx.volumes_of_payer(wallet.user_id).await? {
         let volume = tx.volume_for_update(seen.id).await?.ok_or(Error::NotFound(Thing::Volume))?;
-        if let Some(attachment) = volume.attachment.clone() {
-            let afterwards = Afterwards::DeletePermanently;
-            let attachment = Some(super::Attachment { afterwards, ..attachment });
-            tx.save_volume(&Volume { attachment, ..volume }).await?;
+        if volume.attachment.is_some() {
+            tx.save_volume(&volume.afterwards(Afterwards::DeletePermanently)).await?;
             wallet = finish(tx, random, wallet, &[Metered::Volume(seen.id)], now).await?;
         } else {
             let how = (Afterwards::DeletePermanently, Actor::System);

@@ -2,12 +2,11 @@
 
 use tracing::instrument;
 
-use super::attach::visible;
+use super::attach::locked;
 use super::create::{MOST_GB, event};
 use super::{Volume, VolumeId, VolumeState, price_per_month};
-use crate::capacity::take_disk;
 use crate::clock::{Clock, Random};
-use crate::error::{Conflict, Error, Result, Thing};
+use crate::error::{Conflict, Error, Result};
 use crate::instance::require_funds;
 use crate::job::{Job, JobKind};
 use crate::meter::{FundsPolicy, MeterId, Metered, Rate, begin, finish};
@@ -49,31 +48,22 @@ pub async fn edit(
             None => None,
         };
     atomically(store, async |tx: &dyn Tx| {
-        let missing = || Error::NotFound(Thing::Volume);
-        let seen = tx.volume_visible_to(caller.user_id, request.id).await?.ok_or_else(missing)?;
-        let wallet = tx.wallet_for_update(seen.payer_id).await?;
-        let wallet = wallet.ok_or(Error::NotFound(Thing::User))?;
-        visible(tx, caller, request.id).await?;
-        let more = request.size_gb.map_or(0, |size_gb| size_gb.saturating_sub(seen.size_gb));
-        if request.size_gb.is_some_and(|size_gb| size_gb > MOST_GB) {
-            return Err(Error::invalid("/size_gb", format!("must be at most {MOST_GB}")));
-        }
-        let costs = Rate::per_month(price_per_month(seen.price_per_gb, more)).hourly();
-        require_funds(tx, &wallet, costs, funds).await?;
-        if more > 0 && !take_disk(tx, &seen.storage, more).await? {
-            return Err(Error::Conflict(Conflict::NoCapacity));
-        }
-        let volume = tx.volume_for_update(request.id).await?.ok_or_else(missing)?;
-        if volume.size_gb != seen.size_gb || volume.payer_id != wallet.user_id {
-            return Err(Error::Contention);
-        }
+        let (wallet, volume) = locked(tx, caller, request.id).await?;
         if volume.state != VolumeState::Live {
             return Err(Error::Conflict(Conflict::VolumeInUse));
         }
         let size_gb = request.size_gb.unwrap_or(volume.size_gb);
-        if size_gb < volume.size_gb {
+        if size_gb > MOST_GB {
+            return Err(Error::invalid("/size_gb", format!("must be at most {MOST_GB}")));
+        }
+        let Some(more) = size_gb.checked_sub(volume.size_gb) else {
             let message = format!("must be at least {}: volumes do not shrink", volume.size_gb);
             return Err(Error::invalid("/size_gb", message));
+        };
+        let costs = Rate::per_month(price_per_month(volume.price_per_gb, more)).hourly();
+        require_funds(tx, &wallet, costs, funds).await?;
+        if more > 0 && !tx.take_disk(&volume.storage, more).await? {
+            return Err(Error::Conflict(Conflict::NoCapacity));
         }
         let name = name.map_or_else(|| volume.name.clone(), str::to_owned);
         let volume = Volume { name, size_gb, ..volume };

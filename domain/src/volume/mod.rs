@@ -218,6 +218,13 @@ fn price_per_month(price_per_gb: Money, size_gb: u32) -> Money {
 }
 
 impl Volume {
+    /// The same volume, of which this becomes when the instance goes that has it.
+    #[must_use]
+    pub(crate) fn afterwards(self, afterwards: Afterwards) -> Self {
+        let attachment = self.attachment.map(|at| Attachment { afterwards, ..at });
+        Self { attachment, ..self }
+    }
+
     /// Its state in one word.
     pub const fn status(&self) -> VolumeStatus {
         match self.state {

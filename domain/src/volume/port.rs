@@ -6,7 +6,6 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::host::HostId;
 use crate::instance::InstanceId;
-use crate::money::Money;
 use crate::page::Page;
 use crate::pool::PoolId;
 use crate::user::UserId;
@@ -57,9 +56,6 @@ pub trait VolumeQueries {
 
     /// Hosts at this storage that can be reached, by age.
     async fn hosts_at(&self, storage: &StorageName) -> Result<Vec<HostId>>;
-
-    /// What a month of the payer's volumes costs that are not made yet.
-    async fn volumes_coming_per_month(&self, payer_id: UserId) -> Result<Money>;
 
     /// How many volumes of the pool live or are in the trash.
     async fn volume_count(&self, pool_id: PoolId) -> Result<u64>;

@@ -13,7 +13,7 @@ use domain::user::{PublicUser, UserId};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, RelationDef,
+    QuerySelect, QueryTrait as _, RelationDef,
 };
 use uuid::Uuid;
 
@@ -33,6 +33,24 @@ pub(crate) fn joined_pools(user_id: UserId) -> SelectStatement {
         .and_where(pool_member::Column::UserId.eq(user_id.uuid()))
         .and_where(pool_member::Column::State.eq("accepted"))
         .take()
+}
+
+impl Handle {
+    /// The same, or only this one of them. Where that is one pool, the database reads a page of what
+    /// belongs to it in the order of an index.
+    pub(crate) async fn joined_pools(
+        &self,
+        user_id: UserId,
+        only: Option<PoolId>,
+    ) -> Result<Vec<Uuid>> {
+        let find = pool_member::Entity::find()
+            .select_only()
+            .column(pool_member::Column::PoolId)
+            .filter(pool_member::Column::UserId.eq(user_id.uuid()))
+            .filter(pool_member::Column::State.eq("accepted"))
+            .apply_if(only, |find, id| find.filter(pool_member::Column::PoolId.eq(id.uuid())));
+        find.into_tuple().all(&self.connection).await.map_err(failed)
+    }
 }
 
 fn to_user() -> RelationDef {
@@ -69,6 +87,26 @@ impl PoolQueries for Handle {
             .filter(pool::Column::IsDefault.into_expr());
         let id: Option<Uuid> = find.into_tuple().one(&self.connection).await.map_err(failed)?;
         Ok(id.map(PoolId::from_uuid))
+    }
+
+    async fn owner_of(
+        &self,
+        user_id: UserId,
+        pool_id: Option<PoolId>,
+    ) -> Result<Option<(PoolId, UserId)>> {
+        let find = pool::Entity::find()
+            .select_only()
+            .columns([pool::Column::Id, pool::Column::OwnerId])
+            .filter(pool::Column::Id.in_subquery(joined_pools(user_id)));
+        let find = match pool_id {
+            Some(id) => find.filter(pool::Column::Id.eq(id.uuid())),
+            None => find
+                .filter(pool::Column::OwnerId.eq(user_id.uuid()))
+                .filter(pool::Column::IsDefault.into_expr()),
+        };
+        let row: Option<(Uuid, Uuid)> =
+            find.into_tuple().one(&self.connection).await.map_err(failed)?;
+        Ok(row.map(|(id, owner)| (PoolId::from_uuid(id), UserId::from_uuid(owner))))
     }
 
     async fn pools_of(
