@@ -60,5 +60,6 @@ mod suppliers;
 mod sweeps;
 mod tokens;
 mod upgrades;
+mod visibility;
 mod volumes;
 mod wallet;

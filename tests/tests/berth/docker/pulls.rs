@@ -11,7 +11,7 @@ async fn an_image_is_pulled_once_and_then_there() {
     // What another registry calls so is another image.
     let missing = InstanceSpec { image: name.replace("box:1", "box:2"), ..spec() };
     let answer = bed.create(&missing).await;
-    assert!(is_refused(&answer, "there is no image"), "{answer:?}");
+    assert!(is_refused(&answer, "manifest unknown"), "{answer:?}");
     drop(registry);
     bed.run(&of_registry()).await;
     // Nobody answers for the tag that is not there: another time somebody may.
