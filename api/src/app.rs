@@ -15,9 +15,10 @@ use domain::store::Store;
 use domain::user::Passwords;
 use ipnet::IpNet;
 
-use crate::auth::{AccessTokens, Limits};
+use crate::auth::{AccessTokens, ClientTokens, Limits};
 use crate::http::Kept;
 use crate::rehearsal::ManualClock;
+use crate::verda::VerdaSettings;
 
 /// The parts of a running Berth; `commands::setup` and the tests put them together.
 pub struct App {
@@ -41,6 +42,8 @@ pub struct App {
     pub cards: Option<Cards>,
     /// Access tokens.
     pub access_tokens: AccessTokens,
+    /// Tokens of programs with client credentials.
+    pub client_tokens: ClientTokens,
     /// Limits on guessing.
     pub limits: Limits,
     /// The complete list of offers, as it is sent.
@@ -83,6 +86,8 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// The longest that a client may take to send a body, or to take nothing of an answer.
     pub client_deadline: std::time::Duration,
+    /// The surface of Verda's clients, unless it is switched off.
+    pub verda: Option<VerdaSettings>,
 }
 
 impl App {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix_web::web::Data;
 use domain::id::hex;
 use domain::wallet::take_checkpoint;
-use domain::{Error, Result, instance, job, meter, payment, quote, rental, volume};
+use domain::{Error, Result, instance, job, meter, payment, quote, rate_limit, rental, volume};
 use futures_util::future::join_all;
 use persistence::counting_statements;
 use tokio::sync::watch;
@@ -114,6 +114,7 @@ async fn checkpoint(app: &App) -> Result<()> {
         // In the log, which leaves the machine as a rule, so that the database cannot be changed alone.
         info!(number = taken.number, hash = hex(&taken.hash), "checkpoint of the ledger");
     }
+    rate_limit::forget(store, clock).await?;
     quote::remove_stale(store, clock).await
 }
 

@@ -209,6 +209,8 @@ pub enum Thing {
     Cluster,
     /// A finding of the reconciler.
     Finding,
+    /// Client credentials.
+    ClientCredential,
 }
 
 impl std::fmt::Display for Thing {
@@ -237,6 +239,7 @@ impl std::fmt::Display for Thing {
             Self::Volume => "volume",
             Self::Cluster => "cluster",
             Self::Finding => "finding",
+            Self::ClientCredential => "client credentials",
         })
     }
 }

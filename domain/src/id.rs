@@ -66,6 +66,11 @@ macro_rules! entity_id {
                 $crate::id::parse_hex(text).map(Self)
             }
 
+            /// Reads a UUID as other surfaces spell it; anything else is `None`.
+            pub fn parse_uuid(text: &str) -> Option<Self> {
+                uuid::Uuid::parse_str(text).ok().map(Self)
+            }
+
             /// The identifier that a stored UUID stands for.
             pub const fn from_uuid(uuid: uuid::Uuid) -> Self {
                 Self(uuid)

@@ -26,6 +26,7 @@
 //!   `persistence`, the ports added to [`store::Reads`] or [`store::Tx`].
 
 pub mod capacity;
+pub mod client_credential;
 pub mod clock;
 pub mod cluster;
 pub mod error;
@@ -45,6 +46,7 @@ pub mod payment;
 pub mod plan;
 pub mod pool;
 pub mod quote;
+pub mod rate_limit;
 pub mod rental;
 pub mod script;
 pub mod session;

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 
 use crate::capacity::{Capacities, CapacityQueries};
+use crate::client_credential::{ClientCredentialQueries, ClientCredentials};
 use crate::cluster::{ClusterQueries, Clusters};
 use crate::error::{Error, Result};
 use crate::event::{EventQueries, Events};
@@ -19,6 +20,7 @@ use crate::payment::{PaymentQueries, Payments};
 use crate::plan::{PlanQueries, Plans};
 use crate::pool::{PoolQueries, Pools};
 use crate::quote::{QuoteQueries, Quotes};
+use crate::rate_limit::RequestCounts;
 use crate::rental::{RentalQueries, Rentals};
 use crate::script::{ScriptQueries, Scripts};
 use crate::session::{SessionQueries, Sessions};
@@ -34,6 +36,7 @@ pub trait Reads:
     UserQueries
     + SessionQueries
     + ApiTokenQueries
+    + ClientCredentialQueries
     + PoolQueries
     + HostQueries
     + Catalogue
@@ -74,6 +77,7 @@ pub trait Tx:
     + Users
     + Sessions
     + ApiTokens
+    + ClientCredentials
     + Pools
     + Hosts
     + Rentals
@@ -95,6 +99,7 @@ pub trait Tx:
     + Jobs
     + Events
     + Idempotency
+    + RequestCounts
 {
     /// Makes everything written durable, then visible. An error means that nothing may be assumed:
     /// a lost answer may have committed.

@@ -1,6 +1,6 @@
 //! The schema, as a list of migrations that is only ever added to.
 //!
-//! *To add a table*: an SQL text in the words of `types`, and a [`SqlMigration`] at the end of
+//! *To add a table*: an SQL text in the words of `types`, and a line at the end of
 //! [`Migrator::migrations`].
 
 mod m0001_foundation;
@@ -23,6 +23,7 @@ impl MigratorTrait for Migrator {
             of_sql("m0004_catalogue", include_str!("m0004_catalogue.sql")),
             of_sql("m0005_instances", include_str!("m0005_instances.sql")),
             of_sql("m0006_lists", include_str!("m0006_lists.sql")),
+            of_sql("m0007_clients", include_str!("m0007_clients.sql")),
         ]
     }
 }

@@ -13,11 +13,11 @@ use domain::host::HostId;
 use domain::instance::{DriverKind, InstanceId};
 use domain::location::LocationCode;
 use domain::page::Page;
-use domain::plan::GpuShape;
+use domain::plan::{GpuShape, Shape};
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select, UpdateMany,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait as _, EntityTrait, Order, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select, Statement, UpdateMany, Value,
 };
 
 use crate::entity::capacity::{ActiveModel, Column, Entity, Model};
@@ -159,6 +159,40 @@ fn with_used(name: &StorageName, used_gb: Expr) -> UpdateMany<storage::Entity> {
         .filter(storage::Column::Name.eq(name.as_str()))
 }
 
+/// Which of these have a host with room, by index: the conditions of [`with_room`] for many at once.
+/// Numbers stand in the text, names are parameters.
+fn rooms(needs: &[Need]) -> (String, Vec<Value>) {
+    let mut values: Vec<Value> = Vec::new();
+    let mut parameter = |text: &str| {
+        values.push(text.to_owned().into());
+        format!("${}", values.len())
+    };
+    let rows: Vec<String> = needs
+        .iter()
+        .enumerate()
+        .map(|(index, need)| {
+            let Shape { cpus, ram_mib, disk_gb, gpu } = &need.shape;
+            let none = GpuShape::default();
+            let GpuShape { model, count, memory_mib } = gpu.as_ref().unwrap_or(&none);
+            let (location, model) = (parameter(need.location.as_str()), parameter(model));
+            format!(
+                "({index}, {cpus}, {ram_mib}, {disk_gb}, {count}, {memory_mib}, {location}, {model})"
+            )
+        })
+        .collect();
+    let sql = format!(
+        "WITH wanted (number, cpus, ram_mib, disk_gb, gpus, gpu_memory_mib, location, model) AS \
+         (VALUES {}) SELECT CAST(number AS bigint) FROM wanted w WHERE EXISTS (\
+         SELECT 1 FROM capacities c JOIN storages s ON s.name = c.storage \
+         WHERE c.location_code = w.location AND c.unreachable_since IS NULL AND NOT c.is_draining \
+         AND c.cpus - c.used_cpus >= w.cpus AND c.ram_mib - c.used_ram_mib >= w.ram_mib \
+         AND s.size_gb - s.used_gb >= w.disk_gb AND (w.gpus = 0 OR (c.gpu_model = w.model \
+         AND c.gpu_memory_mib >= w.gpu_memory_mib AND c.gpus - c.used_gpus >= w.gpus)))",
+        rows.join(", ")
+    );
+    (sql, values)
+}
+
 #[async_trait]
 impl CapacityQueries for Handle {
     async fn capacity(&self, host_id: HostId) -> Result<Option<Capacity>> {
@@ -207,6 +241,22 @@ impl CapacityQueries for Handle {
             .into_tuple();
         let id: Option<uuid::Uuid> = find.one(&self.connection).await.map_err(failed)?;
         Ok(id.map(HostId::from_uuid))
+    }
+
+    async fn have_room(&self, needs: &[Need]) -> Result<Vec<bool>> {
+        let mut found = vec![false; needs.len()];
+        if needs.is_empty() {
+            return Ok(found);
+        }
+        let backend = self.connection.get_database_backend();
+        let (sql, values) = rooms(needs);
+        let select = Statement::from_sql_and_values(backend, sql, values);
+        for row in self.connection.query_all_raw(select).await.map_err(failed)? {
+            let index: i64 = row.try_get_by_index(0).map_err(failed)?;
+            let place = usize::try_from(index).ok().and_then(|index| found.get_mut(index));
+            *place.ok_or_else(|| corrupt("an index"))? = true;
+        }
+        Ok(found)
     }
 
     async fn slots_of(&self, host_id: HostId) -> Result<Vec<(Slot, InstanceId)>> {

@@ -6,7 +6,7 @@ use domain::location::LocationCode;
 use domain::page::Page;
 use domain::plan::PlanCode;
 use domain::pool::PoolId;
-use domain::user::UserId;
+use domain::user::{UserId, Viewer};
 use domain::volume::VolumeId;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -43,19 +43,19 @@ impl ClusterQueries for Handle {
         row.map_err(failed)?.map(cluster).transpose()
     }
 
-    async fn cluster_visible_to(&self, user_id: UserId, id: ClusterId) -> Result<Option<Cluster>> {
+    async fn cluster_visible_to(&self, viewer: Viewer, id: ClusterId) -> Result<Option<Cluster>> {
         let find =
-            Entity::find_by_id(id.uuid()).filter(Column::PoolId.in_subquery(joined_pools(user_id)));
+            Entity::find_by_id(id.uuid()).filter(Column::PoolId.in_subquery(joined_pools(viewer)));
         find.one(&self.connection).await.map_err(failed)?.map(cluster).transpose()
     }
 
     async fn clusters_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         page: &Page<ClusterId>,
     ) -> Result<Vec<Cluster>> {
         let find = Entity::find()
-            .filter(Column::PoolId.in_subquery(joined_pools(user_id)))
+            .filter(Column::PoolId.in_subquery(joined_pools(viewer)))
             .apply_if(page.after, |find, after| find.filter(Column::Id.lt(after.uuid())))
             .order_by_desc(Column::Id)
             .limit(page.limit.map(u64::from));

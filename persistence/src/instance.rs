@@ -13,7 +13,7 @@ use domain::location::LocationCode;
 use domain::money::Money;
 use domain::page::Page;
 use domain::pool::PoolId;
-use domain::user::UserId;
+use domain::user::{UserId, Viewer};
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
@@ -136,21 +136,21 @@ impl InstanceQueries for Handle {
 
     async fn instance_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         id: InstanceId,
     ) -> Result<Option<Instance>> {
         let find =
-            Entity::find_by_id(id.uuid()).filter(Column::PoolId.in_subquery(joined_pools(user_id)));
+            Entity::find_by_id(id.uuid()).filter(Column::PoolId.in_subquery(joined_pools(viewer)));
         find.one(&self.connection).await.map_err(failed)?.map(instance).transpose()
     }
 
     async fn instances_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         filter: &InstanceFilter,
         page: &Page<InstanceId>,
     ) -> Result<Vec<Instance>> {
-        let pools = self.joined_pools(user_id, filter.pool_id).await?;
+        let pools = self.joined_pools(viewer, filter.pool_id).await?;
         // Rows are wide: those of the page are read when it is known which they are.
         let ids = of_pools(&pools, filter)
             .select_only()
@@ -178,8 +178,8 @@ impl InstanceQueries for Handle {
         self.found_instances(find).await
     }
 
-    async fn instance_count(&self, user_id: UserId, filter: &InstanceFilter) -> Result<u64> {
-        let pools = self.joined_pools(user_id, filter.pool_id).await?;
+    async fn instance_count(&self, viewer: Viewer, filter: &InstanceFilter) -> Result<u64> {
+        let pools = self.joined_pools(viewer, filter.pool_id).await?;
         of_pools(&pools, filter).count(&self.connection).await.map_err(failed)
     }
 

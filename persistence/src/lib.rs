@@ -11,6 +11,7 @@
 //! Handle`. Name the columns as the domain names its fields.
 
 mod capacity;
+mod client_credential;
 mod cluster;
 mod connection;
 pub mod entity;
@@ -30,6 +31,7 @@ mod payment;
 mod plan;
 mod pool;
 mod quote;
+mod rate_limit;
 mod rental;
 pub mod schema;
 mod script;

@@ -15,7 +15,7 @@ use domain::rental::{
     EndReason, Escrow, Mandate, Phase, Rental, RentalId, RentalQueries, RentalStatus,
     RentalWithHost, Rentals,
 };
-use domain::user::UserId;
+use domain::user::{UserId, Viewer};
 use domain::wallet::PostingId;
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{
@@ -130,10 +130,9 @@ fn pair((row, host_row): (Model, Option<host::Model>)) -> Result<RentalWithHost>
     Ok(RentalWithHost { rental: rental(row)?, host: crate::host::host(host_row)? })
 }
 
-fn visible_to(user_id: UserId) -> Condition {
-    Condition::any()
-        .add(Column::RenterId.eq(user_id.uuid()))
-        .add(Column::PoolId.in_subquery(joined_pools(user_id)))
+fn visible_to(viewer: Viewer) -> Condition {
+    let own = viewer.pool_id.is_none().then(|| Column::RenterId.eq(viewer.user_id.uuid()));
+    Condition::any().add_option(own).add(Column::PoolId.in_subquery(joined_pools(viewer)))
 }
 
 #[async_trait]
@@ -145,31 +144,31 @@ impl RentalQueries for Handle {
 
     async fn rental_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         id: RentalId,
     ) -> Result<Option<RentalWithHost>> {
-        let find = with_host().filter(Column::Id.eq(id.uuid())).filter(visible_to(user_id));
+        let find = with_host().filter(Column::Id.eq(id.uuid())).filter(visible_to(viewer));
         find.one(&self.connection).await.map_err(failed)?.map(pair).transpose()
     }
 
     async fn rental_of_host_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         host_id: HostId,
     ) -> Result<Option<RentalWithHost>> {
         let find = with_host()
             .filter(Column::HostId.eq(host_id.uuid()))
-            .filter(visible_to(user_id))
+            .filter(visible_to(viewer))
             .order_by_desc(Column::Id);
         find.one(&self.connection).await.map_err(failed)?.map(pair).transpose()
     }
 
     async fn rentals_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         page: &Page<RentalId>,
     ) -> Result<Vec<RentalWithHost>> {
-        let mut find = with_host().filter(visible_to(user_id)).order_by_desc(Column::Id);
+        let mut find = with_host().filter(visible_to(viewer)).order_by_desc(Column::Id);
         if let Some(after) = page.after {
             find = find.filter(Column::Id.lt(after.uuid()));
         }
@@ -177,8 +176,8 @@ impl RentalQueries for Handle {
         rows.map_err(failed)?.into_iter().map(pair).collect()
     }
 
-    async fn rental_count(&self, user_id: UserId) -> Result<u64> {
-        Entity::find().filter(visible_to(user_id)).count(&self.connection).await.map_err(failed)
+    async fn rental_count(&self, viewer: Viewer) -> Result<u64> {
+        Entity::find().filter(visible_to(viewer)).count(&self.connection).await.map_err(failed)
     }
 
     async fn due_rentals(&self, now: Timestamp, limit: u32) -> Result<Vec<(RentalId, HostId)>> {

@@ -9,7 +9,7 @@ use domain::error::Conflict;
 use domain::page::Page;
 use domain::pool::PoolId;
 use domain::script::{Script, ScriptId, ScriptQueries, ScriptSummary, Scripts};
-use domain::user::UserId;
+use domain::user::{UserId, Viewer};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
@@ -52,8 +52,8 @@ fn summary(row: Summary) -> ScriptSummary {
     }
 }
 
-fn visible_to(user_id: UserId) -> Select<Entity> {
-    Entity::find().filter(Column::PoolId.in_subquery(joined_pools(user_id)))
+fn visible_to(viewer: Viewer) -> Select<Entity> {
+    Entity::find().filter(Column::PoolId.in_subquery(joined_pools(viewer)))
 }
 
 impl Handle {
@@ -70,11 +70,11 @@ impl Handle {
 impl ScriptQueries for Handle {
     async fn scripts_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         pool_id: Option<PoolId>,
         page: &Page<ScriptId>,
     ) -> Result<Vec<ScriptSummary>> {
-        let find = visible_to(user_id)
+        let find = visible_to(viewer)
             .apply_if(pool_id, |find, id| find.filter(Column::PoolId.eq(id.uuid())))
             .apply_if(page.after, |find, after| find.filter(Column::Id.lt(after.uuid())))
             .order_by_desc(Column::Id)
@@ -82,17 +82,17 @@ impl ScriptQueries for Handle {
         self.summaries(find).await
     }
 
-    async fn script_visible_to(&self, user_id: UserId, id: ScriptId) -> Result<Option<Script>> {
-        let find = visible_to(user_id).filter(Column::Id.eq(id.uuid()));
+    async fn script_visible_to(&self, viewer: Viewer, id: ScriptId) -> Result<Option<Script>> {
+        let find = visible_to(viewer).filter(Column::Id.eq(id.uuid()));
         Ok(find.one(&self.connection).await.map_err(failed)?.map(script))
     }
 
     async fn scripts_among(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         ids: &BTreeSet<ScriptId>,
     ) -> Result<Vec<ScriptSummary>> {
-        let find = visible_to(user_id)
+        let find = visible_to(viewer)
             .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
             .order_by_asc(Column::Id);
         self.summaries(find).await

@@ -8,7 +8,7 @@ use domain::error::Conflict;
 use domain::page::Page;
 use domain::pool::PoolId;
 use domain::ssh_key::{SshKey, SshKeyId, SshKeyQueries, SshKeys};
-use domain::user::UserId;
+use domain::user::{UserId, Viewer};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait,
@@ -35,12 +35,12 @@ fn key(row: Model) -> SshKey {
 impl SshKeyQueries for Handle {
     async fn ssh_keys_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         pool_id: Option<PoolId>,
         page: &Page<SshKeyId>,
     ) -> Result<Vec<SshKey>> {
         let find = Entity::find()
-            .filter(Column::PoolId.in_subquery(joined_pools(user_id)))
+            .filter(Column::PoolId.in_subquery(joined_pools(viewer)))
             .apply_if(pool_id, |find, id| find.filter(Column::PoolId.eq(id.uuid())))
             .apply_if(page.after, |find, after| find.filter(Column::Id.lt(after.uuid())))
             .order_by_desc(Column::Id)
@@ -51,12 +51,12 @@ impl SshKeyQueries for Handle {
 
     async fn ssh_keys_among(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         ids: &BTreeSet<SshKeyId>,
     ) -> Result<Vec<SshKey>> {
         let find = Entity::find()
             .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
-            .filter(Column::PoolId.in_subquery(joined_pools(user_id)))
+            .filter(Column::PoolId.in_subquery(joined_pools(viewer)))
             .order_by_asc(Column::Id);
         let rows = find.all(&self.connection).await.map_err(failed)?;
         Ok(rows.into_iter().map(key).collect())

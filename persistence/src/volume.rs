@@ -10,7 +10,7 @@ use domain::location::LocationCode;
 use domain::money::Money;
 use domain::page::Page;
 use domain::pool::PoolId;
-use domain::user::UserId;
+use domain::user::{UserId, Viewer};
 use domain::volume::{
     Afterwards, Attachment, Volume, VolumeFilter, VolumeId, VolumeQueries, VolumeState,
     VolumeStatus, Volumes,
@@ -108,19 +108,19 @@ impl VolumeQueries for Handle {
         find.map_err(failed)?.map(volume).transpose()
     }
 
-    async fn volume_visible_to(&self, user_id: UserId, id: VolumeId) -> Result<Option<Volume>> {
+    async fn volume_visible_to(&self, viewer: Viewer, id: VolumeId) -> Result<Option<Volume>> {
         let find =
-            Entity::find_by_id(id.uuid()).filter(Column::PoolId.in_subquery(joined_pools(user_id)));
+            Entity::find_by_id(id.uuid()).filter(Column::PoolId.in_subquery(joined_pools(viewer)));
         find.one(&self.connection).await.map_err(failed)?.map(volume).transpose()
     }
 
     async fn volumes_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         filter: &VolumeFilter,
         page: &Page<VolumeId>,
     ) -> Result<Vec<Volume>> {
-        let pools = self.joined_pools(user_id, filter.pool_id).await?;
+        let pools = self.joined_pools(viewer, filter.pool_id).await?;
         let find = Entity::find()
             .filter(Column::PoolId.is_in(pools))
             .apply_if(page.after, |find, after| find.filter(Column::Id.lt(after.uuid())));

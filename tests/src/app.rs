@@ -9,9 +9,10 @@ use std::time::Duration as StdDuration;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use api::app::{App, Cards, Settings};
-use api::auth::{AccessTokens, Argon2Passwords, HmacSigner, Limits, LimitsConfig};
+use api::auth::{AccessTokens, Argon2Passwords, ClientTokens, HmacSigner, Limits, LimitsConfig};
 use api::http::{Kept, Listening, serve};
 use api::system::SystemRandom;
+use api::verda::VerdaSettings;
 use chrono::Duration;
 use domain::capacity::Placement;
 use domain::clock::Clock;
@@ -119,6 +120,7 @@ impl TestApp {
             cards: configured,
             offers: Kept::default(),
             access_tokens: AccessTokens::new(&key, Duration::minutes(15)),
+            client_tokens: ClientTokens::new(&key, (Duration::hours(1), Duration::days(30))),
             settings: Settings { rental_policy: options.policy, ..settings() },
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -222,5 +224,10 @@ fn settings() -> Settings {
         cors_origins: vec!["https://front.example".to_owned()],
         trusted_proxies: Vec::new(),
         client_deadline: StdDuration::from_secs(2),
+        verda: Some(VerdaSettings {
+            host: None,
+            requests_per_minute: 500,
+            requests_per_minute_and_endpoint: 60,
+        }),
     }
 }

@@ -1,11 +1,14 @@
 //! Who calls: passwords, access tokens, and limits on guessing; and what we sign ourselves.
 
 mod access_token;
+mod client_token;
+mod jwt;
 mod limits;
 mod passwords;
 mod signer;
 
 pub use access_token::{AccessTokens, Issued};
+pub use client_token::{ClientTokens, SCOPE, TokenPair, TokenUse};
 pub use limits::{Decision, Limits, LimitsConfig};
 pub use passwords::Argon2Passwords;
 pub use signer::HmacSigner;

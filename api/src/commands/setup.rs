@@ -20,7 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Outcome;
 use crate::app::{App, Cards};
-use crate::auth::{AccessTokens, Argon2Passwords, HmacSigner, Limits};
+use crate::auth::{AccessTokens, Argon2Passwords, ClientTokens, HmacSigner, Limits};
 use crate::config::{Config, StripeConfig, signing_key};
 use crate::http::Kept;
 use crate::rehearsal::ManualClock;
@@ -125,6 +125,10 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
             .transpose()?,
         offers: Kept::default(),
         access_tokens: AccessTokens::new(&key, config.access_lifetime),
+        client_tokens: ClientTokens::new(
+            &key,
+            (config.client_access_lifetime, config.settings.refresh_lifetime),
+        ),
         settings: config.settings.clone(),
     }))
 }

@@ -27,6 +27,7 @@ use read::Reader;
 use crate::app::Settings;
 use crate::auth::LimitsConfig;
 use crate::http::network;
+use crate::verda::VerdaSettings;
 
 /// What an operator can configure. `README.md` lists the keys.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub struct Config {
     pub deployment: String,
     /// `auth.access_token_minutes`.
     pub access_lifetime: Duration,
+    /// `auth.client_token_minutes`, of programs with client credentials.
+    pub client_access_lifetime: Duration,
     /// `auth.signing_key`: hexadecimal, at least 32 bytes; generated in `data_dir` if not given.
     pub signing_key: Option<SecretSlice<u8>>,
     /// `payments.stripe`: without a key, nobody pays by card.
@@ -107,6 +110,7 @@ impl Config {
         let worker = from.flag("worker.enabled", true);
         let deployment = from.checked("instances.deployment", "berth", deployment);
         let access_minutes = from.number("auth.access_token_minutes", 15, 1..=1_440);
+        let client_minutes = from.number("auth.client_token_minutes", 60, 1..=1_440);
         let signing_key = from.secret("auth.signing_key", keys::parse);
         let limits = limits(&mut from);
         let log_filter = from.text("log.filter", "info");
@@ -127,6 +131,7 @@ impl Config {
                 worker,
                 deployment: deployment?,
                 access_lifetime: Duration::minutes(access_minutes.into()),
+                client_access_lifetime: Duration::minutes(client_minutes.into()),
                 signing_key,
                 stripe,
                 limits,
@@ -157,6 +162,7 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
     let payment_policy = payments::policy(from);
     let instance_policy = instances::policy(from);
     let invitation_days = from.number("pools.invitation_days", 14, 1..=3_650);
+    let verda = verda(from);
     let client_seconds = from.number("http.client_timeout_seconds", 15, 1..=3_600);
     Some(Settings {
         currency: currency?,
@@ -173,7 +179,33 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
         trusted_proxies: trusted_proxies?,
         cors_origins: cors_origins?,
         client_deadline: std::time::Duration::from_secs(client_seconds.into()),
+        verda: verda?,
     })
+}
+
+/// `None` inside where the surface is switched off.
+fn verda(from: &mut Reader<'_>) -> Option<Option<VerdaSettings>> {
+    let is_enabled = from.flag("verda.enabled", true);
+    let host = from.checked("verda.host", "", host_name);
+    let requests_per_minute = from.number("verda.requests_per_minute", 500, 1..=1_000_000);
+    let of_endpoint = from.number("verda.requests_per_minute_and_endpoint", 60, 1..=1_000_000);
+    let host = host?;
+    Some(is_enabled.then_some(VerdaSettings {
+        host,
+        requests_per_minute,
+        requests_per_minute_and_endpoint: of_endpoint,
+    }))
+}
+
+/// A host name without a port; nothing for none.
+fn host_name(text: &str) -> Result<Option<String>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    let good = text.len() <= 253 && text.bytes().all(plain);
+    let advice = || "must be a host name without a port, such as api.example.org".to_owned();
+    if good { Ok(Some(text.to_ascii_lowercase())) } else { Err(advice()) }
 }
 
 /// A name that Docker takes as the value of a label.

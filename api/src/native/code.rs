@@ -71,6 +71,7 @@ codes! {
     VolumeNotFound = "VOLUME_NOT_FOUND", NOT_FOUND;
     ClusterNotFound = "CLUSTER_NOT_FOUND", NOT_FOUND;
     FindingNotFound = "FINDING_NOT_FOUND", NOT_FOUND;
+    ClientCredentialNotFound = "CLIENT_CREDENTIAL_NOT_FOUND", NOT_FOUND;
     JobNotFound = "JOB_NOT_FOUND", NOT_FOUND;
     MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED;
     RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT;

@@ -218,6 +218,7 @@ fn code_of(error: &Error) -> Code {
             Thing::Volume => Code::VolumeNotFound,
             Thing::Cluster => Code::ClusterNotFound,
             Thing::Finding => Code::FindingNotFound,
+            Thing::ClientCredential => Code::ClientCredentialNotFound,
         },
         Error::Conflict(conflict) => code_of_conflict(conflict),
         Error::Unpayable(reason) => match reason {

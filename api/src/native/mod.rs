@@ -13,6 +13,7 @@ mod audit;
 mod auto_renew;
 mod auto_top_up;
 mod capacities;
+mod client_credentials;
 mod clock;
 mod clusters;
 mod code;
@@ -97,6 +98,9 @@ fn operations(config: &mut ServiceConfig) {
         .service(pools::update_pool)
         .service(pools::put_pool)
         .service(pools::delete_pool)
+        .service(client_credentials::list_client_credentials)
+        .service(client_credentials::create_client_credential)
+        .service(client_credentials::revoke_client_credential)
         .configure(market_operations);
 }
 

@@ -4,6 +4,7 @@
 //! cannot share (a graphics processor, a pinned CPU, an address, a port) is a [`Slot`], held by a unique
 //! key; the rest is counted, and the database keeps every counter within its bounds.
 
+mod availability;
 mod furnish;
 mod place;
 mod port;
@@ -13,6 +14,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use availability::{AvailabilityFilter, Available, available};
 pub use furnish::{
     FurnishHost, HostCarrying, HostChange, StorageDraft, all, change, furnish, show,
 };

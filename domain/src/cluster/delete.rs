@@ -29,7 +29,7 @@ pub async fn delete(
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
         let missing = || Error::NotFound(Thing::Cluster);
-        let seen = tx.cluster_visible_to(caller.user_id, id).await?.ok_or_else(missing)?;
+        let seen = tx.cluster_visible_to(caller.viewer(), id).await?.ok_or_else(missing)?;
         let wallet = tx.wallet_for_update(seen.payer_id).await?;
         let wallet = wallet.ok_or(Error::NotFound(Thing::User))?;
         tx.pool_for_update(seen.pool_id).await?.ok_or_else(missing)?;

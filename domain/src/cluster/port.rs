@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use super::{Cluster, ClusterId};
 use crate::error::Result;
 use crate::page::Page;
-use crate::user::UserId;
+use crate::user::Viewer;
 
 /// Looks at clusters.
 #[async_trait]
@@ -12,12 +12,12 @@ pub trait ClusterQueries {
     async fn cluster(&self, id: ClusterId) -> Result<Option<Cluster>>;
 
     /// A cluster of a pool that the user is an accepted member of.
-    async fn cluster_visible_to(&self, user_id: UserId, id: ClusterId) -> Result<Option<Cluster>>;
+    async fn cluster_visible_to(&self, viewer: Viewer, id: ClusterId) -> Result<Option<Cluster>>;
 
     /// Clusters of the pools that the user is an accepted member of, newest first.
     async fn clusters_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         page: &Page<ClusterId>,
     ) -> Result<Vec<Cluster>>;
 }

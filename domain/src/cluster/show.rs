@@ -20,7 +20,7 @@ pub async fn list(
     caller.may(Permission::InstancesRead)?;
     let reads = store.reads();
     let fetch = Page { after: page.after, limit: page.limit_and_one() };
-    let clusters = reads.clusters_visible_to(caller.user_id, &fetch).await?;
+    let clusters = reads.clusters_visible_to(caller.viewer(), &fetch).await?;
     let ids: Vec<ClusterId> = clusters.iter().map(|cluster| cluster.id).collect();
     let mut instances = reads.instances_of_clusters(&ids).await?;
     let with = |cluster: Cluster| {
@@ -39,7 +39,7 @@ pub async fn show(
 ) -> Result<ClusterWithInstances> {
     caller.may(Permission::InstancesRead)?;
     let reads = store.reads();
-    let seen = reads.cluster_visible_to(caller.user_id, id).await?;
+    let seen = reads.cluster_visible_to(caller.viewer(), id).await?;
     let cluster = seen.ok_or(Error::NotFound(Thing::Cluster))?;
     Ok((cluster, reads.instances_of_cluster(id).await?))
 }

@@ -130,7 +130,7 @@ pub(super) async fn locked(
     id: InstanceId,
 ) -> Result<(Wallet, Instance)> {
     let missing = || Error::NotFound(Thing::Instance);
-    let seen = tx.instance_visible_to(caller.user_id, id).await?.ok_or_else(missing)?;
+    let seen = tx.instance_visible_to(caller.viewer(), id).await?.ok_or_else(missing)?;
     let wallet = tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
     tx.pool_for_update(seen.pool_id).await?.ok_or_else(missing)?;
     require(role_of(tx, seen.pool_id, caller.user_id).await?, PoolRole::Admin)?;

@@ -247,7 +247,7 @@ async fn storage_of_volumes(tx: &dyn Tx, request: &CreateInstance) -> Result<Opt
     let mut storage = None;
     for wish in &request.volumes {
         let VolumeWish::Existing { id, .. } = wish else { continue };
-        let volume = tx.volume_visible_to(request.caller.user_id, *id).await?;
+        let volume = tx.volume_visible_to(request.caller.viewer(), *id).await?;
         let volume = volume.ok_or(Error::NotFound(Thing::Volume))?;
         let is_elsewhere = volume.location != request.location
             || storage.as_ref().is_some_and(|name| *name != volume.storage);

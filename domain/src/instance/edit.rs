@@ -38,7 +38,7 @@ pub async fn edit(store: &dyn Store, clock: &dyn Clock, request: EditInstance) -
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
         let missing = || Error::NotFound(Thing::Instance);
-        let seen = tx.instance_visible_to(caller.user_id, request.id).await?;
+        let seen = tx.instance_visible_to(caller.viewer(), request.id).await?;
         let seen = seen.ok_or_else(missing)?;
         tx.pool_for_update(seen.pool_id).await?.ok_or_else(missing)?;
         require(role_of(tx, seen.pool_id, caller.user_id).await?, PoolRole::Admin)?;

@@ -8,7 +8,7 @@ use crate::host::HostId;
 use crate::location::LocationCode;
 use crate::page::Page;
 use crate::pool::PoolId;
-use crate::user::UserId;
+use crate::user::{UserId, Viewer};
 
 /// Which instances of a user's pools.
 #[derive(Clone, Debug, Default)]
@@ -41,16 +41,13 @@ pub trait InstanceQueries {
     async fn instance(&self, id: InstanceId) -> Result<Option<Instance>>;
 
     /// An instance of a pool that the user is an accepted member of.
-    async fn instance_visible_to(
-        &self,
-        user_id: UserId,
-        id: InstanceId,
-    ) -> Result<Option<Instance>>;
+    async fn instance_visible_to(&self, viewer: Viewer, id: InstanceId)
+    -> Result<Option<Instance>>;
 
     /// Instances of the pools that the user is an accepted member of, newest first.
     async fn instances_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         filter: &InstanceFilter,
         page: &Page<InstanceId>,
     ) -> Result<Vec<Instance>>;
@@ -63,7 +60,7 @@ pub trait InstanceQueries {
     ) -> Result<Vec<Instance>>;
 
     /// How many there are of these.
-    async fn instance_count(&self, user_id: UserId, filter: &InstanceFilter) -> Result<u64>;
+    async fn instance_count(&self, viewer: Viewer, filter: &InstanceFilter) -> Result<u64>;
 
     /// The payer's instances that have a place, by id.
     async fn live_instances_of_payer(&self, payer_id: UserId) -> Result<Vec<Instance>>;

@@ -56,10 +56,10 @@ pub async fn list(
     caller.may(Permission::InstancesRead)?;
     let reads = store.reads();
     let fetch = Page { after: page.after, limit: page.limit_and_one() };
-    let rows = reads.instances_visible_to(caller.user_id, filter, &fetch).await?;
+    let rows = reads.instances_visible_to(caller.viewer(), filter, &fetch).await?;
     let total = match page.whole(&rows) {
         Some(total) => total,
-        None => reads.instance_count(caller.user_id, filter).await?,
+        None => reads.instance_count(caller.viewer(), filter).await?,
     };
     let cut = Paged::cut(rows, page.limit, Some(total), |instance| instance.id);
     let rows = detailed(reads, cut.rows).await?;
@@ -70,7 +70,7 @@ pub async fn list(
 pub async fn show(store: &dyn Store, caller: &Caller, id: InstanceId) -> Result<InstanceDetail> {
     caller.may(Permission::InstancesRead)?;
     let reads = store.reads();
-    let seen = reads.instance_visible_to(caller.user_id, id).await?;
+    let seen = reads.instance_visible_to(caller.viewer(), id).await?;
     detail(store, seen.ok_or(Error::NotFound(Thing::Instance))?).await
 }
 

@@ -39,7 +39,7 @@ async fn handed(
     now: Timestamp,
 ) -> Result<Instance> {
     let missing = || Error::NotFound(Thing::Instance);
-    let seen = tx.instance_visible_to(caller.user_id, id).await?.ok_or_else(missing)?;
+    let seen = tx.instance_visible_to(caller.viewer(), id).await?.ok_or_else(missing)?;
     role_of(tx, pool_id, caller.user_id).await?;
     let target = tx.pool(pool_id).await?.ok_or(Error::NotFound(Thing::Pool))?;
     let mut payers = [seen.payer_id, target.owner_id];

@@ -5,21 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{MembershipState, PoolId, PoolRole, require, role_of};
 use crate::error::{Error, Result, Thing};
 use crate::store::Tx;
-use crate::user::UserId;
+use crate::user::{Caller, UserId};
 
-/// The pool that something is to be added to, locked: the one that was named, or the user's default
-/// one. Every member may add.
+/// The pool that something is to be added to, locked: the one that was named, the only one that the
+/// credentials reach, or the user's default one. Every member may add.
 pub(crate) async fn home_for_update(
     tx: &dyn Tx,
     named: Option<PoolId>,
-    user_id: UserId,
+    caller: &Caller,
 ) -> Result<PoolId> {
-    let id = match named {
-        Some(id) => id,
-        None => tx.default_pool_of(user_id).await?.ok_or(Error::NotFound(Thing::Pool))?,
-    };
+    let seen = tx.owner_of(caller.viewer(), named).await?;
+    let (id, _) = seen.ok_or(Error::NotFound(Thing::Pool))?;
     tx.pool_for_update(id).await?.ok_or(Error::NotFound(Thing::Pool))?;
-    role_of(tx, id, user_id).await?;
+    role_of(tx, id, caller.user_id).await?;
     Ok(id)
 }
 

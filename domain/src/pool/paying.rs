@@ -18,7 +18,7 @@ pub(crate) struct Paying {
 }
 
 /// Locks the wallet of the pool's owner and the pool, if the caller is its owner or an admin; without
-/// a pool the caller's default one.
+/// a pool the only one that the credentials reach, or the caller's default one.
 pub(crate) async fn paying(
     tx: &dyn Tx,
     caller: &Caller,
@@ -27,7 +27,7 @@ pub(crate) async fn paying(
     let missing = || Error::NotFound(Thing::Pool);
     let caller_id = caller.user_id;
     // Before anything of somebody else's is locked.
-    let seen = tx.owner_of(caller_id, pool_id).await?;
+    let seen = tx.owner_of(caller.viewer(), pool_id).await?;
     let (pool_id, owner_id) = seen.ok_or_else(missing)?;
     let wallet = tx.wallet_for_update(owner_id).await?.ok_or(Error::NotFound(Thing::User))?;
     let pool = tx.pool_for_update(pool_id).await?.ok_or_else(missing)?;

@@ -4,7 +4,7 @@ use super::{Invitation, Membership, MembershipId, Pool, PoolId, PoolServer, Pool
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::page::Page;
-use crate::user::{PublicUser, UserId};
+use crate::user::{PublicUser, UserId, Viewer};
 
 /// Looks at pools.
 #[async_trait]
@@ -15,10 +15,11 @@ pub trait PoolQueries {
     /// The user's default pool.
     async fn default_pool_of(&self, owner_id: UserId) -> Result<Option<PoolId>>;
 
-    /// The owner of a pool that the user has joined, without a pool of their default one, with its id.
+    /// The owner of a pool that somebody sees, with its id; without a pool that of the only one they see,
+    /// or of their default one.
     async fn owner_of(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         pool_id: Option<PoolId>,
     ) -> Result<Option<(PoolId, UserId)>>;
 

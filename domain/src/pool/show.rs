@@ -1,8 +1,9 @@
 //! Looks at pools.
 
-use super::{MembershipState, PoolDetail, PoolId, PoolRole, PoolSummary, role_in};
+use super::{MembershipState, PoolDetail, PoolId, PoolRole, PoolSummary, require, role_in};
 use crate::clock::Clock;
 use crate::error::{Error, Result, Thing};
+use crate::money::Money;
 use crate::page::{Page, Paged};
 use crate::store::Store;
 use crate::token::Permission;
@@ -49,4 +50,16 @@ pub async fn show(
         })
         .collect();
     Ok(PoolDetail { pool, members, servers })
+}
+
+/// What the wallet holds that pays for a pool, its owner's, for the pool's owner and admins.
+pub async fn balance(store: &dyn Store, caller: &Caller, pool_id: PoolId) -> Result<Money> {
+    caller.may(Permission::WalletRead)?;
+    let reads = store.reads();
+    let seen = reads.owner_of(caller.viewer(), Some(pool_id)).await?;
+    let (_, owner_id) = seen.ok_or(Error::NotFound(Thing::Pool))?;
+    let membership = reads.membership_of(pool_id, caller.user_id).await?;
+    require(role_in(membership.as_ref())?, PoolRole::Admin)?;
+    let wallet = reads.wallet(owner_id).await?.ok_or(Error::NotFound(Thing::User))?;
+    Ok(wallet.balance)
 }

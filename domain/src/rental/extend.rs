@@ -16,7 +16,7 @@ use crate::money::Money;
 use crate::pool::{PoolRole, require, role_in};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
-use crate::user::{Caller, UserId};
+use crate::user::{Caller, UserId, Viewer};
 use crate::wallet::{Basis, Charge, post};
 
 /// A wish to extend.
@@ -161,7 +161,8 @@ pub(super) async fn payer_may_extend(
     rental_id: RentalId,
 ) -> Result<(Host, Rental)> {
     let missing = || Error::NotFound(Thing::Rental);
-    let seen = tx.rental_visible_to(user_id, rental_id).await?.ok_or_else(missing)?;
+    let seen =
+        tx.rental_visible_to(Viewer::whole(user_id), rental_id).await?.ok_or_else(missing)?;
     if seen.rental.renter_id != user_id
         && let Some(pool_id) = seen.rental.pool_id
     {

@@ -198,7 +198,7 @@ pub async fn show_mandate(
 ) -> Result<Mandate> {
     caller.may(Permission::RentalsRead)?;
     let reads = store.reads();
-    let seen = reads.rental_visible_to(caller.user_id, rental_id).await?;
+    let seen = reads.rental_visible_to(caller.viewer(), rental_id).await?;
     seen.ok_or(Error::NotFound(Thing::Rental))?;
     reads.mandate(rental_id).await?.ok_or(Error::NotFound(Thing::Mandate))
 }

@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::host::HostId;
 use crate::page::Page;
-use crate::user::UserId;
+use crate::user::Viewer;
 
 /// Looks at rentals. Visible is what a user rented, or what is in a pool that they have joined.
 #[async_trait]
@@ -16,26 +16,26 @@ pub trait RentalQueries {
     /// A rental that the user may see.
     async fn rental_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         id: RentalId,
     ) -> Result<Option<RentalWithHost>>;
 
     /// The newest rental of a host that the user may see.
     async fn rental_of_host_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         host_id: HostId,
     ) -> Result<Option<RentalWithHost>>;
 
     /// Rentals that the user may see, newest first.
     async fn rentals_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         page: &Page<RentalId>,
     ) -> Result<Vec<RentalWithHost>>;
 
     /// How many rentals the user may see.
-    async fn rental_count(&self, user_id: UserId) -> Result<u64>;
+    async fn rental_count(&self, viewer: Viewer) -> Result<u64>;
 
     /// Live rentals whose phase at `now` is not the stored one: up to `limit` whose term has ended,
     /// whose hold has, and that a clock running ahead has put on hold too early.

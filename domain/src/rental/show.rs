@@ -37,9 +37,9 @@ pub async fn list(
     caller.may(Permission::RentalsRead)?;
     let reads = store.reads();
     let fetch = Page { after: page.after, limit: page.limit_and_one() };
-    let rows = reads.rentals_visible_to(caller.user_id, &fetch).await?;
+    let rows = reads.rentals_visible_to(caller.viewer(), &fetch).await?;
     let total = match page.limit {
-        Some(_) => Some(reads.rental_count(caller.user_id).await?),
+        Some(_) => Some(reads.rental_count(caller.viewer()).await?),
         None => None,
     };
     let now = clock.now();
@@ -61,14 +61,14 @@ pub async fn show(
     caller.may(Permission::RentalsRead)?;
     let reads = store.reads();
     let (RentalKey::Id(id) | RentalKey::IdOrHost(id, _)) = key;
-    let mut found = reads.rental_visible_to(caller.user_id, id).await?;
+    let mut found = reads.rental_visible_to(caller.viewer(), id).await?;
     // An operator's token without that permission sees what a renter would.
     let sees_all = caller.role == Role::Operator && caller.permissions.allow(Permission::AdminRead);
     if found.is_none() && sees_all {
         found = reads.rental_with_host(id).await?;
     }
     if let (None, RentalKey::IdOrHost(_, host_id)) = (&found, key) {
-        found = reads.rental_of_host_visible_to(caller.user_id, host_id).await?;
+        found = reads.rental_of_host_visible_to(caller.viewer(), host_id).await?;
     }
     let RentalWithHost { rental, host } = found.ok_or(Error::NotFound(Thing::Rental))?;
     Ok(RentalWithHost { rental: rental.at(clock.now()), host })

@@ -62,7 +62,7 @@ pub async fn termination_preview(
     caller.may(Permission::RentalsRead)?;
     let reads = store.reads();
     let now = clock.now();
-    let seen = reads.rental_visible_to(caller.user_id, id).await?;
+    let seen = reads.rental_visible_to(caller.viewer(), id).await?;
     let rental = seen.ok_or(Error::NotFound(Thing::Rental))?.rental.at(now);
     if !rental.is_live() {
         return Err(Error::Conflict(Conflict::RentalEnded));
@@ -103,7 +103,7 @@ async fn end(
     now: Timestamp,
 ) -> Result<Terminated> {
     let (user_id, missing) = (request.caller.user_id, || Error::NotFound(Thing::Rental));
-    tx.rental_visible_to(user_id, request.rental_id).await?.ok_or_else(missing)?;
+    tx.rental_visible_to(request.caller.viewer(), request.rental_id).await?.ok_or_else(missing)?;
     let locked = lock(tx, request.rental_id, async |seen: &Rental| {
         if seen.renter_id != user_id
             && let Some(pool_id) = seen.pool_id

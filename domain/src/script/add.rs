@@ -38,7 +38,7 @@ pub async fn add(
     let now = clock.now();
     let id = ScriptId::generate(now, random);
     atomically(store, async |tx: &dyn Tx| {
-        let pool_id = home_for_update(tx, pool_id, caller.user_id).await?;
+        let pool_id = home_for_update(tx, pool_id, &caller).await?;
         if tx.script_count(pool_id).await? >= MOST {
             return Err(Error::Conflict(Conflict::ScriptLimit { most: MOST }));
         }

@@ -24,11 +24,11 @@ pub async fn delete(
     let now = clock.now();
     let missing = || Error::NotFound(Thing::Script);
     atomically(store, async |tx: &dyn Tx| {
-        let seen = tx.scripts_among(caller.user_id, ids).await?;
+        let seen = tx.scripts_among(caller.viewer(), ids).await?;
         let pools = seen.iter().map(|script| script.pool_id).collect();
         let roles = roles_for_update(tx, pools, caller.user_id).await?;
         // Again, now that nobody else takes from these pools.
-        let scripts = tx.scripts_among(caller.user_id, ids).await?;
+        let scripts = tx.scripts_among(caller.viewer(), ids).await?;
         if scripts.len() < ids.len() {
             return Err(missing());
         }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub use add::{AddScript, add};
 pub use delete::delete;
 pub use port::{ScriptQueries, Scripts};
-pub use show::{list, show};
+pub use show::{list, part, show};
 
 use crate::clock::Timestamp;
 use crate::event::{Actor, Event, Subject};

@@ -6,7 +6,7 @@ use super::{Script, ScriptId, ScriptSummary};
 use crate::error::Result;
 use crate::page::Page;
 use crate::pool::PoolId;
-use crate::user::UserId;
+use crate::user::Viewer;
 
 /// Looks at scripts.
 #[async_trait]
@@ -15,18 +15,18 @@ pub trait ScriptQueries {
     /// given.
     async fn scripts_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         pool_id: Option<PoolId>,
         page: &Page<ScriptId>,
     ) -> Result<Vec<ScriptSummary>>;
 
     /// The script, if it is in a pool that the user is an accepted member of.
-    async fn script_visible_to(&self, user_id: UserId, id: ScriptId) -> Result<Option<Script>>;
+    async fn script_visible_to(&self, viewer: Viewer, id: ScriptId) -> Result<Option<Script>>;
 
     /// Those of the scripts that are in pools that the user is an accepted member of, by id.
     async fn scripts_among(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         ids: &BTreeSet<ScriptId>,
     ) -> Result<Vec<ScriptSummary>>;
 

@@ -27,5 +27,6 @@ pub async fn authenticate(
         ip_allow_list: Vec::new(),
         expires_at: None,
         from,
+        pool_id: None,
     })
 }

@@ -70,6 +70,11 @@ impl TokenHash {
         Self(Sha256::digest(secret).to_vec())
     }
 
+    /// A hash as it was stored.
+    pub const fn from_stored(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// The stored bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -24,11 +24,11 @@ pub async fn delete(
     let now = clock.now();
     let missing = || Error::NotFound(Thing::SshKey);
     atomically(store, async |tx: &dyn Tx| {
-        let seen = tx.ssh_keys_among(caller.user_id, ids).await?;
+        let seen = tx.ssh_keys_among(caller.viewer(), ids).await?;
         let pools = seen.iter().map(|key| key.pool_id).collect();
         let roles = roles_for_update(tx, pools, caller.user_id).await?;
         // Again, now that nobody else takes from these pools.
-        let keys = tx.ssh_keys_among(caller.user_id, ids).await?;
+        let keys = tx.ssh_keys_among(caller.viewer(), ids).await?;
         if keys.len() < ids.len() {
             return Err(missing());
         }

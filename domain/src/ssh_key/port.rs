@@ -6,7 +6,7 @@ use super::{SshKey, SshKeyId};
 use crate::error::Result;
 use crate::page::Page;
 use crate::pool::PoolId;
-use crate::user::UserId;
+use crate::user::Viewer;
 
 /// Looks at SSH keys.
 #[async_trait]
@@ -15,17 +15,14 @@ pub trait SshKeyQueries {
     /// given.
     async fn ssh_keys_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         pool_id: Option<PoolId>,
         page: &Page<SshKeyId>,
     ) -> Result<Vec<SshKey>>;
 
     /// Those of the keys that are in pools that the user is an accepted member of, by id.
-    async fn ssh_keys_among(
-        &self,
-        user_id: UserId,
-        ids: &BTreeSet<SshKeyId>,
-    ) -> Result<Vec<SshKey>>;
+    async fn ssh_keys_among(&self, viewer: Viewer, ids: &BTreeSet<SshKeyId>)
+    -> Result<Vec<SshKey>>;
 
     /// Those of the keys that are in the pool, by id.
     async fn ssh_keys_of_pool(&self, pool_id: PoolId, ids: &[SshKeyId]) -> Result<Vec<SshKey>>;

@@ -23,13 +23,13 @@ pub async fn list(
         role_in(reads.membership_of(pool_id, caller.user_id).await?.as_ref())?;
     }
     let fetch = Page { after: page.after, limit: page.limit_and_one() };
-    let rows = reads.ssh_keys_visible_to(caller.user_id, pool_id, &fetch).await?;
+    let rows = reads.ssh_keys_visible_to(caller.viewer(), pool_id, &fetch).await?;
     Ok(Paged::cut(rows, page.limit, None, |key| key.id))
 }
 
 /// One key of the caller's pools.
 pub async fn show(store: &dyn Store, caller: &Caller, id: SshKeyId) -> Result<SshKey> {
     caller.may(Permission::KeysRead)?;
-    let found = store.reads().ssh_keys_among(caller.user_id, &BTreeSet::from([id])).await?;
+    let found = store.reads().ssh_keys_among(caller.viewer(), &BTreeSet::from([id])).await?;
     found.into_iter().next().ok_or(Error::NotFound(Thing::SshKey))
 }

@@ -49,6 +49,7 @@ pub async fn authenticate(
         ip_allow_list: token.ip_allow_list.clone(),
         expires_at: token.expires_at,
         from: Some(from),
+        pool_id: None,
     };
     Ok((caller, token))
 }

@@ -66,6 +66,10 @@ permissions! {
     TokensRead = "tokens.read",
     /// Make, change and delete API tokens.
     TokensWrite = "tokens.write",
+    /// See the client credentials of one's pools.
+    CredentialsRead = "credentials.read",
+    /// Make and revoke client credentials.
+    CredentialsWrite = "credentials.write",
     /// See what operators see; only for operators.
     AdminRead = "admin.read",
     /// Do what operators do; only for operators.
@@ -84,6 +88,11 @@ impl Permissions {
     /// Everything: what a log-in carries.
     pub const fn everything() -> Self {
         Self { allowed: BTreeSet::new(), everything: true }
+    }
+
+    /// These and no others.
+    pub fn of(allowed: impl IntoIterator<Item = Permission>) -> Self {
+        Self { allowed: allowed.into_iter().collect(), everything: false }
     }
 
     /// Whether it allows this.

@@ -23,6 +23,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Forbidden, Result};
 use crate::event::Actor;
 use crate::id::entity_id;
+use crate::pool::PoolId;
 use crate::token::{Permission, Permissions};
 
 entity_id!(
@@ -85,9 +86,32 @@ pub struct Caller {
     pub expires_at: Option<Timestamp>,
     /// Where the call comes from, for the audit log.
     pub from: Option<IpAddr>,
+    /// The only pool that the credentials reach; without one, all that the user has joined.
+    pub pool_id: Option<PoolId>,
+}
+
+/// Whose things are looked for: those of pools that this user has joined and the credentials reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    /// The user.
+    pub user_id: UserId,
+    /// The only pool that the credentials reach, if that is one.
+    pub pool_id: Option<PoolId>,
+}
+
+impl Viewer {
+    /// All that a user sees.
+    pub const fn whole(user_id: UserId) -> Self {
+        Self { user_id, pool_id: None }
+    }
 }
 
 impl Caller {
+    /// What the caller sees.
+    pub const fn viewer(&self) -> Viewer {
+        Viewer { user_id: self.user_id, pool_id: self.pool_id }
+    }
+
     /// The caller, as events name them.
     pub const fn actor(&self) -> Actor {
         Actor::User { id: self.user_id, from: self.from }

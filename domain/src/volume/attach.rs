@@ -133,7 +133,7 @@ pub async fn detach(
 
 /// A volume that the caller may change: they are an owner or admin of its pool.
 pub(super) async fn visible(tx: &dyn Tx, caller: &Caller, id: VolumeId) -> Result<Volume> {
-    let seen = tx.volume_visible_to(caller.user_id, id).await?;
+    let seen = tx.volume_visible_to(caller.viewer(), id).await?;
     let seen = seen.ok_or(Error::NotFound(Thing::Volume))?;
     require_admin(tx, caller, &seen).await?;
     Ok(seen)
@@ -147,7 +147,7 @@ async fn require_admin(tx: &dyn Tx, caller: &Caller, volume: &Volume) -> Result<
 /// The same, locked, with the locked wallet of who pays for it.
 pub(super) async fn locked(tx: &dyn Tx, caller: &Caller, id: VolumeId) -> Result<(Wallet, Volume)> {
     let missing = || Error::NotFound(Thing::Volume);
-    let seen = tx.volume_visible_to(caller.user_id, id).await?.ok_or_else(missing)?;
+    let seen = tx.volume_visible_to(caller.viewer(), id).await?.ok_or_else(missing)?;
     let wallet = tx.wallet_for_update(seen.payer_id).await?;
     let wallet = wallet.ok_or(Error::NotFound(Thing::User))?;
     require_admin(tx, caller, &seen).await?;

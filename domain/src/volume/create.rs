@@ -153,7 +153,7 @@ pub async fn clone(
     atomically(store, async |tx: &dyn Tx| {
         let attempt = Attempt { key, user_id, operation: "volume.clone", at: now };
         let id = once(tx, attempt, &asked, async || {
-            let seen = tx.volume_visible_to(user_id, request.volume_id).await?;
+            let seen = tx.volume_visible_to(request.caller.viewer(), request.volume_id).await?;
             let seen = seen.ok_or(Error::NotFound(Thing::Volume))?;
             let payer = paying(tx, &request.caller, Some(seen.pool_id)).await?;
             let source = tx.volume_for_update(seen.id).await?;

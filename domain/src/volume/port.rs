@@ -8,7 +8,7 @@ use crate::host::HostId;
 use crate::instance::InstanceId;
 use crate::page::Page;
 use crate::pool::PoolId;
-use crate::user::UserId;
+use crate::user::{UserId, Viewer};
 
 /// Which volumes of a user's pools.
 #[derive(Clone, Debug, Default)]
@@ -26,12 +26,12 @@ pub trait VolumeQueries {
     async fn volume(&self, id: VolumeId) -> Result<Option<Volume>>;
 
     /// A volume of a pool that the user is an accepted member of.
-    async fn volume_visible_to(&self, user_id: UserId, id: VolumeId) -> Result<Option<Volume>>;
+    async fn volume_visible_to(&self, viewer: Viewer, id: VolumeId) -> Result<Option<Volume>>;
 
     /// Volumes of the pools that the user is an accepted member of, newest first.
     async fn volumes_visible_to(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         filter: &VolumeFilter,
         page: &Page<VolumeId>,
     ) -> Result<Vec<Volume>>;

@@ -25,14 +25,14 @@ pub async fn list(
 ) -> Result<Paged<Volume, VolumeId>> {
     caller.may(Permission::VolumesRead)?;
     let fetch = Page { after: page.after, limit: page.limit_and_one() };
-    let rows = store.reads().volumes_visible_to(caller.user_id, filter, &fetch).await?;
+    let rows = store.reads().volumes_visible_to(caller.viewer(), filter, &fetch).await?;
     Ok(Paged::cut(rows, page.limit, None, |volume| volume.id))
 }
 
 /// A volume of one of the caller's pools, also when it is gone.
 pub async fn show(store: &dyn Store, caller: &Caller, id: VolumeId) -> Result<Volume> {
     caller.may(Permission::VolumesRead)?;
-    let seen = store.reads().volume_visible_to(caller.user_id, id).await?;
+    let seen = store.reads().volume_visible_to(caller.viewer(), id).await?;
     seen.ok_or(Error::NotFound(Thing::Volume))
 }
 

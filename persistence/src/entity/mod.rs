@@ -6,6 +6,7 @@ pub mod auto_top_up;
 pub mod capacity;
 pub mod checkpoint;
 pub mod checkpoint_head;
+pub mod client_credential;
 pub mod cluster;
 pub mod entry;
 pub mod event;

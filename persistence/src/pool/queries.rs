@@ -9,11 +9,11 @@ use domain::page::Page;
 use domain::pool::{
     Invitation, Membership, MembershipId, Pool, PoolId, PoolQueries, PoolServer, PoolSummary,
 };
-use domain::user::{PublicUser, UserId};
+use domain::user::{PublicUser, UserId, Viewer};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait as _, RelationDef,
+    QuerySelect, QueryTrait as _, RelationDef, Select,
 };
 use uuid::Uuid;
 
@@ -25,14 +25,19 @@ use crate::words::{from_json, from_word};
 
 const PRESENT: [&str; 2] = ["pending", "accepted"];
 
-/// The pools that a user has joined, for `pool_id IN (…)`.
-pub(crate) fn joined_pools(user_id: UserId) -> SelectStatement {
-    Query::select()
+/// The pools whose things somebody sees, for `pool_id IN (…)`.
+pub(crate) fn joined_pools(viewer: Viewer) -> SelectStatement {
+    joined(viewer, None).into_query()
+}
+
+fn joined(viewer: Viewer, only: Option<PoolId>) -> Select<pool_member::Entity> {
+    pool_member::Entity::find()
+        .select_only()
         .column(pool_member::Column::PoolId)
-        .from(pool_member::Entity)
-        .and_where(pool_member::Column::UserId.eq(user_id.uuid()))
-        .and_where(pool_member::Column::State.eq("accepted"))
-        .take()
+        .filter(pool_member::Column::UserId.eq(viewer.user_id.uuid()))
+        .filter(pool_member::Column::State.eq("accepted"))
+        .apply_if(viewer.pool_id, |find, id| find.filter(pool_member::Column::PoolId.eq(id.uuid())))
+        .apply_if(only, |find, id| find.filter(pool_member::Column::PoolId.eq(id.uuid())))
 }
 
 impl Handle {
@@ -40,16 +45,11 @@ impl Handle {
     /// belongs to it in the order of an index.
     pub(crate) async fn joined_pools(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         only: Option<PoolId>,
     ) -> Result<Vec<Uuid>> {
-        let find = pool_member::Entity::find()
-            .select_only()
-            .column(pool_member::Column::PoolId)
-            .filter(pool_member::Column::UserId.eq(user_id.uuid()))
-            .filter(pool_member::Column::State.eq("accepted"))
-            .apply_if(only, |find, id| find.filter(pool_member::Column::PoolId.eq(id.uuid())));
-        find.into_tuple().all(&self.connection).await.map_err(failed)
+        let find = joined(viewer, only).into_tuple();
+        find.all(&self.connection).await.map_err(failed)
     }
 }
 
@@ -91,17 +91,17 @@ impl PoolQueries for Handle {
 
     async fn owner_of(
         &self,
-        user_id: UserId,
+        viewer: Viewer,
         pool_id: Option<PoolId>,
     ) -> Result<Option<(PoolId, UserId)>> {
         let find = pool::Entity::find()
             .select_only()
             .columns([pool::Column::Id, pool::Column::OwnerId])
-            .filter(pool::Column::Id.in_subquery(joined_pools(user_id)));
-        let find = match pool_id {
+            .filter(pool::Column::Id.in_subquery(joined_pools(viewer)));
+        let find = match pool_id.or(viewer.pool_id) {
             Some(id) => find.filter(pool::Column::Id.eq(id.uuid())),
             None => find
-                .filter(pool::Column::OwnerId.eq(user_id.uuid()))
+                .filter(pool::Column::OwnerId.eq(viewer.user_id.uuid()))
                 .filter(pool::Column::IsDefault.into_expr()),
         };
         let row: Option<(Uuid, Uuid)> =

@@ -202,6 +202,9 @@ impl World {
         let invitation = id(&member.get(pending).await.data(200)[0]);
         member.post(&format!("/pools/{invitation}/accept"), json!({})).await.data(200);
         let invitation = id(&invitee.get(pending).await.data(200)[0]);
+        let credentials = format!("/pools/{pool}/client-credentials");
+        let made = owner.post(&credentials, json!({ "alias": "sdk" })).await.data(201);
+        let client_id = made["client_id"].as_str().unwrap().to_owned();
         let wish = json!({ "rental_days": 7, "pool_id": pool });
         let asked = json!({ "server_id": server, "rental_days": 7 });
         let quote = id(&owner.post("/quotes", asked).await.data(201));
@@ -230,6 +233,7 @@ impl World {
             ("rental", id(&rented["rental"])),
             ("transaction", id(&rented["transaction"])),
             ("token", token),
+            ("client credentials", client_id),
             ("payment", payment),
             ("user", owner.id.clone()),
             ("quote", quote),
@@ -254,6 +258,7 @@ impl World {
                 ("servers" | "available", _) => "server",
                 ("pools", _) => "pool",
                 ("members", _) => "member",
+                ("client-credentials", _) => "client credentials",
                 ("rentals", _) => "rental",
                 ("transactions" | "entries", _) => "transaction",
                 ("tokens", _) => "token",

@@ -24,6 +24,7 @@ fn check_out(client: &Client, key: &str) -> CheckOut {
             ip_allow_list: Vec::new(),
             expires_at: None,
             from: None,
+            pool_id: None,
         },
         amount: money("25.00"),
         pages: CheckoutPages {

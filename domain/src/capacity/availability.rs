@@ -1,0 +1,81 @@
+//! What of the catalogue could be had at this moment.
+
+use super::Need;
+use crate::error::Result;
+use crate::location::LocationCode;
+use crate::page::Page;
+use crate::plan::{Plan, PlanCode, PlanFilter};
+use crate::store::Store;
+use crate::token::Permission;
+use crate::user::{Caller, may_if_known};
+
+/// What is looked for.
+#[derive(Clone, Debug, Default)]
+pub struct AvailabilityFilter {
+    /// Only here.
+    pub location: Option<LocationCode>,
+    /// Only this plan.
+    pub plan: Option<PlanCode>,
+    /// At the spot price rather than on demand.
+    pub is_spot: bool,
+}
+
+/// The plans of which one more instance would find a place at a location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Available {
+    /// Where.
+    pub location: LocationCode,
+    /// Which, the cheapest first.
+    pub plans: Vec<PlanCode>,
+}
+
+/// The plans that could be had now, for every location or the one that was asked for; a location without
+/// any is named as well. It is true when it is told: nothing is reserved. Two statements and one for the
+/// locations, whatever the number of plans and hosts.
+pub async fn available(
+    store: &dyn Store,
+    caller: Option<&Caller>,
+    filter: &AvailabilityFilter,
+) -> Result<Vec<Available>> {
+    may_if_known(caller, Permission::MarketplaceRead)?;
+    let reads = store.reads();
+    let locations = if let Some(code) = &filter.location {
+        vec![code.clone()]
+    } else {
+        let found = reads.locations(&Page { after: None, limit: None }).await?;
+        found.into_iter().map(|location| location.code).collect()
+    };
+    let listed = PlanFilter {
+        listed_only: true,
+        location: filter.location.clone(),
+        ..PlanFilter::default()
+    };
+    let plans = reads.plans(&listed, &Page { after: None, limit: None }).await?;
+    let is_sold = |plan: &&Plan| {
+        let price = if filter.is_spot { plan.pricing.spot_per_hour } else { plan.pricing.per_hour };
+        price.is_some() && filter.plan.as_ref().is_none_or(|code| *code == plan.code)
+    };
+    let plans: Vec<&Plan> = plans.iter().filter(is_sold).collect();
+    let asked: Vec<(&LocationCode, &Plan)> = locations
+        .iter()
+        .flat_map(|code| plans.iter().map(move |plan| (code, *plan)))
+        .filter(|(code, plan)| plan.locations.contains(code))
+        .collect();
+    let needs: Vec<Need> = asked
+        .iter()
+        .map(|(location, plan)| Need {
+            location: (*location).clone(),
+            storage: None,
+            host_id: None,
+            shape: plan.shape.clone(),
+        })
+        .collect();
+    let has_room = reads.have_room(&needs).await?;
+    let fits = |code: &LocationCode| {
+        let here = asked.iter().zip(&has_room).filter(move |((at, _), fits)| *at == code && **fits);
+        here.map(|((_, plan), _)| plan.code.clone()).collect()
+    };
+    let available =
+        locations.iter().map(|code| Available { location: code.clone(), plans: fits(code) });
+    Ok(available.collect())
+}
