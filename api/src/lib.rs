@@ -21,4 +21,5 @@ pub mod json;
 pub mod native;
 pub mod rehearsal;
 pub mod system;
+pub mod verda;
 pub mod worker;

@@ -81,6 +81,11 @@ where
     answers
 }
 
+/// The whole path of one below `/api/v1`, or below the root if it begins with `/!`.
+fn rooted(path: &str) -> String {
+    path.strip_prefix("/!").map_or(format!("/api/v1{path}"), |root| format!("/{root}"))
+}
+
 impl Client {
     pub(crate) fn new(http: reqwest::Client, address: String) -> Self {
         Self { http, address, authorization: None, id: String::new(), username: String::new() }
@@ -151,8 +156,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> reqwest::Result<Answer> {
-        let path =
-            path.strip_prefix("/!").map_or(format!("/api/v1{path}"), |root| format!("/{root}"));
+        let path = rooted(path);
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.address));
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
@@ -177,9 +181,9 @@ impl Client {
         Ok(answer)
     }
 
-    /// POST of a text as it is, to a path below `/api/v1`.
+    /// POST of a text as it is; the path is as in [`Client::send`].
     pub async fn post_text(&self, path: &str, headers: &[(&str, &str)], text: &str) -> Answer {
-        let mut request = self.http.post(format!("{}/api/v1{path}", self.address));
+        let mut request = self.http.post(format!("{}{}", self.address, rooted(path)));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

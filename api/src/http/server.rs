@@ -19,7 +19,7 @@ use tracing::warn;
 use super::drain::{self, Requests, Stopper, counted};
 use super::request_log;
 use crate::app::App;
-use crate::{health, native};
+use crate::{health, native, verda};
 
 /// A client that has not sent its headers by then is cut off.
 const HEADERS_DEADLINE: Duration = Duration::from_secs(5);
@@ -58,6 +58,7 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
             .wrap(from_fn(counted))
             .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
             .configure(health::routes)
+            .configure(|config| verda::routes(config, &app.settings))
             .configure(native::routes)
     })
     .workers(workers)

@@ -60,6 +60,7 @@ mod suppliers;
 mod sweeps;
 mod tokens;
 mod upgrades;
+mod verda;
 mod visibility;
 mod volumes;
 mod wallet;

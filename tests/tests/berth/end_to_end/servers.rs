@@ -14,7 +14,7 @@ const CLIENTS: usize = 8;
 const EACH: usize = 4;
 
 /// Sells the plan `gpu` on exactly as many graphics processors as there are clients.
-async fn stock(operator: &Client) -> Vec<String> {
+pub async fn stock(operator: &Client) -> Vec<String> {
     let helsinki = json!({ "name": "Helsinki", "country": "FI" });
     operator.put("/admin/locations/FIN-03", helsinki).await.data(200);
     let gpu = |count: usize| json!({ "model": "H100", "count": count, "memory_mib": 81920 });

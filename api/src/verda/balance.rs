@@ -1,0 +1,19 @@
+//! What the project has.
+
+use actix_web::web::Data;
+use actix_web::{HttpResponse, get};
+use domain::pool;
+use serde_json::json;
+
+use super::error::Failure;
+use super::project::Project;
+use super::view::amount;
+use crate::app::App;
+
+/// The balance of the wallet that pays for the project: that of its owner.
+#[get("/balance")]
+pub async fn get_balance(app: Data<App>, project: Project) -> Result<HttpResponse, Failure> {
+    let balance = pool::balance(app.store.as_ref(), &project.caller, project.pool_id).await?;
+    let currency = app.settings.currency.to_ascii_lowercase();
+    Ok(HttpResponse::Ok().json(json!({ "amount": amount(balance), "currency": currency })))
+}

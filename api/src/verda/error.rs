@@ -1,0 +1,194 @@
+//! Refusals as `{"code", "message"}`. Clients read the body of every error as JSON, whatever its status,
+//! and some compare codes and messages.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use domain::Error;
+use domain::error::{Conflict, Forbidden, Thing, Unpayable};
+use serde_json::json;
+
+use crate::http::{BodyFault, RefusalCode};
+
+/// The codes of the API's document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    InvalidRequest,
+    Unauthorized,
+    InsufficientFunds,
+    Forbidden,
+    NotFound,
+    Conflict,
+    RateLimit,
+    ServerError,
+    Unavailable,
+}
+
+impl Code {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::Unauthorized => "unauthorized_request",
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::Forbidden => "forbidden_action",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::RateLimit => "rate_limit_exceeded",
+            Self::ServerError => "server_error",
+            Self::Unavailable => "service_unavailable",
+        }
+    }
+
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::InsufficientFunds => StatusCode::PAYMENT_REQUIRED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::RateLimit => StatusCode::TOO_MANY_REQUESTS,
+            Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub enum Failure {
+    /// The domain refused.
+    Domain(Error),
+    /// The body could not be read.
+    Body(BodyFault),
+    /// In the words of the API's document.
+    Told(Code, &'static str),
+    /// More requests than a limit allows; in how many seconds to try again.
+    TooMany(u32),
+    /// The path exists, for other methods.
+    Method,
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Domain(error.into())
+    }
+}
+
+impl Failure {
+    fn code(&self) -> Code {
+        match self {
+            Self::Domain(error) => code_of(error),
+            Self::Body(_) | Self::Method => Code::InvalidRequest,
+            Self::Told(code, _) => *code,
+            Self::TooMany(_) => Code::RateLimit,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Domain(error) => told(error, f),
+            Self::Body(BodyFault::TooLarge) => f.write_str("The body is larger than 1 MiB"),
+            Self::Body(BodyFault::TooSlow) => f.write_str("The body did not arrive in time"),
+            Self::Body(BodyFault::Broken) => f.write_str("The body broke off"),
+            Self::Body(BodyFault::NotJson) => f.write_str(
+                "The body is not valid JSON; send it with Content-Type: application/json",
+            ),
+            Self::Body(BodyFault::Malformed(why)) => write!(f, "Not valid JSON: {why}"),
+            Self::Told(_, message) => f.write_str(message),
+            Self::TooMany(_) => f.write_str("Too many requests"),
+            Self::Method => f.write_str("This path does not take this method"),
+        }
+    }
+}
+
+fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        Error::Invalid(violations) => {
+            let told = violations.iter().map(|fault| {
+                let name = fault.path.trim_start_matches('/').replace('/', ".");
+                format!("{name} {}", fault.message)
+            });
+            f.write_str(&told.collect::<Vec<_>>().join("; "))
+        }
+        Error::Unauthenticated(_) => f.write_str("Access token is missing or invalid"),
+        Error::Forbidden(Forbidden::Scope(_)) => f.write_str("Insufficient scope"),
+        Error::NotFound(Thing::Instance) => f.write_str("Invalid instance id"),
+        Error::Conflict(Conflict::NoCapacity) => f.write_str("No capacity available"),
+        other => {
+            let text = other.to_string();
+            let mut letters = text.chars();
+            let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+            write!(f, "{}{}", first.unwrap_or_default(), letters.as_str())
+        }
+    }
+}
+
+/// The code of each refusal. Exhaustive, so that a new one cannot be forgotten.
+fn code_of(error: &Error) -> Code {
+    match error {
+        Error::Invalid(_)
+        | Error::Unpayable(Unpayable::InvalidDuration { .. } | Unpayable::NoPricing)
+        | Error::InvitationExpired
+        | Error::QuoteExpired
+        | Error::PaymentsNotConfigured
+        | Error::InvalidSignature => Code::InvalidRequest,
+        Error::Unauthenticated(_) => Code::Unauthorized,
+        Error::Forbidden(_) | Error::Conflict(Conflict::InstanceNotStopped) => Code::Forbidden,
+        Error::NotFound(_) => Code::NotFound,
+        Error::Unpayable(Unpayable::InsufficientBalance { .. }) => Code::InsufficientFunds,
+        Error::RateLimited { .. } => Code::RateLimit,
+        Error::Conflict(Conflict::NoCapacity)
+        | Error::PaymentProvider(_)
+        | Error::HostUnreachable(_)
+        | Error::Busy
+        | Error::Unavailable(_)
+        | Error::Contention => Code::Unavailable,
+        Error::Conflict(_) => Code::Conflict,
+        Error::Internal(_) => Code::ServerError,
+    }
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Body(BodyFault::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyFault::TooSlow | BodyFault::Broken) => StatusCode::REQUEST_TIMEOUT,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            _ => self.code().status(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let code = self.code().as_str();
+        let mut response = HttpResponse::build(self.status_code())
+            .json(json!({ "code": code, "message": self.to_string() }));
+        response.extensions_mut().insert(RefusalCode(code));
+        let retry_after = match self {
+            Self::TooMany(seconds) => Some(i64::from(*seconds)),
+            Self::Domain(Error::RateLimited { retry_after }) => {
+                Some(retry_after.num_seconds().max(1))
+            }
+            Self::Domain(Error::Busy | Error::Unavailable(_) | Error::Contention) => Some(1),
+            _ => None,
+        };
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// For paths that are not.
+pub async fn no_route() -> Result<HttpResponse, Failure> {
+    Err(Failure::Told(Code::NotFound, "Resource not found, or invalid path"))
+}
+
+/// For methods that a path does not have.
+pub async fn no_method() -> Result<HttpResponse, Failure> {
+    Err(Failure::Method)
+}

@@ -1,0 +1,166 @@
+//! Plans, as instance types, and which of them could be had now.
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse, get};
+use domain::Error;
+use domain::capacity::{self, AvailabilityFilter};
+use domain::error::Thing;
+use domain::image::{self, Image};
+use domain::location::LocationCode;
+use domain::page::Page;
+use domain::plan::{self, GpuShape, Plan, PlanCode, PlanFilter};
+use serde_json::{Value, json};
+
+use super::error::{Code, Failure};
+use super::project::Project;
+use crate::app::App;
+use crate::http::Query;
+
+const UNKNOWN: Failure = Failure::Told(Code::NotFound, "Instance type not found");
+/// Mebibytes in what this API calls a gigabyte.
+const MIB_PER_GB: u32 = 1_024;
+
+/// Every plan that is sold. Anybody may look; prices are in the one currency of the deployment, whichever
+/// is asked for.
+#[get("/instance-types")]
+pub async fn get_instance_types(app: Data<App>) -> Result<HttpResponse, Failure> {
+    let store = app.store.as_ref();
+    let all = Page { after: None, limit: None };
+    let plans = plan::list(store, None, PlanFilter::default(), all).await?.rows;
+    let images = images(&app).await?;
+    let currency = app.settings.currency.to_ascii_lowercase();
+    let types = plans.iter().filter_map(|plan| instance_type(plan, &images, &currency));
+    Ok(HttpResponse::Ok().json(types.collect::<Vec<_>>()))
+}
+
+/// One of them by its name.
+#[get("/instance-types/{instance_type}")]
+pub async fn get_instance_type(
+    app: Data<App>,
+    name: Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let code = PlanCode::parse(&name).map_err(|_| UNKNOWN)?;
+    let plan = match plan::show(app.store.as_ref(), None, &code).await {
+        Err(Error::NotFound(Thing::Plan)) => return Err(UNKNOWN),
+        plan => plan?,
+    };
+    let currency = app.settings.currency.to_ascii_lowercase();
+    let shown = instance_type(&plan, &images(&app).await?, &currency).ok_or(UNKNOWN)?;
+    Ok(HttpResponse::Ok().json(shown))
+}
+
+async fn images(app: &App) -> Result<Vec<Image>, Error> {
+    let all = Page { after: None, limit: None };
+    Ok(image::list(app.store.as_ref(), None, all).await?.rows)
+}
+
+/// `None` for a plan that is sold neither on demand nor spot.
+fn instance_type(plan: &Plan, images: &[Image], currency: &str) -> Option<Value> {
+    let (on_demand, spot) = (plan.pricing.per_hour, plan.pricing.spot_per_hour);
+    // Clients read both as numbers and fail without one; an order at the one that is missing is refused.
+    let (per_hour, spot) = (on_demand.or(spot)?.to_string(), spot.or(on_demand)?.to_string());
+    let gpu = plan.shape.gpu.as_ref();
+    let fits = |image: &&Image| image.min_disk_gb <= plan.shape.disk_gb;
+    let supported: Vec<&str> =
+        images.iter().filter(fits).map(|image| image.code.as_str()).collect();
+    Some(json!({
+        "id": plan.id.uuid().to_string(),
+        "instance_type": plan.code.as_str(),
+        "name": plan.name,
+        "display_name": plan.name,
+        "description": plan.description,
+        "model": gpu.map_or("", |gpu| gpu.model.as_str()),
+        "manufacturer": manufacturer(gpu),
+        "cpu": cpu(plan.shape.cpus),
+        "gpu": gpus(gpu),
+        "gpu_memory": gpu_memory(gpu),
+        "memory": memory(plan.shape.ram_mib),
+        "storage": { "description": "dynamic" },
+        "price_per_hour": per_hour,
+        "spot_price": spot,
+        "dynamic_price": per_hour,
+        "max_dynamic_price": per_hour,
+        "serverless_price": null,
+        "serverless_spot_price": null,
+        "currency": currency,
+        "best_for": [],
+        "p2p": "",
+        "deploy_warning": null,
+        "supported_os": supported,
+    }))
+}
+
+/// Graphics processors of AMD's are called MI; the others that are rented today are NVIDIA's.
+fn manufacturer(gpu: Option<&GpuShape>) -> &'static str {
+    match gpu {
+        None => "",
+        Some(gpu) if gpu.model.starts_with("MI") => "AMD",
+        Some(_) => "NVIDIA",
+    }
+}
+
+fn cpu(cpus: u32) -> Value {
+    json!({ "description": format!("{cpus} CPU"), "number_of_cores": cpus })
+}
+
+fn memory(ram_mib: u32) -> Value {
+    let gigabytes = ram_mib / MIB_PER_GB;
+    json!({ "description": format!("{gigabytes}GB RAM"), "size_in_gigabytes": gigabytes })
+}
+
+/// Such as `1x H100 80GB`; clients read model, number and memory out of the words.
+fn gpus(gpu: Option<&GpuShape>) -> Value {
+    let description = gpu.map_or_else(String::new, |gpu| {
+        format!("{}x {} {}GB", gpu.count, gpu.model, gpu.memory_mib / MIB_PER_GB)
+    });
+    json!({ "description": description, "number_of_gpus": gpu.map_or(0, |gpu| gpu.count) })
+}
+
+/// Of all of them together.
+fn gpu_memory(gpu: Option<&GpuShape>) -> Value {
+    let all = gpu.map_or(0, |gpu| gpu.memory_mib / MIB_PER_GB * gpu.count);
+    let description = if all == 0 { String::new() } else { format!("{all}GB GPU RAM") };
+    json!({ "description": description, "size_in_gigabytes": all })
+}
+
+/// What could be had now, an entry for each location.
+#[get("/instance-availability")]
+pub async fn get_availabilities(
+    app: Data<App>,
+    project: Project,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    let filter = filter(&request)?;
+    let caller = Some(&project.caller);
+    let found = capacity::available(app.store.as_ref(), caller, &filter).await?;
+    let shown = found.iter().map(|here| {
+        let types: Vec<&str> = here.plans.iter().map(PlanCode::as_str).collect();
+        json!({ "location_code": here.location.as_str(), "availabilities": types })
+    });
+    Ok(HttpResponse::Ok().json(shown.collect::<Vec<_>>()))
+}
+
+/// Whether this type could be had now, somewhere or there.
+#[get("/instance-availability/{instance_type}")]
+pub async fn get_availability(
+    app: Data<App>,
+    project: Project,
+    name: Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    let code = PlanCode::parse(&name).map_err(|_| UNKNOWN)?;
+    let filter = AvailabilityFilter { plan: Some(code), ..filter(&request)? };
+    let caller = Some(&project.caller);
+    let found = capacity::available(app.store.as_ref(), caller, &filter).await?;
+    Ok(HttpResponse::Ok().json(found.iter().any(|here| !here.plans.is_empty())))
+}
+
+/// Clients spell either parameter in one of two ways.
+fn filter(request: &HttpRequest) -> Result<AvailabilityFilter, Failure> {
+    let mut query = Query::parse(request.query_string());
+    let is_spot = query.flag("is_spot") | query.flag("isSpot");
+    let code = |text: &str| LocationCode::parse(text);
+    let location = query.value("location_code", code).or(query.value("locationCode", code));
+    query.finish()?;
+    Ok(AvailabilityFilter { location, plan: None, is_spot })
+}

@@ -1,0 +1,134 @@
+//! Who calls: a project, which is a pool; and how many more requests it may make.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use domain::client_credential;
+use domain::error::Unauthenticated;
+use domain::pool::PoolId;
+use domain::rate_limit::{self, Quota, Quotas, RateLimits};
+use domain::user::Caller;
+use domain::{Error, Result};
+
+use super::error::Failure;
+use crate::app::App;
+use crate::auth::TokenUse;
+use crate::http::{RequestFacts, client_address};
+
+const WINDOW_SECONDS: u32 = 60;
+/// Lists of instances and volumes are polled, and may be so twice as often, as the API's document says.
+const POLLED: [&str; 2] = ["/instances", "/volumes"];
+
+/// The project that calls, its request counted.
+pub struct Project {
+    /// As whom it acts, in its pool only.
+    pub caller: Caller,
+    /// Its pool.
+    pub pool_id: PoolId,
+}
+
+/// The quotas as they stand, for the headers of the answer.
+struct Counted(RateLimits, Quotas);
+
+impl FromRequest for Project {
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let app = app(&request)?;
+            let caller = authenticate(&app, &request).await?;
+            let unknown = Error::Unauthenticated(Unauthenticated::Credentials);
+            let pool_id = caller.pool_id.ok_or(unknown)?;
+            if let Some(facts) = request.extensions().get::<Rc<RequestFacts>>() {
+                facts.caller.set(Some(caller.user_id));
+            }
+            count(&app, &request, pool_id).await?;
+            Ok(Self { caller, pool_id })
+        })
+    }
+}
+
+async fn authenticate(app: &App, request: &HttpRequest) -> Result<Caller> {
+    let unknown = || Error::Unauthenticated(Unauthenticated::Credentials);
+    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    let (scheme, token) =
+        header.and_then(|text| text.trim().split_once(' ')).ok_or_else(unknown)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(unknown());
+    }
+    let id = app.client_tokens.read(token.trim(), TokenUse::Access, app.clock.now());
+    let from = client_address(request, app);
+    let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
+    client_credential::recognise(store, clock, id.ok_or_else(unknown)?, from).await
+}
+
+async fn count(app: &App, request: &HttpRequest, pool_id: PoolId) -> Result<(), Failure> {
+    let Some(settings) = &app.settings.verda else { return Ok(()) };
+    let path = request.path();
+    let is_polled = request.method() == "GET" && POLLED.iter().any(|end| path.ends_with(end));
+    let endpoint = settings.requests_per_minute_and_endpoint;
+    let limits = RateLimits {
+        pool: settings.requests_per_minute,
+        endpoint: if is_polled { endpoint.saturating_mul(2) } else { endpoint },
+        seconds: WINDOW_SECONDS,
+    };
+    let asked = format!("{} {path}", request.method());
+    let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
+    let quotas = rate_limit::count(store, clock, limits, (pool_id, &asked)).await?;
+    request.extensions_mut().insert(Counted(limits, quotas));
+    match quotas.retry_after() {
+        Some(seconds) => Err(Failure::TooMany(seconds)),
+        None => Ok(()),
+    }
+}
+
+/// Tells on every answer to a project how many more requests it may make.
+pub async fn with_limits(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    let told = response.request().extensions().get::<Counted>().map(|counted| {
+        let Counted(RateLimits { pool, endpoint, seconds }, quotas) = counted;
+        let left = |quota: Quota| format!("r={};t={}", quota.left, quota.resets_in);
+        [
+            (
+                "ratelimit-policy",
+                format!("\"project\";q={pool};w={seconds}, \"endpoint\";q={endpoint};w={seconds}"),
+            ),
+            (
+                "ratelimit",
+                format!(
+                    "\"project\";{}, \"endpoint\";{}",
+                    left(quotas.pool),
+                    left(quotas.endpoint)
+                ),
+            ),
+        ]
+    });
+    for (name, value) in told.into_iter().flatten() {
+        insert(response.headers_mut(), name, &value);
+    }
+    Ok(response)
+}
+
+fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// The parts of the running Berth.
+pub fn app(request: &HttpRequest) -> Result<Data<App>> {
+    let app = request.app_data::<Data<App>>().cloned();
+    app.ok_or_else(|| Error::internal("the application is not in the request"))
+}

@@ -1,0 +1,46 @@
+//! What all answers have in common.
+
+use std::collections::BTreeSet;
+
+use domain::clock::Timestamp;
+use domain::money::Money;
+use serde::Deserialize;
+use serde_json::Number;
+
+use super::error::{Code, Failure};
+
+/// An amount as a JSON number, which this API's clients read as a float: exact to 15 digits.
+pub fn amount(money: Money) -> Number {
+    let float = money.to_string().parse().unwrap_or_default();
+    Number::from_f64(float).unwrap_or_else(|| Number::from(0))
+}
+
+/// An instant in RFC 3339, to the millisecond.
+pub fn instant(at: Timestamp) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// One id or several, as deletions and actions take them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// The ids, at most 1,000, each once; `None` where one is none.
+    pub fn ids<Id: Ord>(
+        self,
+        parse: impl Fn(&str) -> Option<Id>,
+    ) -> Result<Option<BTreeSet<Id>>, Failure> {
+        let texts = match self {
+            Self::One(text) => vec![text],
+            Self::Many(texts) => texts,
+        };
+        if texts.is_empty() || texts.len() > 1_000 {
+            return Err(Failure::Told(Code::InvalidRequest, "1 to 1000 ids are required"));
+        }
+        Ok(texts.iter().map(|text| parse(text)).collect())
+    }
+}

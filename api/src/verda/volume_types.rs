@@ -1,0 +1,46 @@
+//! Kinds of volumes and what they cost.
+
+use actix_web::web::Data;
+use actix_web::{HttpResponse, get};
+use domain::meter::SECONDS_PER_MONTH;
+use domain::money::Money;
+use domain::volume::VolumeType;
+use rust_decimal::Decimal;
+use serde_json::{Number, Value, json};
+
+use super::error::Failure;
+use super::view::amount;
+use crate::app::App;
+
+/// Every kind that is sold. Anybody may look. How fast they are nobody has measured: 0 and nothing.
+#[get("/volume-types")]
+pub async fn get_volume_types(app: Data<App>) -> Result<HttpResponse, Failure> {
+    let currency = app.settings.currency.to_ascii_lowercase();
+    let types = app.settings.instance_policy.volume_types.iter();
+    let shown: Vec<Value> = types.map(|kind| volume_type(kind, &currency)).collect();
+    Ok(HttpResponse::Ok().json(shown))
+}
+
+fn volume_type(kind: &VolumeType, currency: &str) -> Value {
+    json!({
+        "type": kind.name,
+        "price": {
+            "price_per_month_per_gb": amount(kind.price_per_gb),
+            "cps_per_gb": per_second(kind.price_per_gb),
+            "currency": currency,
+        },
+        "is_shared_fs": kind.name.ends_with("_Shared"),
+        "burst_bandwidth": 0,
+        "continuous_bandwidth": 0,
+        "internal_network_speed": 0,
+        "iops": "",
+        "throughput_gbps": 0,
+    })
+}
+
+/// For people: what is charged is computed from the price of a month.
+fn per_second(per_month: Money) -> Number {
+    let exact = Decimal::new(per_month.e8(), 8) / Decimal::from(SECONDS_PER_MONTH);
+    let float = exact.to_string().parse().unwrap_or_default();
+    Number::from_f64(float).unwrap_or_else(|| Number::from(0))
+}
