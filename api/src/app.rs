@@ -18,7 +18,6 @@ use ipnet::IpNet;
 use crate::auth::{AccessTokens, ClientTokens, Limits};
 use crate::http::Kept;
 use crate::rehearsal::ManualClock;
-use crate::verda::VerdaSettings;
 
 /// The parts of a running Berth; `commands::setup` and the tests put them together.
 pub struct App {
@@ -88,6 +87,17 @@ pub struct Settings {
     pub client_deadline: std::time::Duration,
     /// The surface of Verda's clients, unless it is switched off.
     pub verda: Option<VerdaSettings>,
+}
+
+/// How the surface of Verda's clients is configured.
+#[derive(Clone, Debug)]
+pub struct VerdaSettings {
+    /// A host name at which it is mounted as well.
+    pub host: Option<String>,
+    /// The most requests a minute of one pool.
+    pub requests_per_minute: u32,
+    /// The most of them with one method and path.
+    pub requests_per_minute_and_endpoint: u32,
 }
 
 impl App {

@@ -114,8 +114,8 @@ async fn checkpoint(app: &App) -> Result<()> {
         // In the log, which leaves the machine as a rule, so that the database cannot be changed alone.
         info!(number = taken.number, hash = hex(&taken.hash), "checkpoint of the ledger");
     }
-    rate_limit::forget(store, clock).await?;
-    quote::remove_stale(store, clock).await
+    quote::remove_stale(store, clock).await?;
+    rate_limit::forget(store, clock).await.map(|_| ())
 }
 
 /// Everything about payments by card, where they are configured: what became of them, then top-ups of

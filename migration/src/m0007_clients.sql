@@ -10,7 +10,7 @@ CREATE TABLE client_credentials (
 ){strict};
 CREATE INDEX client_credentials_of_pool ON client_credentials (pool_id, id);
 
--- How many requests of a pool were answered in the present window. `endpoint` is a digest of method and
+-- How many requests of a pool came in the present window, refused ones among them. `endpoint` is a digest of method and
 -- path; that of all of them together is empty. A row may be lost or deleted: it only counts a minute.
 CREATE TABLE request_counts (
     pool_id {uuid} NOT NULL,

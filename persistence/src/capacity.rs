@@ -26,6 +26,9 @@ use crate::failure::{Result, corrupt, failed, overtaken};
 use crate::store::Handle;
 use crate::words::{from_json, number, to_json};
 
+/// Looked for by one statement: each takes two parameters, and SQLite takes 32,766.
+const NEEDS_AT_ONCE: usize = 5_000;
+
 fn capacity(row: Model) -> Result<Capacity> {
     let address = |text: &str| text.parse::<IpAddr>().map_err(|_| corrupt("an address"));
     let gpu = match row.gpu_model {
@@ -159,7 +162,8 @@ fn with_used(name: &StorageName, used_gb: Expr) -> UpdateMany<storage::Entity> {
         .filter(storage::Column::Name.eq(name.as_str()))
 }
 
-/// Which of these have a host with room, by index: the conditions of [`with_room`] for many at once.
+/// Which of these have a host with room, by index: what [`with_room`] asks about place and shape, for many
+/// at once.
 /// Numbers stand in the text, names are parameters.
 fn rooms(needs: &[Need]) -> (String, Vec<Value>) {
     let mut values: Vec<Value> = Vec::new();
@@ -244,19 +248,20 @@ impl CapacityQueries for Handle {
     }
 
     async fn have_room(&self, needs: &[Need]) -> Result<Vec<bool>> {
-        let mut found = vec![false; needs.len()];
-        if needs.is_empty() {
-            return Ok(found);
-        }
         let backend = self.connection.get_database_backend();
-        let (sql, values) = rooms(needs);
-        let select = Statement::from_sql_and_values(backend, sql, values);
-        for row in self.connection.query_all_raw(select).await.map_err(failed)? {
-            let index: i64 = row.try_get_by_index(0).map_err(failed)?;
-            let place = usize::try_from(index).ok().and_then(|index| found.get_mut(index));
-            *place.ok_or_else(|| corrupt("an index"))? = true;
+        let mut all = Vec::with_capacity(needs.len());
+        for needs in needs.chunks(NEEDS_AT_ONCE) {
+            let (sql, values) = rooms(needs);
+            let select = Statement::from_sql_and_values(backend, sql, values);
+            let mut found = vec![false; needs.len()];
+            for row in self.connection.query_all_raw(select).await.map_err(failed)? {
+                let index: i64 = row.try_get_by_index(0).map_err(failed)?;
+                let place = usize::try_from(index).ok().and_then(|index| found.get_mut(index));
+                *place.ok_or_else(|| corrupt("an index"))? = true;
+            }
+            all.extend(found);
         }
-        Ok(found)
+        Ok(all)
     }
 
     async fn slots_of(&self, host_id: HostId) -> Result<Vec<(Slot, InstanceId)>> {

@@ -100,6 +100,13 @@ impl ClientCredentials for Handle {
         delete.await.map_err(failed).map(|_| ())
     }
 
+    async fn delete_client_credentials_of(&self, pool_id: PoolId, author: UserId) -> Result<()> {
+        let delete = Entity::delete_many()
+            .filter(Column::PoolId.eq(pool_id.uuid()))
+            .filter(Column::AuthorId.eq(author.uuid()));
+        delete.exec(&self.connection).await.map_err(failed).map(|_| ())
+    }
+
     async fn touch_client_credential(
         &self,
         id: ClientCredentialId,

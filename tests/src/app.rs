@@ -8,11 +8,10 @@ use std::time::Duration as StdDuration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use api::app::{App, Cards, Settings};
+use api::app::{App, Cards, Settings, VerdaSettings};
 use api::auth::{AccessTokens, Argon2Passwords, ClientTokens, HmacSigner, Limits, LimitsConfig};
 use api::http::{Kept, Listening, serve};
 use api::system::SystemRandom;
-use api::verda::VerdaSettings;
 use chrono::Duration;
 use domain::capacity::Placement;
 use domain::clock::Clock;

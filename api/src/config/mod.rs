@@ -24,10 +24,9 @@ pub use keys::signing_key;
 pub use payments::StripeConfig;
 use read::Reader;
 
-use crate::app::Settings;
+use crate::app::{Settings, VerdaSettings};
 use crate::auth::LimitsConfig;
 use crate::http::network;
-use crate::verda::VerdaSettings;
 
 /// What an operator can configure. `README.md` lists the keys.
 #[derive(Debug)]

@@ -98,7 +98,7 @@ impl fmt::Display for Failure {
             Self::Body(BodyFault::NotJson) => f.write_str(
                 "The body is not valid JSON; send it with Content-Type: application/json",
             ),
-            Self::Body(BodyFault::Malformed(why)) => write!(f, "Not valid JSON: {why}"),
+            Self::Body(BodyFault::Malformed(why)) => f.write_str(why),
             Self::Told(_, message) => f.write_str(message),
             Self::TooMany(_) => f.write_str("Too many requests"),
             Self::Method => f.write_str("This path does not take this method"),

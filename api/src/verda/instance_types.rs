@@ -67,12 +67,12 @@ fn instance_type(plan: &Plan, images: &[Image], currency: &str) -> Option<Value>
         "id": plan.id.uuid().to_string(),
         "instance_type": plan.code.as_str(),
         "name": plan.name,
-        "display_name": plan.name,
+        "display_name": display_name(plan),
         "description": plan.description,
         "model": gpu.map_or("", |gpu| gpu.model.as_str()),
         "manufacturer": manufacturer(gpu),
         "cpu": cpu(plan.shape.cpus),
-        "gpu": gpus(gpu),
+        "gpu": gpus(plan),
         "gpu_memory": gpu_memory(gpu),
         "memory": memory(plan.shape.ram_mib),
         "storage": { "description": "dynamic" },
@@ -99,28 +99,39 @@ fn manufacturer(gpu: Option<&GpuShape>) -> &'static str {
     }
 }
 
+/// Such as `NVIDIA H100 SXM5 80GB`.
+fn display_name(plan: &Plan) -> String {
+    format!("{} {}", manufacturer(plan.shape.gpu.as_ref()), plan.name).trim().to_owned()
+}
+
 fn cpu(cpus: u32) -> Value {
     json!({ "description": format!("{cpus} CPU"), "number_of_cores": cpus })
 }
 
 fn memory(ram_mib: u32) -> Value {
-    let gigabytes = ram_mib / MIB_PER_GB;
+    let gigabytes = gigabytes(ram_mib);
     json!({ "description": format!("{gigabytes}GB RAM"), "size_in_gigabytes": gigabytes })
 }
 
-/// Such as `1x H100 80GB`; clients read model, number and memory out of the words.
-fn gpus(gpu: Option<&GpuShape>) -> Value {
-    let description = gpu.map_or_else(String::new, |gpu| {
-        format!("{}x {} {}GB", gpu.count, gpu.model, gpu.memory_mib / MIB_PER_GB)
-    });
-    json!({ "description": description, "number_of_gpus": gpu.map_or(0, |gpu| gpu.count) })
+/// Such as `1x H100 SXM5 80GB`: gpuhunt, and dstack with it, know processors by these very words, so that
+/// plans are to be named as Verda names its types.
+fn gpus(plan: &Plan) -> Value {
+    let count = plan.shape.gpus();
+    let description = if count == 0 { String::new() } else { format!("{count}x {}", plan.name) };
+    json!({ "description": description, "number_of_gpus": count })
 }
 
 /// Of all of them together.
 fn gpu_memory(gpu: Option<&GpuShape>) -> Value {
-    let all = gpu.map_or(0, |gpu| gpu.memory_mib / MIB_PER_GB * gpu.count);
+    let all = gpu.map_or(0, |gpu| gigabytes(gpu.memory_mib.saturating_mul(gpu.count)));
     let description = if all == 0 { String::new() } else { format!("{all}GB GPU RAM") };
     json!({ "description": description, "size_in_gigabytes": all })
+}
+
+/// The nearest whole number, and at least 1 of what there is.
+fn gigabytes(mib: u32) -> u32 {
+    let nearest = mib.saturating_add(MIB_PER_GB / 2) / MIB_PER_GB;
+    nearest.max(u32::from(mib > 0))
 }
 
 /// What could be had now, an entry for each location.

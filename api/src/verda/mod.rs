@@ -29,17 +29,6 @@ pub const PREFIX: &str = "/verda/v1";
 /// Where it is on a host name of its own.
 const OWN_PREFIX: &str = "/v1";
 
-/// How the surface is configured.
-#[derive(Clone, Debug)]
-pub struct VerdaSettings {
-    /// A host name at which it is mounted as well.
-    pub host: Option<String>,
-    /// The most requests a minute of one pool.
-    pub requests_per_minute: u32,
-    /// The most of them with one method and path.
-    pub requests_per_minute_and_endpoint: u32,
-}
-
 /// The surface, where it is switched on.
 pub fn routes(config: &mut ServiceConfig, settings: &Settings) {
     let Some(verda) = &settings.verda else { return };

@@ -73,8 +73,11 @@ async fn authenticate(app: &App, request: &HttpRequest) -> Result<Caller> {
 
 async fn count(app: &App, request: &HttpRequest, pool_id: PoolId) -> Result<(), Failure> {
     let Some(settings) = &app.settings.verda else { return Ok(()) };
-    let path = request.path();
-    let is_polled = request.method() == "GET" && POLLED.iter().any(|end| path.ends_with(end));
+    // As it was understood, whichever way it was spelled and wherever the surface is mounted.
+    let whole = request.match_info().as_str();
+    let below = |prefix| whole.strip_prefix(prefix);
+    let path = below(super::PREFIX).or_else(|| below(super::OWN_PREFIX)).unwrap_or(whole);
+    let is_polled = request.method() == "GET" && POLLED.contains(&path);
     let endpoint = settings.requests_per_minute_and_endpoint;
     let limits = RateLimits {
         pool: settings.requests_per_minute,

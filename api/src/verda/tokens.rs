@@ -35,6 +35,12 @@ pub async fn get_access_token(
     request: HttpRequest,
     body: JsonOrForm<TokenRequest>,
 ) -> Result<HttpResponse, Failure> {
+    let decision =
+        app.limits.from_address(client_address(&request, &app), "verda token".to_owned());
+    if !decision.allowed {
+        let seconds = decision.retry_after().num_seconds().max(1);
+        return Err(Failure::TooMany(u32::try_from(seconds).unwrap_or(u32::MAX)));
+    }
     let id = match body.0.grant_type.as_deref() {
         Some("client_credentials") => by_credentials(&app, &request, body.0).await?,
         Some("refresh_token") => by_refresh_token(&app, &request, body.0).await?,

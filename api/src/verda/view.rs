@@ -29,7 +29,7 @@ pub enum OneOrMany {
 }
 
 impl OneOrMany {
-    /// The ids, at most 1,000, each once; `None` where one is none.
+    /// The ids, at most 1,000, each once, and maybe none at all; `None` where one is no id.
     pub fn ids<Id: Ord>(
         self,
         parse: impl Fn(&str) -> Option<Id>,
@@ -38,8 +38,8 @@ impl OneOrMany {
             Self::One(text) => vec![text],
             Self::Many(texts) => texts,
         };
-        if texts.is_empty() || texts.len() > 1_000 {
-            return Err(Failure::Told(Code::InvalidRequest, "1 to 1000 ids are required"));
+        if texts.len() > 1_000 {
+            return Err(Failure::Told(Code::InvalidRequest, "at most 1000 ids are taken at once"));
         }
         Ok(texts.iter().map(|text| parse(text)).collect())
     }

@@ -33,7 +33,8 @@ pub trait CapacityQueries {
         except: &BTreeSet<HostId>,
     ) -> Result<Option<HostId>>;
 
-    /// Of each of these, whether there is a host with room by what is committed; by one statement.
+    /// Of each of these, whether there is a host with room by what is committed; by one statement for
+    /// thousands of them.
     async fn have_room(&self, needs: &[Need]) -> Result<Vec<bool>>;
 
     /// What is held of a host, and by whom.

@@ -12,7 +12,7 @@ use crate::session::TokenHash;
 use crate::store::{Store, Tx, atomically};
 use crate::user::{Caller, User};
 
-/// The last use is noted at most once in this time, so that a read stays a read.
+/// The last use is noted at most once in this time: the minute is near enough.
 const NOTE_EVERY: Duration = Duration::seconds(60);
 
 /// Checks both halves of credentials.
@@ -60,7 +60,7 @@ async fn called(
         let noted = atomically(store, async |tx: &dyn Tx| {
             tx.touch_client_credential(credential.id, now, from).await
         });
-        // A database that takes no writes at the moment still answers reads.
+        // It is for people to look at; nothing depends on it.
         if let Err(error) = noted.await {
             let cause = error.for_the_log();
             warn!(credential_id = %credential.id, cause, "the last use was not noted");

@@ -44,8 +44,8 @@ pub struct ClientCredential {
     pub last_used_ip: Option<IpAddr>,
 }
 
-/// What client credentials allow: all about what a pool has, nothing about people, other credentials and
-/// the moving of money.
+/// What client credentials allow: all about what a pool has and the balance that pays for it, nothing about
+/// people, other credentials and anybody's wallet.
 pub fn permissions() -> Permissions {
     Permissions::of([
         Permission::MarketplaceRead,
@@ -57,6 +57,6 @@ pub fn permissions() -> Permissions {
         Permission::InstancesWrite,
         Permission::VolumesRead,
         Permission::VolumesWrite,
-        Permission::WalletRead,
+        Permission::BalanceRead,
     ])
 }

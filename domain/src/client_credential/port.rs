@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::pool::PoolId;
 use crate::session::TokenHash;
-use crate::user::User;
+use crate::user::{User, UserId};
 
 /// Looks at client credentials.
 #[async_trait]
@@ -35,6 +35,9 @@ pub trait ClientCredentials {
 
     /// Deletes credentials.
     async fn delete_client_credential(&self, id: ClientCredentialId) -> Result<()>;
+
+    /// Deletes all credentials of a pool that this user made.
+    async fn delete_client_credentials_of(&self, pool_id: PoolId, author: UserId) -> Result<()>;
 
     /// Notes a use.
     async fn touch_client_credential(

@@ -58,10 +58,12 @@ pub async fn create(
     }
     instance::checked(wish)?;
     let now = clock.now();
-    let (key, user_id) = (wish.idempotency_key.as_ref(), wish.caller.user_id);
+    let key = wish.caller.idempotency_key(wish.idempotency_key.as_ref());
+    let user_id = wish.caller.user_id;
     let volume = format!("{:?}", request.shared_volume);
     let asked = json!([instance::asked(wish), request.nodes, volume]);
     atomically(store, async |tx: &dyn Tx| {
+        let key = key.as_ref();
         let attempt = Attempt { key, user_id, operation: "cluster.create", at: now };
         let id =
             once(tx, attempt, &asked, async || placed(tx, random, policy, &request, now).await)

@@ -14,6 +14,7 @@ pub use port::{Claim, Idempotency};
 
 use crate::clock::Timestamp;
 use crate::error::{Conflict, Error, Result};
+use crate::pool::PoolId;
 use crate::store::Tx;
 use crate::user::UserId;
 
@@ -36,6 +37,13 @@ impl IdempotencyKey {
     #[must_use]
     pub fn of_the_console(&self) -> Self {
         Self(format!("console {}", self.0))
+    }
+
+    /// The key as credentials use it that reach one pool: who has some for two pools may choose the same key
+    /// in both.
+    #[must_use]
+    pub fn of_pool(&self, id: PoolId) -> Self {
+        Self(format!("pool {id} {}", self.0))
     }
 
     /// The key as the client wrote it.

@@ -137,7 +137,9 @@ pub(super) async fn locked(
     // Placing and giving back lock the host before the instance.
     tx.capacity_for_update(seen.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
     let instance = tx.instance_for_update(id).await?.ok_or_else(missing)?;
-    if instance.payer_id != seen.payer_id || instance.host_id != seen.host_id {
+    let where_it_was =
+        |instance: &Instance| (instance.pool_id, instance.payer_id, instance.host_id);
+    if where_it_was(&instance) != where_it_was(&seen) {
         return Err(Error::Contention);
     }
     Ok((wallet, instance))

@@ -146,9 +146,11 @@ pub async fn create(
     request.caller.may(Permission::InstancesWrite)?;
     checked(&request)?;
     let now = clock.now();
-    let (key, user_id) = (request.idempotency_key.as_ref(), request.caller.user_id);
+    let key = request.caller.idempotency_key(request.idempotency_key.as_ref());
+    let user_id = request.caller.user_id;
     let asked = asked(&request);
     let outcome = atomically(store, async |tx: &dyn Tx| {
+        let key = key.as_ref();
         let attempt = Attempt { key, user_id, operation: "instance.create", at: now };
         let mut placed = None;
         let id = once(tx, attempt, &asked, async || {

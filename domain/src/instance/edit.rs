@@ -43,6 +43,9 @@ pub async fn edit(store: &dyn Store, clock: &dyn Clock, request: EditInstance) -
         tx.pool_for_update(seen.pool_id).await?.ok_or_else(missing)?;
         require(role_of(tx, seen.pool_id, caller.user_id).await?, PoolRole::Admin)?;
         let instance = tx.instance_for_update(request.id).await?.ok_or_else(missing)?;
+        if instance.pool_id != seen.pool_id {
+            return Err(Error::Contention);
+        }
         let instance = Instance {
             hostname: request.hostname.clone().unwrap_or(instance.hostname),
             description: request.description.clone().unwrap_or(instance.description),

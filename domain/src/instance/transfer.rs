@@ -40,9 +40,9 @@ async fn handed(
 ) -> Result<Instance> {
     let missing = || Error::NotFound(Thing::Instance);
     let seen = tx.instance_visible_to(caller.viewer(), id).await?.ok_or_else(missing)?;
-    role_of(tx, pool_id, caller.user_id).await?;
-    let target = tx.pool(pool_id).await?.ok_or(Error::NotFound(Thing::Pool))?;
-    let mut payers = [seen.payer_id, target.owner_id];
+    let target = tx.owner_of(caller.viewer(), Some(pool_id)).await?;
+    let (_, owner_id) = target.ok_or(Error::NotFound(Thing::Pool))?;
+    let mut payers = [seen.payer_id, owner_id];
     payers.sort();
     for payer_id in payers {
         tx.wallet_for_update(payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
@@ -71,13 +71,13 @@ async fn handed(
     let volumes = tx.volumes_of_instances(&[id]).await?;
     volume::require_quota(tx, pool_id, volumes.len()).await?;
     let handing = Handing { tx, random, policy, now };
-    handing.pay_from_now_on(&instance, &volumes, (target.owner_id, pool_id)).await?;
-    let instance = Instance { pool_id, payer_id: target.owner_id, ..instance };
+    handing.pay_from_now_on(&instance, &volumes, (owner_id, pool_id)).await?;
+    let instance = Instance { pool_id, payer_id: owner_id, ..instance };
     tx.save_instance(&instance).await?;
     for volume in volumes {
         let volume =
             tx.volume_for_update(volume.id).await?.ok_or(Error::NotFound(Thing::Volume))?;
-        tx.save_volume(&Volume { pool_id, payer_id: target.owner_id, ..volume }).await?;
+        tx.save_volume(&Volume { pool_id, payer_id: owner_id, ..volume }).await?;
     }
     tx.record(vec![event("instance.transferred", &instance, caller.actor(), now)]).await?;
     Ok(instance)

@@ -81,6 +81,8 @@ pub async fn remove(
         tx.unassign_rentals(pool_id, found.user_id).await?;
         let user_id = found.user_id;
         tx.save_membership(&found.removed()).await?;
+        // Should they come back, whoever knows the secrets does not.
+        tx.delete_client_credentials_of(pool_id, user_id).await?;
         tx.record(vec![Event {
             kind: "pool.member_removed",
             subject: Subject::Pool(pool_id),

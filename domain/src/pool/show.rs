@@ -54,7 +54,7 @@ pub async fn show(
 
 /// What the wallet holds that pays for a pool, its owner's, for the pool's owner and admins.
 pub async fn balance(store: &dyn Store, caller: &Caller, pool_id: PoolId) -> Result<Money> {
-    caller.may(Permission::WalletRead)?;
+    caller.may(Permission::BalanceRead)?;
     let reads = store.reads();
     let seen = reads.owner_of(caller.viewer(), Some(pool_id)).await?;
     let (_, owner_id) = seen.ok_or(Error::NotFound(Thing::Pool))?;

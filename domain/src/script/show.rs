@@ -3,7 +3,7 @@
 use super::{Script, ScriptId, ScriptSummary};
 use crate::error::{Error, Result, Thing};
 use crate::page::{Page, Paged};
-use crate::pool::{PoolId, role_in};
+use crate::pool::PoolId;
 use crate::store::Store;
 use crate::token::Permission;
 use crate::user::Caller;
@@ -18,7 +18,8 @@ pub async fn list(
     caller.may(Permission::ScriptsRead)?;
     let reads = store.reads();
     if let Some(pool_id) = pool_id {
-        role_in(reads.membership_of(pool_id, caller.user_id).await?.as_ref())?;
+        let seen = reads.owner_of(caller.viewer(), Some(pool_id)).await?;
+        seen.ok_or(Error::NotFound(Thing::Pool))?;
     }
     let fetch = Page { after: page.after, limit: page.limit_and_one() };
     let rows = reads.scripts_visible_to(caller.viewer(), pool_id, &fetch).await?;

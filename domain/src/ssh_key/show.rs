@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{SshKey, SshKeyId};
 use crate::error::{Error, Result, Thing};
 use crate::page::{Page, Paged};
-use crate::pool::{PoolId, role_in};
+use crate::pool::PoolId;
 use crate::store::Store;
 use crate::token::Permission;
 use crate::user::Caller;
@@ -20,7 +20,8 @@ pub async fn list(
     caller.may(Permission::KeysRead)?;
     let reads = store.reads();
     if let Some(pool_id) = pool_id {
-        role_in(reads.membership_of(pool_id, caller.user_id).await?.as_ref())?;
+        let seen = reads.owner_of(caller.viewer(), Some(pool_id)).await?;
+        seen.ok_or(Error::NotFound(Thing::Pool))?;
     }
     let fetch = Page { after: page.after, limit: page.limit_and_one() };
     let rows = reads.ssh_keys_visible_to(caller.viewer(), pool_id, &fetch).await?;

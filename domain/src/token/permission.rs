@@ -62,6 +62,8 @@ permissions! {
     WalletRead = "wallet.read",
     /// Pay money in.
     WalletWrite = "wallet.write",
+    /// See what the wallets hold that pay for one's pools, which may be somebody else's.
+    BalanceRead = "balance.read",
     /// See API tokens.
     TokensRead = "tokens.read",
     /// Make, change and delete API tokens.

@@ -23,6 +23,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Forbidden, Result};
 use crate::event::Actor;
 use crate::id::entity_id;
+use crate::idempotency::IdempotencyKey;
 use crate::pool::PoolId;
 use crate::token::{Permission, Permissions};
 
@@ -110,6 +111,11 @@ impl Caller {
     /// What the caller sees.
     pub const fn viewer(&self) -> Viewer {
         Viewer { user_id: self.user_id, pool_id: self.pool_id }
+    }
+
+    /// A key of theirs, told apart from the same key of credentials that reach elsewhere.
+    pub(crate) fn idempotency_key(&self, key: Option<&IdempotencyKey>) -> Option<IdempotencyKey> {
+        key.map(|key| self.pool_id.map_or_else(|| key.clone(), |id| key.of_pool(id)))
     }
 
     /// The caller, as events name them.

@@ -114,7 +114,9 @@ pub async fn detach(
         let instance = tx.instance_for_update(attachment.instance_id).await?;
         let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
         let volume = tx.volume_for_update(id).await?.ok_or(Error::NotFound(Thing::Volume))?;
-        if volume.attachment.as_ref().is_none_or(|now| now.instance_id != instance.id) {
+        let is_elsewhere = volume.pool_id != seen.pool_id;
+        if is_elsewhere || volume.attachment.as_ref().is_none_or(|at| at.instance_id != instance.id)
+        {
             return Err(Error::Contention);
         }
         if volume.is_shared {

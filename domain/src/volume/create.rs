@@ -101,7 +101,7 @@ pub async fn create(
     request.caller.may(Permission::VolumesWrite)?;
     let now = clock.now();
     let kind = named(types, &request.kind)?;
-    let key = request.idempotency_key.as_ref();
+    let key = request.caller.idempotency_key(request.idempotency_key.as_ref());
     let user_id = request.caller.user_id;
     let asked = json!([
         request.pool_id,
@@ -112,6 +112,7 @@ pub async fn create(
         request.on_eviction
     ]);
     atomically(store, async |tx: &dyn Tx| {
+        let key = key.as_ref();
         let attempt = Attempt { key, user_id, operation: "volume.create", at: now };
         let id = once(tx, attempt, &asked, async || {
             let payer = paying(tx, &request.caller, request.pool_id).await?;
@@ -147,10 +148,11 @@ pub async fn clone(
 ) -> Result<Volume> {
     request.caller.may(Permission::VolumesWrite)?;
     let now = clock.now();
-    let key = request.idempotency_key.as_ref();
+    let key = request.caller.idempotency_key(request.idempotency_key.as_ref());
     let user_id = request.caller.user_id;
     let asked = json!([request.volume_id, request.name]);
     atomically(store, async |tx: &dyn Tx| {
+        let key = key.as_ref();
         let attempt = Attempt { key, user_id, operation: "volume.clone", at: now };
         let id = once(tx, attempt, &asked, async || {
             let seen = tx.volume_visible_to(request.caller.viewer(), request.volume_id).await?;

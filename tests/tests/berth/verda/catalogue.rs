@@ -30,13 +30,14 @@ on_both_databases! {
         assert_eq!(types.status, 200);
         let one = get(&app.stranger(), "/instance-types/2H100.80S.44V").await.body;
         assert!(types.body.as_array().unwrap().contains(&one));
-        assert_eq!(one["gpu"], json!({ "description": "2x H100 80GB", "number_of_gpus": 2 }));
+        assert_eq!(one["gpu"], json!({ "description": "2x H100 SXM5 80GB", "number_of_gpus": 2 }));
         let memory = json!({ "description": "160GB GPU RAM", "size_in_gigabytes": 160 });
         assert_eq!(one["gpu_memory"], memory);
         let memory = json!({ "description": "187GB RAM", "size_in_gigabytes": 187 });
         assert_eq!(one["memory"], memory);
         assert_eq!(one["cpu"], json!({ "description": "44 CPU", "number_of_cores": 44 }));
         assert_eq!((&one["price_per_hour"], &one["spot_price"]), (&json!("6.34"), &json!("0.62")));
+        assert_eq!(one["display_name"], "NVIDIA H100 SXM5 80GB");
         assert_eq!(one["supported_os"], json!(["ubuntu-24.04"]));
         // The Python SDK needs each of these, and floats where it is a price.
         for row in types.body.as_array().unwrap() {

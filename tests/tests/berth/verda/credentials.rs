@@ -72,6 +72,15 @@ on_both_databases! {
         jane.delete(&role).await.data(200);
         is_refused(&get(&program, "/balance").await, 401, "unauthorized_request", MISSING);
         assert_eq!(token(&john, &halves).await.status, 401);
+        // Nor when they come back: they may have been removed because the secret was known.
+        jane.post(&members, json!({ "username": "john", "role": "admin" })).await.data(201);
+        let pending = john.get("/pools/invitations/pending").await.data(200);
+        let invitation = pending[0]["id"].as_str().unwrap();
+        john.post(&format!("/pools/{invitation}/accept"), json!({})).await.data(200);
+        assert_eq!(token(&john, &halves).await.status, 401);
+        is_refused(&get(&program, "/balance").await, 401, "unauthorized_request", MISSING);
+        let path = format!("/pools/{pool}/client-credentials");
+        assert_eq!(john.get(&path).await.data(200), json!([]));
     }
 
     async fn a_limited_token_makes_no_credentials(app: &TestApp) {

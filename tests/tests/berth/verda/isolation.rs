@@ -30,7 +30,9 @@ on_both_databases! {
             for (path, id, field) in [("/sshkeys", key, "keys"), ("/scripts", script, "scripts")] {
                 let list = get(other, path).await;
                 assert_eq!(list.body, json!([]));
-                assert_ne!(list.headers.get("x-total-count").map(String::as_str), Some("1"));
+                if path == "/scripts" {
+                    assert_eq!(list.headers["x-total-count"], "0");
+                }
                 let member = format!("{path}/{id}");
                 let bulk = Some(json!({ field: [id] }));
                 for refusal in [
@@ -45,8 +47,11 @@ on_both_databases! {
         }
         // What they add is their own, though it is the same person's.
         post(&sister, "/sshkeys", json!({ "name": "own", "key": KEY })).await;
-        assert_eq!(get(&one, "/sshkeys").await.body[0]["name"], "secret name");
-        assert_eq!(get(&sister, "/sshkeys").await.body[0]["name"], "own");
+        for (program, name) in [(&one, "secret name"), (&sister, "own")] {
+            let keys = get(program, "/sshkeys").await.body;
+            let names: Vec<_> = keys.as_array().unwrap().iter().map(|key| &key["name"]).collect();
+            assert_eq!(names, [name]);
+        }
         assert_eq!(get(&sister, "/balance").await.body["amount"], 7.0, "one owner pays for both");
         assert_eq!(get(&stranger, "/balance").await.body["amount"], 0.0);
     }

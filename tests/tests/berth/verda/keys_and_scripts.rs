@@ -14,9 +14,9 @@ on_both_databases! {
         let made = post(&program, "/sshkeys", json!({ "name": "my-key", "key": KEY })).await;
         assert_eq!(made.status, 201);
         assert_eq!(made.headers["content-type"], "application/json");
+        assert_eq!(made.headers["content-length"], "36", "an id and no quotes around it");
         // The Python SDK takes the body as it is: quotes would become part of the id.
         let Value::String(id) = &made.body else { panic!("{}", made.body) };
-        assert!(id.len() == 36 && !id.contains('"'), "{id}");
         for path in ["/sshkeys", "/ssh-keys"] {
             let list = get(&program, path).await.body;
             // SkyPilot finds its key by the text.
@@ -41,8 +41,9 @@ on_both_databases! {
             let refusal = get(&program, &format!("/sshkeys/{id}")).await;
             assert_eq!((refusal.status, &refusal.body["code"]), (404, &json!("not_found")), "{id}");
         }
+        // The Go SDK's own tests delete no keys at all.
         let none = delete(&program, "/sshkeys", Some(json!({ "keys": [] }))).await;
-        is_refused(&none, 400, "invalid_request", "1 to 1000 ids are required");
+        assert_eq!(none.status, 200);
         let wrong = ask(&program, Method::PATCH, "/sshkeys", None).await;
         is_refused(&wrong, 405, "invalid_request", "This path does not take this method");
     }

@@ -27,6 +27,8 @@ on_both_databases! {
         is_refused(&stopped, 429, "rate_limit_exceeded", "Too many requests");
         assert_eq!(stopped.headers["retry-after"], "40");
         assert!(stopped.headers["ratelimit"].contains("\"endpoint\";r=0;t=40"));
+        // Another spelling of the path is the same endpoint.
+        assert_eq!(get(&first, "/%62alance").await.status, 429);
         // Another project, and another endpoint of this one, go on.
         let john = program(&app.user("john").await).await;
         assert_eq!(get(&john, "/balance").await.status, 200);
