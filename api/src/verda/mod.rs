@@ -19,7 +19,6 @@ mod volume_types;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::guard::Host;
-use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 
 use crate::app::Settings;
@@ -39,10 +38,7 @@ pub fn routes(config: &mut ServiceConfig, settings: &Settings) {
 }
 
 fn mounted(scope: actix_web::Scope) -> impl HttpServiceFactory {
-    scope
-        .configure(operations)
-        .default_service(web::to(error::no_route))
-        .wrap(from_fn(project::with_limits))
+    scope.configure(operations).default_service(web::to(error::no_route))
 }
 
 fn operations(config: &mut ServiceConfig) {

@@ -4,22 +4,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::Next;
+use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use domain::client_credential;
 use domain::error::Unauthenticated;
 use domain::pool::PoolId;
-use domain::rate_limit::{self, Quota, Quotas, RateLimits};
+use domain::rate_limit::{self, Quota, RateLimits};
 use domain::user::Caller;
 use domain::{Error, Result};
 
 use super::error::Failure;
 use crate::app::App;
-use crate::auth::TokenUse;
+use crate::auth::{Decision, TokenUse};
 use crate::http::{RequestFacts, client_address};
 
 const WINDOW_SECONDS: u32 = 60;
@@ -33,9 +30,6 @@ pub struct Project {
     /// Its pool.
     pub pool_id: PoolId,
 }
-
-/// The quotas as they stand, for the headers of the answer.
-struct Counted(RateLimits, Quotas);
 
 impl FromRequest for Project {
     type Error = Failure;
@@ -87,46 +81,26 @@ async fn count(app: &App, request: &HttpRequest, pool_id: PoolId) -> Result<(), 
     let asked = format!("{} {path}", request.method());
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
     let quotas = rate_limit::count(store, clock, limits, (pool_id, &asked)).await?;
-    request.extensions_mut().insert(Counted(limits, quotas));
+    if let Some(facts) = request.extensions().get::<Rc<RequestFacts>>() {
+        facts.limits.borrow_mut().extend([
+            told("project", limits.pool, quotas.pool),
+            told("endpoint", limits.endpoint, quotas.endpoint),
+        ]);
+    }
     match quotas.retry_after() {
         Some(seconds) => Err(Failure::TooMany(seconds)),
         None => Ok(()),
     }
 }
 
-/// Tells on every answer to a project how many more requests it may make.
-pub async fn with_limits(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let mut response = next.call(request).await?;
-    let told = response.request().extensions().get::<Counted>().map(|counted| {
-        let Counted(RateLimits { pool, endpoint, seconds }, quotas) = counted;
-        let left = |quota: Quota| format!("r={};t={}", quota.left, quota.resets_in);
-        [
-            (
-                "ratelimit-policy",
-                format!("\"project\";q={pool};w={seconds}, \"endpoint\";q={endpoint};w={seconds}"),
-            ),
-            (
-                "ratelimit",
-                format!(
-                    "\"project\";{}, \"endpoint\";{}",
-                    left(quotas.pool),
-                    left(quotas.endpoint)
-                ),
-            ),
-        ]
-    });
-    for (name, value) in told.into_iter().flatten() {
-        insert(response.headers_mut(), name, &value);
-    }
-    Ok(response)
-}
-
-fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(HeaderName::from_static(name), value);
+/// A limit as it stands, for the headers of the answer.
+fn told(policy: &'static str, most: u32, quota: Quota) -> Decision {
+    Decision {
+        policy,
+        quota: most,
+        remaining: quota.left,
+        reset_seconds: quota.resets_in.into(),
+        allowed: !quota.is_exceeded,
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::body::Json;
 use super::error::{Code, Failure};
 use super::project::Project;
-use super::view::{OneOrMany, instant};
+use super::view::{OneOrMany, instant, made};
 use crate::app::App;
 use crate::http::Query;
 
@@ -72,7 +72,6 @@ async fn list(
         .json(scripts.iter().map(shown).collect::<Vec<_>>()))
 }
 
-/// Answers the bare id: clients take the body as it is.
 async fn add(
     app: Data<App>,
     project: Project,
@@ -85,7 +84,7 @@ async fn add(
     let request = AddScript { caller: project.caller, pool_id: None, name, content };
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     let script = script::add(store, clock, random, request).await?;
-    Ok(HttpResponse::Created().content_type("application/json").body(script.id.uuid().to_string()))
+    Ok(made(script.id.uuid()))
 }
 
 /// An array of the one: clients take its first element.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::body::Json;
 use super::error::{Code, Failure};
 use super::project::Project;
-use super::view::{OneOrMany, instant};
+use super::view::{OneOrMany, instant, made};
 use crate::app::App;
 
 const UNKNOWN: Failure = Failure::Told(Code::NotFound, "SSH key not found");
@@ -66,7 +66,6 @@ async fn list(app: Data<App>, project: Project) -> Result<HttpResponse, Failure>
     Ok(HttpResponse::Ok().json(found.rows.iter().map(shown).collect::<Vec<_>>()))
 }
 
-/// Answers the bare id: clients take the body as it is.
 async fn add(
     app: Data<App>,
     project: Project,
@@ -79,7 +78,7 @@ async fn add(
     let request = AddSshKey { caller: project.caller, pool_id: None, name, public_key };
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     let key = ssh_key::add(store, clock, random, request).await?;
-    Ok(HttpResponse::Created().content_type("application/json").body(key.id.uuid().to_string()))
+    Ok(made(key.id.uuid()))
 }
 
 /// An array of the one: clients take its first element.

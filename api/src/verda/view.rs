@@ -1,7 +1,9 @@
 //! What all answers have in common.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
+use actix_web::HttpResponse;
 use domain::clock::Timestamp;
 use domain::money::Money;
 use serde::Deserialize;
@@ -11,8 +13,18 @@ use super::error::{Code, Failure};
 
 /// An amount as a JSON number, which this API's clients read as a float: exact to 15 digits.
 pub fn amount(money: Money) -> Number {
-    let float = money.to_string().parse().unwrap_or_default();
+    number(&money.to_string())
+}
+
+/// A decimal number as a JSON number, as near as a float is.
+pub fn number(decimal: &str) -> Number {
+    let float = decimal.parse().unwrap_or_default();
     Number::from_f64(float).unwrap_or_else(|| Number::from(0))
+}
+
+/// The bare id of something new: clients take the body as it is.
+pub fn made(id: impl Display) -> HttpResponse {
+    HttpResponse::Created().content_type("application/json").body(id.to_string())
 }
 
 /// An instant in RFC 3339, to the millisecond.

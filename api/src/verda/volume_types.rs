@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::{Number, Value, json};
 
 use super::error::Failure;
-use super::view::amount;
+use super::view::{amount, number};
 use crate::app::App;
 
 /// Every kind that is sold. Anybody may look. How fast they are nobody has measured: 0 and nothing.
@@ -41,6 +41,5 @@ fn volume_type(kind: &VolumeType, currency: &str) -> Value {
 /// For people: what is charged is computed from the price of a month.
 fn per_second(per_month: Money) -> Number {
     let exact = Decimal::new(per_month.e8(), 8) / Decimal::from(SECONDS_PER_MONTH);
-    let float = exact.to_string().parse().unwrap_or_default();
-    Number::from_f64(float).unwrap_or_else(|| Number::from(0))
+    number(&exact.to_string())
 }

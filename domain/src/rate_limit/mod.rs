@@ -30,8 +30,6 @@ pub struct RateLimits {
 /// How a limit stands after a request was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// The most requests in a window.
-    pub most: u32,
     /// How many more may come in this one.
     pub left: u32,
     /// In how many seconds the next one begins, at least 1.
@@ -72,7 +70,6 @@ pub async fn count(
     })
     .await?;
     let quota = |most: u32, count: RequestCount| Quota {
-        most,
         left: most.saturating_sub(count.requests),
         resets_in: resets_in(count.since + window, now),
         is_exceeded: count.requests > most,
