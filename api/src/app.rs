@@ -98,6 +98,8 @@ pub struct VerdaSettings {
     pub requests_per_minute: u32,
     /// The most of them with one method and path.
     pub requests_per_minute_and_endpoint: u32,
+    /// Of how many instances clusters are sold.
+    pub cluster_nodes: Vec<u32>,
 }
 
 impl App {

@@ -207,6 +207,8 @@ pub enum Thing {
     Volume,
     /// A cluster.
     Cluster,
+    /// A label.
+    Tag,
     /// A finding of the reconciler.
     Finding,
     /// Client credentials.
@@ -238,6 +240,7 @@ impl std::fmt::Display for Thing {
             Self::Instance => "instance",
             Self::Volume => "volume",
             Self::Cluster => "cluster",
+            Self::Tag => "tag",
             Self::Finding => "finding",
             Self::ClientCredential => "client credentials",
         })
@@ -358,6 +361,14 @@ pub enum Conflict {
     /// Something has the volume, or it is not made yet, or not there any more.
     #[error("the volume is attached, not ready or deleted")]
     VolumeInUse,
+    /// The volume holds an operating system.
+    #[error(
+        "the volume is an instance's disk: order an instance on it, and delete that to free it"
+    )]
+    VolumeIsDisk,
+    /// There is a label of this key.
+    #[error("there is a tag of this key already")]
+    TagExists,
     /// Nothing has the volume.
     #[error("the volume is not attached to anything")]
     VolumeDetached,

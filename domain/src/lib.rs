@@ -54,6 +54,7 @@ pub mod ssh_key;
 pub mod store;
 pub mod supplier;
 mod sweep;
+pub mod tag;
 #[cfg(test)]
 mod testing;
 mod text;

@@ -24,6 +24,7 @@ impl MigratorTrait for Migrator {
             of_sql("m0005_instances", include_str!("m0005_instances.sql")),
             of_sql("m0006_lists", include_str!("m0006_lists.sql")),
             of_sql("m0007_clients", include_str!("m0007_clients.sql")),
+            of_sql("m0008_disks", include_str!("m0008_disks.sql")),
         ]
     }
 }

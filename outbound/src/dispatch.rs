@@ -69,8 +69,8 @@ impl InstanceDriver for Drivers {
         self.of(site).stop(site, id, force).await
     }
 
-    async fn remove(&self, site: &Site, id: InstanceId) -> Driven<()> {
-        self.of(site).remove(site, id).await
+    async fn remove(&self, site: &Site, id: InstanceId, keep: Option<VolumeId>) -> Driven<()> {
+        self.of(site).remove(site, id, keep).await
     }
 
     async fn inventory(&self, site: &Site) -> Driven<Option<Inventory>> {

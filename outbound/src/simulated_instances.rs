@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::host::HostId;
 use domain::instance::{
-    Copying, Driven, DriverFault, DriverKind, InstanceDriver, InstanceId, InstanceSpec, Inventory,
-    Load, Sighting, Site,
+    Copying, Disk, Driven, DriverFault, DriverKind, InstanceDriver, InstanceId, InstanceSpec,
+    Inventory, Load, Sighting, Site,
 };
 use domain::volume::VolumeId;
 use serde_json::{Map, Value};
@@ -198,7 +198,15 @@ impl InstanceDriver for SimulatedInstances {
     }
 
     async fn create(&self, site: &Site, spec: &InstanceSpec) -> Driven<()> {
+        let remembers = self.conduct().remembers;
         self.on(site, |host| {
+            let is_lost = |disk: &Disk| {
+                let is_new = !host.instances.contains_key(&spec.id);
+                disk.has_data && is_new && !host.volumes.contains_key(&disk.volume_id)
+            };
+            if let Some(disk) = spec.disk.filter(|disk| remembers && is_lost(disk)) {
+                return Err(DriverFault::Failed(format!("disk {} is not there", disk.volume_id)));
+            }
             let made = Made { spec: spec.clone(), runs: false, looks: 0 };
             match host.instances.get_mut(&spec.id) {
                 Some(there) => there.spec = spec.clone(),
@@ -248,9 +256,11 @@ impl InstanceDriver for SimulatedInstances {
         .await
     }
 
-    async fn remove(&self, site: &Site, id: InstanceId) -> Driven<()> {
+    async fn remove(&self, site: &Site, id: InstanceId, keep: Option<VolumeId>) -> Driven<()> {
         self.on(site, |host| {
-            host.instances.remove(&id);
+            if let (Some(made), Some(volume_id)) = (host.instances.remove(&id), keep) {
+                host.volumes.insert(volume_id, made.spec.disk_gb);
+            }
             Ok(())
         })
         .await

@@ -16,8 +16,8 @@ use domain::page::Page;
 use domain::plan::{GpuShape, Shape};
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait as _, EntityTrait, Order, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select, Statement, UpdateMany, Value,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait as _, DbBackend, EntityTrait, Order,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement, UpdateMany, Value,
 };
 
 use crate::entity::capacity::{ActiveModel, Column, Entity, Model};
@@ -125,7 +125,7 @@ fn with_room(need: &Need, placement: Placement) -> Select<Entity> {
         .filter(
             Expr::col(storage::Column::SizeGb)
                 .sub(Expr::col(storage::Column::UsedGb))
-                .gte(i64::from(shape.disk_gb)),
+                .gte(i64::from(need.disk_gb())),
         )
         .into_query();
     let find = Entity::find()
@@ -163,9 +163,8 @@ fn with_used(name: &StorageName, used_gb: Expr) -> UpdateMany<storage::Entity> {
 }
 
 /// Which of these have a host with room, by index: what [`with_room`] asks about place and shape, for many
-/// at once.
-/// Numbers stand in the text, names are parameters.
-fn rooms(needs: &[Need]) -> (String, Vec<Value>) {
+/// at once. Numbers stand in the text, names are parameters.
+fn rooms(needs: &[Need], nodes: u32, backend: DbBackend) -> (String, Vec<Value>) {
     let mut values: Vec<Value> = Vec::new();
     let mut parameter = |text: &str| {
         values.push(text.to_owned().into());
@@ -175,7 +174,8 @@ fn rooms(needs: &[Need]) -> (String, Vec<Value>) {
         .iter()
         .enumerate()
         .map(|(index, need)| {
-            let Shape { cpus, ram_mib, disk_gb, gpu } = &need.shape;
+            let Shape { cpus, ram_mib, gpu, .. } = &need.shape;
+            let disk_gb = need.disk_gb();
             let none = GpuShape::default();
             let GpuShape { model, count, memory_mib } = gpu.as_ref().unwrap_or(&none);
             let (location, model) = (parameter(need.location.as_str()), parameter(model));
@@ -184,17 +184,29 @@ fn rooms(needs: &[Need]) -> (String, Vec<Value>) {
             )
         })
         .collect();
+    // For one, the first host that is found is enough.
+    let together = if nodes > 1 { together(nodes, backend) } else { String::new() };
     let sql = format!(
         "WITH wanted (number, cpus, ram_mib, disk_gb, gpus, gpu_memory_mib, location, model) AS \
          (VALUES {}) SELECT CAST(number AS bigint) FROM wanted w WHERE EXISTS (\
          SELECT 1 FROM capacities c JOIN storages s ON s.name = c.storage \
          WHERE c.location_code = w.location AND c.unreachable_since IS NULL AND NOT c.is_draining \
          AND c.cpus - c.used_cpus >= w.cpus AND c.ram_mib - c.used_ram_mib >= w.ram_mib \
-         AND s.size_gb - s.used_gb >= w.disk_gb AND (w.gpus = 0 OR (c.gpu_model = w.model \
-         AND c.gpu_memory_mib >= w.gpu_memory_mib AND c.gpus - c.used_gpus >= w.gpus)))",
+         AND s.size_gb - s.used_gb >= w.disk_gb * {nodes} AND (w.gpus = 0 OR (c.gpu_model = w.model \
+         AND c.gpu_memory_mib >= w.gpu_memory_mib AND c.gpus - c.used_gpus >= w.gpus)){together})",
         rows.join(", ")
     );
     (sql, values)
+}
+
+/// What of [`rooms`] counts how many find a place beside each other, on the hosts of one storage.
+fn together(nodes: u32, backend: DbBackend) -> String {
+    let least = if backend == DbBackend::Sqlite { "MIN" } else { "LEAST" };
+    format!(
+        " GROUP BY c.storage HAVING SUM({least}((c.cpus - c.used_cpus) / w.cpus, \
+         (c.ram_mib - c.used_ram_mib) / w.ram_mib, \
+         CASE w.gpus WHEN 0 THEN {nodes} ELSE (c.gpus - c.used_gpus) / w.gpus END)) >= {nodes}"
+    )
 }
 
 #[async_trait]
@@ -247,11 +259,11 @@ impl CapacityQueries for Handle {
         Ok(id.map(HostId::from_uuid))
     }
 
-    async fn have_room(&self, needs: &[Need]) -> Result<Vec<bool>> {
+    async fn have_room(&self, needs: &[Need], nodes: u32) -> Result<Vec<bool>> {
         let backend = self.connection.get_database_backend();
         let mut all = Vec::with_capacity(needs.len());
         for needs in needs.chunks(NEEDS_AT_ONCE) {
-            let (sql, values) = rooms(needs);
+            let (sql, values) = rooms(needs, nodes, backend);
             let select = Statement::from_sql_and_values(backend, sql, values);
             let mut found = vec![false; needs.len()];
             for row in self.connection.query_all_raw(select).await.map_err(failed)? {

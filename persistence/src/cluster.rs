@@ -17,7 +17,7 @@ use crate::entity::cluster::{ActiveModel, Column, Entity, Model};
 use crate::failure::{Result, failed};
 use crate::pool::joined_pools;
 use crate::store::Handle;
-use crate::words::number;
+use crate::words::{from_json, number, to_json};
 
 fn cluster(row: Model) -> Result<Cluster> {
     Ok(Cluster {
@@ -31,6 +31,7 @@ fn cluster(row: Model) -> Result<Cluster> {
         location: LocationCode::from_stored(row.location_code),
         nodes: number(row.nodes)?,
         volume_id: row.volume_id.map(VolumeId::from_uuid),
+        tags: from_json(row.tags)?,
         created_at: row.created_at,
         deleted_at: row.deleted_at,
     })
@@ -78,10 +79,11 @@ impl Clusters for Handle {
             location_code: Set(cluster.location.to_string()),
             nodes: Set(cluster.nodes.into()),
             volume_id: Set(cluster.volume_id.map(VolumeId::uuid)),
+            tags: Set(to_json(&cluster.tags)?),
             created_at: Set(cluster.created_at),
             deleted_at: Set(cluster.deleted_at),
         };
-        let columns = [Column::VolumeId, Column::DeletedAt];
+        let columns = [Column::VolumeId, Column::Tags, Column::DeletedAt];
         let replace = OnConflict::column(Column::Id).update_columns(columns).to_owned();
         let insert = Entity::insert(row).on_conflict(replace);
         insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use domain::Error;
 use domain::clock::Timestamp;
-use domain::error::Conflict;
 use domain::page::Page;
 use domain::pool::PoolId;
 use domain::script::{Script, ScriptId, ScriptQueries, ScriptSummary, Scripts};
@@ -17,7 +15,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::entity::script::{ActiveModel, Column, Entity, Model};
-use crate::failure::{Result, failed, violated_key};
+use crate::failure::{Result, failed};
 use crate::pool::joined_pools;
 use crate::store::Handle;
 
@@ -111,6 +109,13 @@ impl ScriptQueries for Handle {
         let find = Entity::find().filter(Column::PoolId.eq(pool_id.uuid()));
         find.count(&self.connection).await.map_err(failed)
     }
+
+    async fn has_script(&self, pool_id: PoolId, digest: &[u8; 32]) -> Result<bool> {
+        let find = Entity::find()
+            .filter(Column::PoolId.eq(pool_id.uuid()))
+            .filter(Column::Digest.eq(digest.to_vec()));
+        find.count(&self.connection).await.map_err(failed).map(|count| count > 0)
+    }
 }
 
 #[async_trait]
@@ -126,10 +131,7 @@ impl Scripts for Handle {
             created_at: Set(script.created_at),
         };
         let insert = Entity::insert(row).exec_without_returning(&self.connection);
-        insert.await.map(|_| ()).map_err(|error| match violated_key(&error) {
-            Some(_) => Error::Conflict(Conflict::ScriptExists),
-            None => failed(error),
-        })
+        insert.await.map(|_| ()).map_err(failed)
     }
 
     async fn delete_scripts(&self, ids: &BTreeSet<ScriptId>) -> Result<()> {

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use domain::Error;
-use domain::error::Conflict;
 use domain::page::Page;
 use domain::pool::PoolId;
 use domain::ssh_key::{SshKey, SshKeyId, SshKeyQueries, SshKeys};
@@ -15,7 +13,7 @@ use sea_orm::{
 };
 
 use crate::entity::ssh_key::{ActiveModel, Column, Entity, Model};
-use crate::failure::{Result, failed, violated_key};
+use crate::failure::{Result, failed};
 use crate::pool::joined_pools;
 use crate::store::Handle;
 
@@ -75,6 +73,13 @@ impl SshKeyQueries for Handle {
         let find = Entity::find().filter(Column::PoolId.eq(pool_id.uuid()));
         find.count(&self.connection).await.map_err(failed)
     }
+
+    async fn has_ssh_key(&self, pool_id: PoolId, digest: &[u8; 32]) -> Result<bool> {
+        let find = Entity::find()
+            .filter(Column::PoolId.eq(pool_id.uuid()))
+            .filter(Column::Digest.eq(digest.to_vec()));
+        find.count(&self.connection).await.map_err(failed).map(|count| count > 0)
+    }
 }
 
 #[async_trait]
@@ -91,10 +96,7 @@ impl SshKeys for Handle {
             created_at: Set(key.created_at),
         };
         let insert = Entity::insert(row).exec_without_returning(&self.connection);
-        insert.await.map(|_| ()).map_err(|error| match violated_key(&error) {
-            Some(_) => Error::Conflict(Conflict::SshKeyExists),
-            None => failed(error),
-        })
+        insert.await.map(|_| ()).map_err(failed)
     }
 
     async fn delete_ssh_keys(&self, ids: &BTreeSet<SshKeyId>) -> Result<()> {

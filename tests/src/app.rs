@@ -227,6 +227,7 @@ fn settings() -> Settings {
             host: None,
             requests_per_minute: 500,
             requests_per_minute_and_endpoint: 60,
+            cluster_nodes: vec![2, 4],
         }),
     }
 }

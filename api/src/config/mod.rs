@@ -13,6 +13,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use chrono::Duration;
+use domain::cluster::MOST_NODES;
 use domain::money::Money;
 use domain::rental::RentalPolicy;
 use figment::Figment;
@@ -188,12 +189,23 @@ fn verda(from: &mut Reader<'_>) -> Option<Option<VerdaSettings>> {
     let host = from.checked("verda.host", "", host_name);
     let requests_per_minute = from.number("verda.requests_per_minute", 500, 1..=1_000_000);
     let of_endpoint = from.number("verda.requests_per_minute_and_endpoint", 60, 1..=1_000_000);
-    let host = host?;
+    let cluster_nodes = from.checked("verda.cluster_nodes", "2,4,8", cluster_nodes);
+    let (host, cluster_nodes) = (host?, cluster_nodes?);
     Some(is_enabled.then_some(VerdaSettings {
         host,
         requests_per_minute,
         requests_per_minute_and_endpoint: of_endpoint,
+        cluster_nodes,
     }))
+}
+
+/// Sizes of clusters by commas; nothing for none.
+fn cluster_nodes(text: &str) -> Result<Vec<u32>, String> {
+    let size = |item: &str| {
+        let number = item.parse().ok().filter(|nodes| (2..=MOST_NODES).contains(nodes));
+        number.ok_or_else(|| format!("`{item}` is no number of nodes from 2 to {MOST_NODES}"))
+    };
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(size).collect()
 }
 
 /// A host name without a port; nothing for none.

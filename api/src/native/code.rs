@@ -104,6 +104,9 @@ codes! {
     NotSpot = "NOT_SPOT", CONFLICT;
     PartOfCluster = "PART_OF_CLUSTER", CONFLICT;
     VolumeInUse = "VOLUME_IN_USE", CONFLICT;
+    VolumeIsDisk = "VOLUME_IS_DISK", CONFLICT;
+    TagExists = "TAG_EXISTS", CONFLICT;
+    TagNotFound = "TAG_NOT_FOUND", NOT_FOUND;
     VolumeDetached = "VOLUME_DETACHED", CONFLICT;
     VolumeElsewhere = "VOLUME_ELSEWHERE", CONFLICT;
     VolumeNotInTrash = "VOLUME_NOT_IN_TRASH", CONFLICT;

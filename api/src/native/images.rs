@@ -40,6 +40,11 @@ pub struct ImageBody {
     #[schema(value_type = Option<u32>, maximum = 1_000_000_u32, example = 10)]
     #[serde(default)]
     min_disk_gb: Field<i64>,
+    /// Other names that programs order it by on other surfaces, such as an id that a published client knows
+    /// by heart.
+    #[schema(value_type = Option<Vec<String>>, max_items = 16, example = json!(["2404f580-1300-1111-82b3-f199fb9b701b"]))]
+    #[serde(default)]
+    aliases: Field<Vec<String>>,
     /// Whether it is proposed to who has no wish; false if it is not given.
     #[schema(value_type = Option<bool>, example = true)]
     #[serde(default)]
@@ -79,6 +84,8 @@ pub struct AdminImageView {
     /// What is started.
     #[schema(example = "docker.io/library/ubuntu:24.04")]
     reference: String,
+    /// Other names that programs order it by.
+    aliases: Vec<String>,
     is_listed: bool,
 }
 
@@ -101,8 +108,9 @@ impl From<Image> for ImageView {
 
 impl From<Image> for AdminImageView {
     fn from(image: Image) -> Self {
-        let (reference, is_listed) = (image.reference.clone(), image.is_listed);
-        Self { image: image.into(), reference, is_listed }
+        let (reference, aliases) = (image.reference.clone(), image.aliases.clone());
+        let is_listed = image.is_listed;
+        Self { image: image.into(), reference, aliases, is_listed }
     }
 }
 
@@ -194,6 +202,7 @@ fn draft(code: &str, body: ImageBody) -> Result<ImageDraft> {
     let reference = check.required("/reference", body.reference, as_is);
     let username = check.optional("/username", body.username, as_is);
     let min_disk_gb = check.optional("/min_disk_gb", body.min_disk_gb, count);
+    let aliases = check.optional("/aliases", body.aliases, as_is);
     let is_default = check.optional("/is_default", body.is_default, as_is);
     let is_listed = check.optional("/is_listed", body.is_listed, as_is);
     let draft = ImageDraft {
@@ -204,6 +213,7 @@ fn draft(code: &str, body: ImageBody) -> Result<ImageDraft> {
         reference: reference.unwrap_or_default(),
         username: username.unwrap_or_else(|| "root".to_owned()),
         min_disk_gb: min_disk_gb.unwrap_or_default(),
+        aliases: aliases.unwrap_or_default(),
         is_default: is_default.unwrap_or(false),
         is_listed: is_listed.unwrap_or(true),
     };

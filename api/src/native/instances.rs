@@ -6,7 +6,7 @@ use domain::cluster::ClusterId;
 use domain::error::Thing;
 use domain::image::ImageCode;
 use domain::instance::{
-    self, CreateInstance, EditInstance, Hostname, InstanceFilter, InstanceId, Status, Tags,
+    self, Boot, CreateInstance, EditInstance, Hostname, InstanceFilter, InstanceId, Status,
     VolumeWish,
 };
 use domain::location::LocationCode;
@@ -14,6 +14,7 @@ use domain::plan::PlanCode;
 use domain::pool::PoolId;
 use domain::script::ScriptId;
 use domain::ssh_key::SshKeyId;
+use domain::tag::Tags;
 use domain::volume::{Afterwards, VolumeId};
 use domain::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -42,7 +43,7 @@ pub fn wish(
 ) -> Option<CreateInstance> {
     let pool_id = check.optional("/pool_id", body.pool_id, |text| PoolId::parse(&text).ok_or(ID));
     let plan = check.required("/plan", body.plan, |text| PlanCode::parse(&text));
-    let image = check.required("/image", body.image, |text| ImageCode::parse(&text));
+    let boot = boot(body.image, body.os_volume, check);
     let location = check.required("/location", body.location, |text| LocationCode::parse(&text));
     let hostname = check.required("/hostname", body.hostname, |text| Hostname::parse(&text));
     let description = check.optional("/description", body.description, as_is);
@@ -68,7 +69,8 @@ pub fn wish(
         caller: signed.caller,
         pool_id,
         plan: plan?,
-        image: image?,
+        boot: boot?,
+        ordered_as: None,
         location: location?,
         hostname: hostname?,
         description: description.unwrap_or_default(),
@@ -82,6 +84,31 @@ pub fn wish(
         tags,
         idempotency_key: once.0,
     })
+}
+
+/// What it is made from: an image, on a disk of its own or a new volume, or a volume that there is.
+fn boot(
+    image: Field<String>,
+    os_volume: Field<Nested<VolumeWishBody>>,
+    check: &mut Check,
+) -> Option<Boot> {
+    let parse = |text: String| ImageCode::parse(&text);
+    let Some(Nested(wish)) = check.optional("/os_volume", os_volume, as_is) else {
+        return Some(Boot::OwnDisk(check.required("/image", image, parse)?));
+    };
+    if !wish.mount_path.is_absent() {
+        check.fault("/os_volume/mount_path", "an instance's own disk is mounted at /");
+    }
+    let wish = volume_wish(wish, check, "/os_volume");
+    if let Some(VolumeWish::Existing { id, .. }) = wish {
+        if !image.is_absent() {
+            check.fault("/image", "is what the volume was made from, and not given again");
+        }
+        return Some(Boot::Volume(id));
+    }
+    let image = check.required("/image", image, parse);
+    let VolumeWish::New { name, kind, size_gb, on_eviction, .. } = wish? else { return None };
+    Some(Boot::NewVolume { image: image?, name, kind, size_gb, on_eviction })
 }
 
 /// Reads a wish for a volume: an existing one by its id, or a new one.

@@ -48,9 +48,15 @@ pub struct InstanceBody {
     #[schema(value_type = String, required, example = "small")]
     #[serde(default)]
     pub plan: Field<String>,
-    #[schema(value_type = String, required, example = "ubuntu-24.04")]
+    /// What it is made from; left out where `os_volume` is one that there is.
+    #[schema(value_type = Option<String>, example = "ubuntu-24.04")]
     #[serde(default)]
     pub image: Field<String>,
+    /// A volume for its disk, which can outlive it: a new one, or one that was the disk of an instance.
+    /// Without it, the disk comes with the plan and ends with the instance.
+    #[schema(value_type = Option<VolumeWishBody>)]
+    #[serde(default)]
+    pub os_volume: Field<Nested<VolumeWishBody>>,
     #[schema(value_type = String, required, example = "FIN-03")]
     #[serde(default)]
     pub location: Field<String>,
@@ -141,7 +147,10 @@ pub struct InstanceView {
     ports: Vec<PublishedPortView>,
     ssh_key_ids: Vec<String>,
     script_id: Option<String>,
+    /// All that it has.
     volume_ids: Vec<String>,
+    /// The one of them that is its disk, if any is.
+    os_volume_id: Option<String>,
     tags: BTreeMap<String, String>,
     is_spot: bool,
     /// When it is evicted, if that was announced.
@@ -165,6 +174,7 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
     let InstanceDetail { instance, volumes, host_address } = detail;
     let status = instance.status().as_str();
     let volume_ids = volumes.iter().map(|volume| volume.id.to_string()).collect();
+    let disk = volumes.iter().find(|volume| volume.disk.is_some());
     let ended_at = match instance.phase {
         Phase::Failed { at, .. } | Phase::Deleted { at } => Some(Stamp(at)),
         _ => None,
@@ -184,13 +194,14 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
         plan: instance.terms.plan.to_string(),
         shape: instance.terms.shape.into(),
         location: instance.location.to_string(),
-        image: instance.origin.image,
-        username: instance.origin.username,
+        image: instance.origin.image.image,
+        username: instance.origin.image.username,
         ip: address.map(|address| address.to_string()),
         ports: ports.collect(),
         ssh_key_ids: instance.origin.key_ids.iter().map(ToString::to_string).collect(),
         script_id: instance.origin.script_id.map(|id| id.to_string()),
         volume_ids,
+        os_volume_id: disk.map(|disk| disk.id.to_string()),
         tags: instance.tags.as_map().clone(),
         is_spot: instance.terms.is_spot,
         evict_at: instance.evict_at.map(Stamp),

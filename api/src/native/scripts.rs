@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, delete, get, post};
 use domain::error::Thing;
-use domain::pool::{Label, PoolId};
+use domain::pool::{Duplicates, Label, PoolId};
 use domain::script::{self, AddScript, Content, Script, ScriptId, ScriptSummary};
 use domain::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -124,7 +124,8 @@ pub async fn add_script(
     let content = check.required("/content", body.0.content, |text| Content::parse(&text));
     let pool_id = check.optional("/pool_id", body.0.pool_id, |text| PoolId::parse(&text).ok_or(ID));
     let request = check.finish(|| {
-        Some(AddScript { caller: signed.caller, pool_id, name: name?, content: content? })
+        let (name, content, duplicates) = (name?, content?, Duplicates::Refused);
+        Some(AddScript { caller: signed.caller, pool_id, name, content, duplicates })
     })?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     let script = script::add(store, clock, random, request).await?;

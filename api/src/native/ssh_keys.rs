@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, delete, get, post};
 use domain::error::Thing;
-use domain::pool::{Label, PoolId};
+use domain::pool::{Duplicates, Label, PoolId};
 use domain::ssh_key::{self, AddSshKey, PublicKey, SshKey, SshKeyId};
 use domain::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,8 @@ pub async fn add_ssh_key(
     let key = check.required("/public_key", body.0.public_key, |text| PublicKey::parse(&text));
     let pool_id = check.optional("/pool_id", body.0.pool_id, |text| PoolId::parse(&text).ok_or(ID));
     let request = check.finish(|| {
-        Some(AddSshKey { caller: signed.caller, pool_id, name: name?, public_key: key? })
+        let (name, public_key, duplicates) = (name?, key?, Duplicates::Refused);
+        Some(AddSshKey { caller: signed.caller, pool_id, name, public_key, duplicates })
     })?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     let key = ssh_key::add(store, clock, random, request).await?;

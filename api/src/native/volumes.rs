@@ -6,6 +6,7 @@ use domain::error::Thing;
 use domain::instance::InstanceId;
 use domain::location::LocationCode;
 use domain::pool::PoolId;
+use domain::tag::Tags;
 use domain::volume::{
     self, Afterwards, CloneVolume, CreateVolume, EditVolume, Volume, VolumeFilter, VolumeId,
     VolumeState, VolumeStatus,
@@ -101,6 +102,8 @@ pub struct VolumeView {
     /// The instance that has it.
     instance_id: Option<String>,
     mount_path: Option<String>,
+    /// The image that was put on it, if it is the disk of an instance or was.
+    os_image: Option<String>,
     /// Whether all instances of a cluster have it.
     is_shared: bool,
     /// What becomes of it when a spot instance that has it is evicted.
@@ -134,6 +137,7 @@ impl From<Volume> for VolumeView {
             location: volume.location.to_string(),
             instance_id: volume.attachment.as_ref().map(|to| to.instance_id.to_string()),
             mount_path: volume.attachment.map(|to| to.path),
+            os_image: volume.disk.map(|disk| disk.image.image),
             is_shared: volume.is_shared,
             on_eviction: volume.on_eviction.as_str(),
             price_per_month: price.to_decimal().to_string(),
@@ -230,6 +234,8 @@ pub async fn create_volume(
             kind: kind?,
             size_gb: size_gb?,
             location: location?,
+            instance_id: None,
+            tags: Tags::default(),
             on_eviction: on_eviction.unwrap_or_default(),
             idempotency_key: once.0,
         })

@@ -1,7 +1,7 @@
 //! What the project has.
 
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
 use domain::pool;
 use serde_json::json;
 
@@ -11,8 +11,7 @@ use super::view::amount;
 use crate::app::App;
 
 /// The balance of the wallet that pays for the project: that of its owner.
-#[get("/balance")]
-pub async fn get_balance(app: Data<App>, project: Project) -> Result<HttpResponse, Failure> {
+pub async fn show(app: Data<App>, project: Project) -> Result<HttpResponse, Failure> {
     let balance = pool::balance(app.store.as_ref(), &project.caller, project.pool_id).await?;
     let currency = app.settings.currency.to_ascii_lowercase();
     Ok(HttpResponse::Ok().json(json!({ "amount": amount(balance), "currency": currency })))

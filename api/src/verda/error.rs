@@ -65,6 +65,8 @@ pub enum Failure {
     Body(BodyFault),
     /// In the words of the API's document.
     Told(Code, &'static str),
+    /// The same, with what the request named.
+    Refused(Code, String),
     /// More requests than a limit allows; in how many seconds to try again.
     TooMany(u32),
     /// The path exists, for other methods.
@@ -82,7 +84,7 @@ impl Failure {
         match self {
             Self::Domain(error) => code_of(error),
             Self::Body(_) | Self::Method => Code::InvalidRequest,
-            Self::Told(code, _) => *code,
+            Self::Told(code, _) | Self::Refused(code, _) => *code,
             Self::TooMany(_) => Code::RateLimit,
         }
     }
@@ -100,6 +102,7 @@ impl fmt::Display for Failure {
             ),
             Self::Body(BodyFault::Malformed(why)) => f.write_str(why),
             Self::Told(_, message) => f.write_str(message),
+            Self::Refused(_, message) => f.write_str(message),
             Self::TooMany(_) => f.write_str("Too many requests"),
             Self::Method => f.write_str("This path does not take this method"),
         }
@@ -109,10 +112,8 @@ impl fmt::Display for Failure {
 fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match error {
         Error::Invalid(violations) => {
-            let told = violations.iter().map(|fault| {
-                let name = fault.path.trim_start_matches('/').replace('/', ".");
-                format!("{name} {}", fault.message)
-            });
+            let told =
+                violations.iter().map(|fault| format!("{} {}", name(&fault.path), fault.message));
             f.write_str(&told.collect::<Vec<_>>().join("; "))
         }
         Error::Unauthenticated(_) => f.write_str("Access token is missing or invalid"),
@@ -128,6 +129,18 @@ fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
+/// What a member of a request is called here.
+fn name(path: &str) -> String {
+    match path {
+        "/plan" => "instance_type".to_owned(),
+        "/location" => "location_code".to_owned(),
+        "/script_id" => "startup_script_id".to_owned(),
+        "/size_gb" => "size".to_owned(),
+        "/volumes/type" => "type".to_owned(),
+        other => other.trim_start_matches('/').replace('/', "."),
+    }
+}
+
 /// The code of each refusal. Exhaustive, so that a new one cannot be forgotten.
 fn code_of(error: &Error) -> Code {
     match error {
@@ -136,7 +149,10 @@ fn code_of(error: &Error) -> Code {
         | Error::InvitationExpired
         | Error::QuoteExpired
         | Error::PaymentsNotConfigured
-        | Error::InvalidSignature => Code::InvalidRequest,
+        | Error::InvalidSignature
+        | Error::Conflict(
+            Conflict::VolumeElsewhere | Conflict::VolumeIsDisk | Conflict::ChargeExceedsMax { .. },
+        ) => Code::InvalidRequest,
         Error::Unauthenticated(_) => Code::Unauthorized,
         Error::Forbidden(_) | Error::Conflict(Conflict::InstanceNotStopped) => Code::Forbidden,
         Error::NotFound(_) => Code::NotFound,

@@ -1,7 +1,7 @@
 //! What instances and clusters can be made from.
 
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse};
 use domain::Error;
 use domain::error::Thing;
 use domain::image::{self, Image};
@@ -9,14 +9,14 @@ use domain::page::Page;
 use domain::plan::{self, PlanCode};
 use serde_json::{Value, json};
 
+use super::cluster_types;
 use super::error::{Code, Failure};
 use super::project::Project;
 use crate::app::App;
 use crate::http::Query;
 
 /// Images for instances; `instance_type` leaves out what does not fit on its disk.
-#[get("/images")]
-pub async fn get_images(
+pub async fn list(
     app: Data<App>,
     project: Project,
     request: HttpRequest,
@@ -25,8 +25,7 @@ pub async fn get_images(
 }
 
 /// Images for clusters, whose nodes are instances; `instance_type` names a kind of cluster.
-#[get("/images/cluster")]
-pub async fn get_cluster_images(
+pub async fn list_for_clusters(
     app: Data<App>,
     project: Project,
     request: HttpRequest,
@@ -48,7 +47,10 @@ async fn found(
         None => u32::MAX,
         Some(name) => {
             let unknown = || Failure::Told(Code::NotFound, "Instance type not found");
-            let code = PlanCode::parse(&name).map_err(|_| unknown())?;
+            let code = match cluster_types::parse(app, &name).filter(|_| is_cluster) {
+                Some((_, plan)) => plan,
+                None => PlanCode::parse(&name).map_err(|_| unknown())?,
+            };
             match plan::show(store, Some(&project.caller), &code).await {
                 Err(Error::NotFound(Thing::Plan)) => return Err(unknown()),
                 plan => plan?.shape.disk_gb,
@@ -57,7 +59,7 @@ async fn found(
     };
     let all = Page { after: None, limit: None };
     let images = image::list(store, Some(&project.caller), all).await?.rows;
-    let fitting = images.iter().filter(|image| image.min_disk_gb <= disk_gb);
+    let fitting = images.iter().filter(|image| image.fits(disk_gb));
     let shown: Vec<Value> = fitting.map(|image| shown(image, is_cluster)).collect();
     Ok(HttpResponse::Ok().json(shown))
 }

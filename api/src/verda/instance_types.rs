@@ -1,29 +1,27 @@
 //! Plans, as instance types, and which of them could be had now.
 
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse};
 use domain::Error;
 use domain::capacity::{self, AvailabilityFilter};
 use domain::error::Thing;
 use domain::image::{self, Image};
 use domain::location::LocationCode;
 use domain::page::Page;
-use domain::plan::{self, GpuShape, Plan, PlanCode, PlanFilter};
+use domain::plan::{self, Plan, PlanCode, PlanFilter};
 use serde_json::{Value, json};
 
 use super::error::{Code, Failure};
 use super::project::Project;
+use super::shapes::{cpu, gpu_memory, gpus, manufacturer, memory};
 use crate::app::App;
 use crate::http::Query;
 
 const UNKNOWN: Failure = Failure::Told(Code::NotFound, "Instance type not found");
-/// Mebibytes in what this API calls a gigabyte.
-const MIB_PER_GB: u32 = 1_024;
 
 /// Every plan that is sold. Anybody may look; prices are in the one currency of the deployment, whichever
 /// is asked for.
-#[get("/instance-types")]
-pub async fn get_instance_types(app: Data<App>) -> Result<HttpResponse, Failure> {
+pub async fn list(app: Data<App>) -> Result<HttpResponse, Failure> {
     let store = app.store.as_ref();
     let all = Page { after: None, limit: None };
     let plans = plan::list(store, None, PlanFilter::default(), all).await?.rows;
@@ -34,11 +32,7 @@ pub async fn get_instance_types(app: Data<App>) -> Result<HttpResponse, Failure>
 }
 
 /// One of them by its name.
-#[get("/instance-types/{instance_type}")]
-pub async fn get_instance_type(
-    app: Data<App>,
-    name: Path<String>,
-) -> Result<HttpResponse, Failure> {
+pub async fn show(app: Data<App>, name: Path<String>) -> Result<HttpResponse, Failure> {
     let code = PlanCode::parse(&name).map_err(|_| UNKNOWN)?;
     let plan = match plan::show(app.store.as_ref(), None, &code).await {
         Err(Error::NotFound(Thing::Plan)) => return Err(UNKNOWN),
@@ -49,7 +43,8 @@ pub async fn get_instance_type(
     Ok(HttpResponse::Ok().json(shown))
 }
 
-async fn images(app: &App) -> Result<Vec<Image>, Error> {
+/// Every image that is offered.
+pub async fn images(app: &App) -> Result<Vec<Image>, Error> {
     let all = Page { after: None, limit: None };
     Ok(image::list(app.store.as_ref(), None, all).await?.rows)
 }
@@ -58,9 +53,9 @@ async fn images(app: &App) -> Result<Vec<Image>, Error> {
 fn instance_type(plan: &Plan, images: &[Image], currency: &str) -> Option<Value> {
     let (on_demand, spot) = (plan.pricing.per_hour, plan.pricing.spot_per_hour);
     // Clients read both as numbers and fail without one; an order at the one that is missing is refused.
-    let (per_hour, spot) = (on_demand.or(spot)?.to_string(), spot.or(on_demand)?.to_string());
+    let (per_hour, spot) = (on_demand.or(spot)?.exact(), spot.or(on_demand)?.exact());
     let gpu = plan.shape.gpu.as_ref();
-    let fits = |image: &&Image| image.min_disk_gb <= plan.shape.disk_gb;
+    let fits = |image: &&Image| image.fits(plan.shape.disk_gb);
     let supported: Vec<&str> =
         images.iter().filter(fits).map(|image| image.code.as_str()).collect();
     Some(json!({
@@ -72,7 +67,7 @@ fn instance_type(plan: &Plan, images: &[Image], currency: &str) -> Option<Value>
         "model": gpu.map_or("", |gpu| gpu.model.as_str()),
         "manufacturer": manufacturer(gpu),
         "cpu": cpu(plan.shape.cpus),
-        "gpu": gpus(plan),
+        "gpu": gpus(plan.shape.gpus(), &plan.name),
         "gpu_memory": gpu_memory(gpu),
         "memory": memory(plan.shape.ram_mib),
         "storage": { "description": "dynamic" },
@@ -90,53 +85,31 @@ fn instance_type(plan: &Plan, images: &[Image], currency: &str) -> Option<Value>
     }))
 }
 
-/// Graphics processors of AMD's are called MI; the others that are rented today are NVIDIA's.
-fn manufacturer(gpu: Option<&GpuShape>) -> &'static str {
-    match gpu {
-        None => "",
-        Some(gpu) if gpu.model.starts_with("MI") => "AMD",
-        Some(_) => "NVIDIA",
-    }
-}
-
 /// Such as `NVIDIA H100 SXM5 80GB`.
 fn display_name(plan: &Plan) -> String {
     format!("{} {}", manufacturer(plan.shape.gpu.as_ref()), plan.name).trim().to_owned()
 }
 
-fn cpu(cpus: u32) -> Value {
-    json!({ "description": format!("{cpus} CPU"), "number_of_cores": cpus })
-}
-
-fn memory(ram_mib: u32) -> Value {
-    let gigabytes = gigabytes(ram_mib);
-    json!({ "description": format!("{gigabytes}GB RAM"), "size_in_gigabytes": gigabytes })
-}
-
-/// Such as `1x H100 SXM5 80GB`: gpuhunt, and dstack with it, know processors by these very words, so that
-/// plans are to be named as Verda names its types.
-fn gpus(plan: &Plan) -> Value {
-    let count = plan.shape.gpus();
-    let description = if count == 0 { String::new() } else { format!("{count}x {}", plan.name) };
-    json!({ "description": description, "number_of_gpus": count })
-}
-
-/// Of all of them together.
-fn gpu_memory(gpu: Option<&GpuShape>) -> Value {
-    let all = gpu.map_or(0, |gpu| gigabytes(gpu.memory_mib.saturating_mul(gpu.count)));
-    let description = if all == 0 { String::new() } else { format!("{all}GB GPU RAM") };
-    json!({ "description": description, "size_in_gigabytes": all })
-}
-
-/// The nearest whole number, and at least 1 of what there is.
-fn gigabytes(mib: u32) -> u32 {
-    let nearest = mib.saturating_add(MIB_PER_GB / 2) / MIB_PER_GB;
-    nearest.max(u32::from(mib > 0))
+/// What each type costs since it was last changed; older prices are not kept. Prices are fixed.
+pub async fn price_history(app: Data<App>) -> Result<HttpResponse, Failure> {
+    let all = Page { after: None, limit: None };
+    let plans = plan::list(app.store.as_ref(), None, PlanFilter::default(), all).await?.rows;
+    let currency = app.settings.currency.to_ascii_lowercase();
+    let history = plans.iter().filter_map(|plan| {
+        let price = plan.pricing.per_hour.or(plan.pricing.spot_per_hour)?.exact();
+        let price = json!([{
+            "date": plan.updated_at.date_naive().to_string(),
+            "fixed_price_per_hour": price,
+            "dynamic_price_per_hour": price,
+            "currency": currency,
+        }]);
+        Some((plan.code.to_string(), price))
+    });
+    Ok(HttpResponse::Ok().json(history.collect::<serde_json::Map<_, _>>()))
 }
 
 /// What could be had now, an entry for each location.
-#[get("/instance-availability")]
-pub async fn get_availabilities(
+pub async fn availabilities(
     app: Data<App>,
     project: Project,
     request: HttpRequest,
@@ -152,8 +125,7 @@ pub async fn get_availabilities(
 }
 
 /// Whether this type could be had now, somewhere or there.
-#[get("/instance-availability/{instance_type}")]
-pub async fn get_availability(
+pub async fn is_available(
     app: Data<App>,
     project: Project,
     name: Path<String>,
@@ -173,5 +145,5 @@ fn filter(request: &HttpRequest) -> Result<AvailabilityFilter, Failure> {
     let code = |text: &str| LocationCode::parse(text);
     let location = query.value("location_code", code).or(query.value("locationCode", code));
     query.finish()?;
-    Ok(AvailabilityFilter { location, plan: None, is_spot })
+    Ok(AvailabilityFilter { location, plan: None, is_spot, nodes: 1 })
 }

@@ -1,7 +1,7 @@
 //! Where instances run.
 
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
 use domain::location;
 use domain::page::Page;
 use serde_json::json;
@@ -11,8 +11,7 @@ use super::project::Project;
 use crate::app::App;
 
 /// Every location.
-#[get("/locations")]
-pub async fn get_locations(app: Data<App>, project: Project) -> Result<HttpResponse, Failure> {
+pub async fn list(app: Data<App>, project: Project) -> Result<HttpResponse, Failure> {
     let all = Page { after: None, limit: None };
     let found = location::list(app.store.as_ref(), Some(&project.caller), all).await?;
     let shown = found.rows.iter().map(|location| {

@@ -6,21 +6,36 @@
 
 mod balance;
 mod body;
+mod cluster_types;
+mod clusters;
+mod clusters_view;
 mod error;
 mod images;
+mod input;
+mod instance_actions;
 mod instance_types;
+mod instances;
+mod instances_view;
 mod locations;
 mod project;
 mod scripts;
+mod shapes;
 mod ssh_keys;
+mod tags;
 mod tokens;
+mod unsold;
 mod view;
+mod volume_actions;
 mod volume_types;
+mod volumes;
+mod volumes_view;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::guard::Host;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, Handler, HttpResponse, Resource};
 
+use self::error::Failure;
 use crate::app::Settings;
 
 /// Where the surface is mounted.
@@ -44,15 +59,36 @@ fn mounted(scope: actix_web::Scope) -> impl HttpServiceFactory {
 fn operations(config: &mut ServiceConfig) {
     config
         .service(tokens::get_access_token)
-        .service(balance::get_balance)
-        .service(locations::get_locations)
-        .service(images::get_cluster_images)
-        .service(images::get_images)
-        .service(instance_types::get_instance_types)
-        .service(instance_types::get_instance_type)
-        .service(instance_types::get_availabilities)
-        .service(instance_types::get_availability)
-        .service(volume_types::get_volume_types)
+        .service(reading("/balance", balance::show))
+        .service(reading("/locations", locations::list))
+        .service(reading("/images/cluster", images::list_for_clusters))
+        .service(reading("/images", images::list))
+        .service(reading("/instance-types", instance_types::list))
+        .service(reading("/instance-types/price-history", instance_types::price_history))
+        .service(reading("/instance-types/{instance_type}", instance_types::show))
+        .service(reading("/instance-availability", instance_types::availabilities))
+        .service(reading("/instance-availability/{instance_type}", instance_types::is_available))
+        .service(reading("/cluster-types", cluster_types::list))
+        .service(reading("/cluster-availability", cluster_types::availabilities))
+        .service(reading("/cluster-availability/{cluster_type}", cluster_types::is_available))
+        .service(reading("/volume-types", volume_types::list))
+        .service(reading("/container-types", unsold::container_types))
+        .service(reading("/long-term/periods", unsold::long_term_periods))
+        .service(reading("/long-term/periods/instances", unsold::long_term_periods))
+        .service(reading("/long-term/periods/clusters", unsold::long_term_periods))
+        .configure(tags::operations)
         .configure(ssh_keys::operations)
-        .configure(scripts::operations);
+        .configure(scripts::operations)
+        .configure(instances::operations)
+        .configure(volumes::operations)
+        .configure(clusters::operations);
+}
+
+/// A path that is only read.
+fn reading<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args, Output = Result<HttpResponse, Failure>>,
+    Args: FromRequest + 'static,
+{
+    web::resource(path).route(web::get().to(handler)).default_service(web::to(error::no_method))
 }

@@ -2,15 +2,16 @@
 
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use domain::pool::Label;
+use domain::pool::{Duplicates, Label};
 use domain::script::{self, AddScript, Content, Script, ScriptId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::body::Json;
 use super::error::{Code, Failure};
+use super::input::OneOrMany;
 use super::project::Project;
-use super::view::{OneOrMany, instant, made};
+use super::view::{instant, made};
 use crate::app::App;
 use crate::http::Query;
 
@@ -81,7 +82,9 @@ async fn add(
     let name = name.map_err(|fault| domain::Error::invalid("/name", fault))?;
     let content = Content::parse(&body.0.script.unwrap_or_default());
     let content = content.map_err(|fault| domain::Error::invalid("/script", fault))?;
-    let request = AddScript { caller: project.caller, pool_id: None, name, content };
+    // dstack adds its script anew for every instance.
+    let duplicates = Duplicates::Allowed;
+    let request = AddScript { caller: project.caller, pool_id: None, name, content, duplicates };
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     let script = script::add(store, clock, random, request).await?;
     Ok(made(script.id.uuid()))

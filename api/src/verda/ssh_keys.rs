@@ -4,15 +4,16 @@
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 use domain::page::Page;
-use domain::pool::Label;
+use domain::pool::{Duplicates, Label};
 use domain::ssh_key::{self, AddSshKey, PublicKey, SshKey, SshKeyId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::body::Json;
 use super::error::{Code, Failure};
+use super::input::OneOrMany;
 use super::project::Project;
-use super::view::{OneOrMany, instant, made};
+use super::view::{instant, made};
 use crate::app::App;
 
 const UNKNOWN: Failure = Failure::Told(Code::NotFound, "SSH key not found");
@@ -75,7 +76,9 @@ async fn add(
     let name = name.map_err(|fault| domain::Error::invalid("/name", fault))?;
     let public_key = PublicKey::parse(&body.0.key.unwrap_or_default());
     let public_key = public_key.map_err(|fault| domain::Error::invalid("/key", fault))?;
-    let request = AddSshKey { caller: project.caller, pool_id: None, name, public_key };
+    // dstack adds its key anew for every instance.
+    let duplicates = Duplicates::Allowed;
+    let request = AddSshKey { caller: project.caller, pool_id: None, name, public_key, duplicates };
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     let key = ssh_key::add(store, clock, random, request).await?;
     Ok(made(key.id.uuid()))

@@ -1,7 +1,7 @@
 //! Kinds of volumes and what they cost.
 
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
 use domain::meter::SECONDS_PER_MONTH;
 use domain::money::Money;
 use domain::volume::VolumeType;
@@ -13,8 +13,7 @@ use super::view::{amount, number};
 use crate::app::App;
 
 /// Every kind that is sold. Anybody may look. How fast they are nobody has measured: 0 and nothing.
-#[get("/volume-types")]
-pub async fn get_volume_types(app: Data<App>) -> Result<HttpResponse, Failure> {
+pub async fn list(app: Data<App>) -> Result<HttpResponse, Failure> {
     let currency = app.settings.currency.to_ascii_lowercase();
     let types = app.settings.instance_policy.volume_types.iter();
     let shown: Vec<Value> = types.map(|kind| volume_type(kind, &currency)).collect();
@@ -29,7 +28,7 @@ fn volume_type(kind: &VolumeType, currency: &str) -> Value {
             "cps_per_gb": per_second(kind.price_per_gb),
             "currency": currency,
         },
-        "is_shared_fs": kind.name.ends_with("_Shared"),
+        "is_shared_fs": kind.name.contains("_Shared"),
         "burst_bandwidth": 0,
         "continuous_bandwidth": 0,
         "internal_network_speed": 0,

@@ -18,9 +18,11 @@ pub struct AvailabilityFilter {
     pub plan: Option<PlanCode>,
     /// At the spot price rather than on demand.
     pub is_spot: bool,
+    /// How many instances that share a storage, as those of a cluster do; 0 and 1 mean one.
+    pub nodes: u32,
 }
 
-/// The plans of which one more instance would find a place at a location.
+/// The plans of which an instance, or so many, would find a place at a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Available {
     /// Where.
@@ -68,9 +70,10 @@ pub async fn available(
             storage: None,
             host_id: None,
             shape: plan.shape.clone(),
+            volumes_gb: 0,
         })
         .collect();
-    let has_room = reads.have_room(&needs).await?;
+    let has_room = reads.have_room(&needs, filter.nodes.max(1)).await?;
     let fits = |code: &LocationCode| {
         let here = asked.iter().zip(&has_room).filter(move |((at, _), fits)| *at == code && **fits);
         here.map(|((_, plan), _)| plan.code.clone()).collect()

@@ -180,6 +180,15 @@ pub struct Need {
     pub host_id: Option<HostId>,
     /// How much.
     pub shape: Shape,
+    /// The size in GB of new volumes that are to be where it is.
+    pub volumes_gb: u32,
+}
+
+impl Need {
+    /// All that it takes of a storage, in GB.
+    pub const fn disk_gb(&self) -> u32 {
+        self.shape.disk_gb.saturating_add(self.volumes_gb)
+    }
 }
 
 impl Capacity {

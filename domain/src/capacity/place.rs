@@ -81,7 +81,7 @@ async fn take(
     let Some(claim) = choose(&capacity, &need.shape, inside, &held) else {
         return Ok(None);
     };
-    if !tx.take_disk(&capacity.storage, need.shape.disk_gb).await? {
+    if !tx.take_disk(&capacity.storage, need.disk_gb()).await? {
         return Ok(None);
     }
     let slots = slots(&claim);

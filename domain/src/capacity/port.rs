@@ -33,9 +33,9 @@ pub trait CapacityQueries {
         except: &BTreeSet<HostId>,
     ) -> Result<Option<HostId>>;
 
-    /// Of each of these, whether there is a host with room by what is committed; by one statement for
-    /// thousands of them.
-    async fn have_room(&self, needs: &[Need]) -> Result<Vec<bool>>;
+    /// Of each of these, whether hosts of one storage have room for so many, at least one, by what is
+    /// committed; by one statement for thousands of them.
+    async fn have_room(&self, needs: &[Need], nodes: u32) -> Result<Vec<bool>>;
 
     /// What is held of a host, and by whom.
     async fn slots_of(&self, host_id: HostId) -> Result<Vec<(Slot, InstanceId)>>;

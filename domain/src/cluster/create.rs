@@ -9,18 +9,19 @@ use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event, Subject};
 use crate::idempotency::{Attempt, once};
 use crate::instance::{
-    self, CreateInstance, Hostname, Instance, InstancePolicy, Order, VolumeWish, order,
+    self, Boot, CreateInstance, Hostname, Instance, InstancePolicy, Order, VolumeWish, order,
     require_funds, sources,
 };
 use crate::meter::Rate;
 use crate::money::Money;
 use crate::pool::{Paying, paying};
 use crate::store::{Store, Tx, atomically};
+use crate::tag::Tags;
 use crate::token::Permission;
 use crate::volume::{self, Afterwards, Draft, Mounting, Volume, VolumeType};
 
 /// The most instances of a cluster.
-const MOST_NODES: u32 = 256;
+pub const MOST_NODES: u32 = 256;
 
 /// A wish for a cluster.
 #[derive(Clone, Debug)]
@@ -52,6 +53,9 @@ pub async fn create(
             "/volumes",
             "a cluster has one volume that all its nodes share",
         ));
+    }
+    if !matches!(wish.boot, Boot::OwnDisk(_)) {
+        return Err(Error::invalid("/os_volume", "the nodes of a cluster have the plan's disk"));
     }
     if wish.is_spot {
         return Err(Error::invalid("/is_spot", "a cluster is one unit and is not evicted in part"));
@@ -86,6 +90,7 @@ async fn placed(
     instance::require_quota(tx, payer.pool_id, u64::from(request.nodes)).await?;
     let sources = sources(tx, &payer, wish).await?;
     let shared = shared(policy, request)?;
+    let shared_gb = shared.map_or(0, |(_, size_gb)| size_gb);
     let of_volume = shared
         .map_or(Money::ZERO, |(kind, size_gb)| Rate::per_month(kind.per_month(size_gb)).hourly());
     let of_nodes = sources.terms.per_hour.fraction(u64::from(request.nodes), 1).floor();
@@ -102,6 +107,7 @@ async fn placed(
         location: wish.location.clone(),
         nodes: request.nodes,
         volume_id: None,
+        tags: wish.tags.clone(),
         created_at: now,
         deleted_at: None,
     };
@@ -119,6 +125,8 @@ async fn placed(
             tags: wish.tags.clone(),
             cluster_id: Some(cluster.id),
             storage: storage.clone(),
+            // Taken with the first node's place, so that it is where both fit.
+            new_gb: if number == 1 { shared_gb } else { 0 },
         };
         let (node, _) = self::order(tx, random, policy, (&payer, actor), (order, now)).await?;
         if number == 1 && request.shared_volume.is_some() {
@@ -173,13 +181,15 @@ async fn volume(
         copy_of: None,
         is_shared: true,
         on_eviction: Afterwards::KeepDetached,
+        disk: None,
+        tags: Tags::default(),
     };
-    let volume = volume::add(tx, random, (payer, actor), (draft, now)).await?;
+    let volume = volume::add_taken(tx, random, (payer, actor), (draft, now)).await?;
     let mounting = Mounting { volume_id: volume.id, path: path.clone() };
     volume::mount(tx, node, mounting, (actor, now)).await
 }
 
-pub(super) fn event(kind: &'static str, cluster: &Cluster, actor: Actor, at: Timestamp) -> Event {
+pub(crate) fn event(kind: &'static str, cluster: &Cluster, actor: Actor, at: Timestamp) -> Event {
     Event {
         kind,
         subject: Subject::Cluster(cluster.id),

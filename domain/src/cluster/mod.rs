@@ -6,7 +6,8 @@ mod delete;
 mod port;
 mod show;
 
-pub use create::{CreateCluster, create};
+pub(crate) use create::event;
+pub use create::{CreateCluster, MOST_NODES, create};
 pub use delete::delete;
 pub(crate) use delete::member_gone;
 pub use port::{ClusterQueries, Clusters};
@@ -18,6 +19,7 @@ use crate::instance::{Instance, Phase, Status};
 use crate::location::LocationCode;
 use crate::plan::PlanCode;
 use crate::pool::PoolId;
+use crate::tag::Tags;
 use crate::user::UserId;
 use crate::volume::VolumeId;
 
@@ -49,6 +51,8 @@ pub struct Cluster {
     pub nodes: u32,
     /// The volume that all mount.
     pub volume_id: Option<VolumeId>,
+    /// Labels that the owner's programs keep with it.
+    pub tags: Tags,
     /// When it was ordered.
     pub created_at: Timestamp,
     /// When its owner wanted it gone.

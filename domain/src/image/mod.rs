@@ -43,6 +43,8 @@ pub struct Image {
     pub username: String,
     /// The smallest disk that it fits on, in GB.
     pub min_disk_gb: u32,
+    /// Other names that programs order it by, such as an id that a published client knows by heart.
+    pub aliases: Vec<String>,
     /// Whether it is proposed to who has no wish.
     pub is_default: bool,
     /// Whether it is shown to renters.
@@ -51,4 +53,11 @@ pub struct Image {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl Image {
+    /// Whether a disk of so many GB is large enough.
+    pub const fn fits(&self, disk_gb: u32) -> bool {
+        self.min_disk_gb <= disk_gb
+    }
 }

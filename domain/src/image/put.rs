@@ -13,6 +13,7 @@ use crate::token::Permission;
 use crate::user::Operator;
 
 const MAX_DETAILS: usize = 50;
+const MAX_ALIASES: usize = 16;
 const MAX_DISK_GB: u32 = 1_000_000;
 
 /// An image as an operator describes it.
@@ -32,6 +33,8 @@ pub struct ImageDraft {
     pub username: String,
     /// The smallest disk that it fits on, in GB.
     pub min_disk_gb: u32,
+    /// Other names that programs order it by: at most 16 of 1 to 100 of `A-Za-z0-9._~-`.
+    pub aliases: Vec<String>,
     /// Whether it is proposed to who has no wish.
     pub is_default: bool,
     /// Whether it is shown to renters.
@@ -67,6 +70,11 @@ impl ImageDraft {
                            digits, underscores and dashes";
             fault("/username", message);
         }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte);
+        let is_name = |text: &String| (1..=100).contains(&text.len()) && text.bytes().all(plain);
+        if self.aliases.len() > MAX_ALIASES || !self.aliases.iter().all(is_name) {
+            fault("/aliases", "must be at most 16, each 1 to 100 of A-Z a-z 0-9 . _ ~ -");
+        }
         if self.min_disk_gb > MAX_DISK_GB {
             fault("/min_disk_gb", "must be 0 to 1000000");
         }
@@ -84,6 +92,7 @@ impl ImageDraft {
             reference: self.reference.clone(),
             username: self.username.clone(),
             min_disk_gb: self.min_disk_gb,
+            aliases: self.aliases.clone(),
             is_default: self.is_default,
             is_listed: self.is_listed,
             created_at: before.map_or(now, |before| before.created_at),
@@ -137,7 +146,7 @@ pub async fn put(
 fn facts(image: &Image) -> Value {
     json!({ "code": image.code, "name": image.name, "category": image.category,
         "details": image.details, "reference": image.reference, "username": image.username,
-        "min_disk_gb": image.min_disk_gb, "is_default": image.is_default,
+        "min_disk_gb": image.min_disk_gb, "aliases": image.aliases, "is_default": image.is_default,
         "is_listed": image.is_listed })
 }
 

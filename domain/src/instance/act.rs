@@ -3,13 +3,15 @@
 use tracing::instrument;
 
 use super::charge::{Charge, charge, running_meter};
-use super::create::{event, require_funds, terms};
+use super::create::{event, require_funds};
+use super::sources::terms;
 use super::stop::{align_later, remove};
-use super::{Instance, InstanceId, InstancePolicy, Phase, Stage, Wanted};
+use super::{Instance, InstanceId, InstancePolicy, InstanceTerms, Phase, Stage, Wanted};
 use crate::capacity::{self, Claim, Need, Part, release};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::money::Money;
+use crate::plan::Shape;
 use crate::pool::{PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
@@ -20,7 +22,7 @@ use crate::wallet::Wallet;
 /// What becomes of an instance's volumes when it is deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disposal {
-    /// Which of its volumes go with it; `None` means none of them.
+    /// Which of its volumes go with it; `None` means its disk alone, where that is a volume.
     pub volume_ids: Option<Vec<VolumeId>>,
     /// Whether those are destroyed at once, not put into the trash.
     pub permanently: bool,
@@ -248,12 +250,13 @@ impl Work<'_> {
 
     /// Takes what a hibernated instance gave back again, on the same host, where its disk is.
     async fn placed_again(&self, instance: Instance) -> Result<Instance> {
-        let shape = crate::plan::Shape { disk_gb: 0, ..instance.terms.shape.clone() };
+        let shape = Shape { disk_gb: 0, ..instance.terms.shape.clone() };
         let need = Need {
             location: instance.location.clone(),
             storage: None,
             host_id: Some(instance.host_id),
             shape,
+            volumes_gb: 0,
         };
         let ports = instance.origin.ports.as_slice();
         let placed =
@@ -301,7 +304,11 @@ impl Work<'_> {
         }
         let plan = self.tx.plan(instance.terms.plan_id).await?;
         let plan = plan.ok_or(Error::NotFound(Thing::Plan))?;
-        if plan.shape != instance.terms.shape {
+        // The disk of one that has a volume for it is not the plan's.
+        let has_volume = instance.terms.shape.disk_gb == 0;
+        let disk_gb = if has_volume { 0 } else { plan.shape.disk_gb };
+        let shape = Shape { disk_gb, ..plan.shape.clone() };
+        if shape != instance.terms.shape {
             let advice = "its plan has another shape by now, and no price for this one";
             return Err(Error::invalid("/is_spot", advice));
         }
@@ -312,7 +319,8 @@ impl Work<'_> {
             Some(_) => Charge::Stopped,
         };
         let evict_at = instance.evict_at.filter(|_| is_spot);
-        let instance = Instance { terms: terms(&plan, is_spot, None)?, evict_at, ..instance };
+        let terms = InstanceTerms { shape, ..terms(&plan, is_spot, None)? };
+        let instance = Instance { terms, evict_at, ..instance };
         let hourly = |rate: Option<crate::meter::Rate>| rate.map_or(Money::ZERO, |r| r.hourly());
         let more = hourly(instance.rate(costs)).saturating_sub(hourly(before));
         require_funds(self.tx, &wallet, more.max(Money::ZERO), self.policy.funds).await?;
@@ -330,7 +338,8 @@ impl Work<'_> {
             return Err(Error::Conflict(Conflict::PartOfCluster));
         }
         let volumes = self.tx.volumes_of_instances(&[instance.id]).await?;
-        let chosen = disposal.volume_ids.as_deref().unwrap_or_default();
+        let disks = || volumes.iter().filter(|volume| volume.disk.is_some()).map(|disk| disk.id);
+        let chosen = disposal.volume_ids.clone().unwrap_or_else(|| disks().collect());
         if let Some(id) = chosen.iter().find(|id| !volumes.iter().any(|v| v.id == **id)) {
             let message = format!("volume {id} is not attached to this instance");
             return Err(Error::invalid("/volume_ids", message));

@@ -16,7 +16,7 @@ use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::job::{Job, JobContext, JobKind, Progress};
 use crate::store::{Reads, Store, Tx, atomically};
-use crate::volume::{self, Volume, VolumeState};
+use crate::volume::{self, Afterwards, Volume, VolumeId, VolumeState};
 use crate::wallet::Wallet;
 
 /// How soon to look again at what is not ready.
@@ -36,7 +36,8 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
             continue;
         }
         let volumes = volumes(reads, &seen).await?;
-        if step == Step::Make && !volumes.iter().all(Volume::is_made) {
+        let is_there = |volume: &Volume| volume.is_made() || volume.is_new_disk();
+        if step == Step::Make && !volumes.iter().all(is_there) {
             if volumes.iter().all(|volume| volume.state == VolumeState::Live) {
                 match make(context, &volumes).await? {
                     Progress::Finished => continue,
@@ -65,7 +66,7 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
 /// Makes the volumes that are not there yet; their own jobs would, too, but later. A copy is left to
 /// its own job alone, as two would get in each other's way.
 async fn make(context: JobContext<'_>, volumes: &[Volume]) -> Result<Progress> {
-    let unmade = volumes.iter().filter(|volume| !volume.is_made());
+    let unmade = volumes.iter().filter(|volume| !volume.is_made() && !volume.is_new_disk());
     let (copies, empty): (Vec<_>, Vec<_>) = unmade.partition(|volume| volume.copy_of.is_some());
     for volume in empty {
         volume::align(context, volume.id).await?;
@@ -134,7 +135,7 @@ async fn perform(
         Step::Make => driver.create(site, &spec).await?,
         Step::Start => driver.start(site, &spec).await?,
         Step::Stop { force } => driver.stop(site, instance.id, force).await?,
-        Step::Remove => driver.remove(site, instance.id).await?,
+        Step::Remove => driver.remove(site, instance.id, kept_disk(volumes)).await?,
         Step::Await => {
             return Ok(match driver.look(site, &spec).await? {
                 Sighting::Ready => Some(Found::Done),
@@ -145,6 +146,13 @@ async fn perform(
         }
     }
     Ok(Some(Found::Done))
+}
+
+/// The volume that the instance's disk stays as, when it goes and the disk does not.
+fn kept_disk(volumes: &[Volume]) -> Option<VolumeId> {
+    let disk = volumes.iter().find(|volume| volume.disk.is_some() && volume.is_made())?;
+    let afterwards = disk.attachment.as_ref().map(|attachment| attachment.afterwards);
+    (afterwards != Some(Afterwards::DeletePermanently)).then_some(disk.id)
 }
 
 /// What a fault of the driver comes to: the job fails and is tried again, or the step is given up.
@@ -267,7 +275,10 @@ impl Settling<'_> {
         match step {
             Step::Make | Step::Start => return self.tx.save_instance(&instance).await,
             Step::Await => {
-                instance.ready_at = instance.ready_at.or(Some(self.now));
+                if instance.ready_at.is_none() {
+                    instance.ready_at = Some(self.now);
+                    volume::made_disk(self.tx, self.random, (instance.id, self.now)).await?;
+                }
                 (instance.last_error, instance.driver_fault) = (None, None);
                 self.tx.save_instance(&instance).await?;
                 self.ready(&instance).await

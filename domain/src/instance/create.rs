@@ -1,40 +1,28 @@
 //! Orders an instance: takes its place, its volumes and its price, and leaves the making to a job.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Hostname, Instance, InstanceId, InstanceTerms, Origin, Phase, Tags, Wanted};
+use super::sources::{Sources, sources};
+use super::wish::{asked, checked};
+use super::{Boot, CreateInstance, Hostname, Instance, InstanceId, Phase, VolumeWish, Wanted};
 use crate::capacity::{Need, Placement, StorageName, place};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::cluster::ClusterId;
-use crate::error::{Conflict, Error, Result, Thing, Unpayable, Violation};
+use crate::error::{Conflict, Error, Result, Thing, Unpayable};
 use crate::event::{Actor, Event, Subject};
-use crate::idempotency::{Attempt, IdempotencyKey, once};
-use crate::image::ImageCode;
+use crate::idempotency::{Attempt, once};
 use crate::job::{Job, JobKind};
 use crate::location::LocationCode;
 use crate::meter::{FundsPolicy, Rate};
 use crate::money::Money;
-use crate::plan::{Plan, PlanCode};
 use crate::pool::{Paying, PoolId, paying};
-use crate::script::ScriptId;
-use crate::ssh_key::SshKeyId;
 use crate::store::{Store, Tx, atomically};
+use crate::tag::Tags;
 use crate::token::Permission;
-use crate::user::Caller;
-use crate::volume::{self, Afterwards, Draft, Mounting, VolumeId, VolumeType};
+use crate::volume::{self, Afterwards, Draft, Mounting, OsDisk, VolumeId, VolumeType};
 use crate::wallet::Wallet;
 
-/// The most ports that one instance publishes.
-const MOST_PORTS: usize = 32;
-/// The most environment variables of one instance.
-const MOST_VARIABLES: usize = 100;
-/// The most keys of one instance.
-const MOST_KEYS: usize = 100;
-/// The most volumes of one instance.
-const MOST_VOLUMES: usize = 16;
 /// The most live instances of a pool.
 const MOST_PER_POOL: u64 = 20_000;
 
@@ -53,75 +41,6 @@ pub struct InstancePolicy {
     pub volume_types: Vec<VolumeType>,
 }
 
-/// A volume that an instance is to have.
-#[derive(Clone, Debug)]
-pub enum VolumeWish {
-    /// A new one.
-    New {
-        /// What people call it.
-        name: String,
-        /// Which kind.
-        kind: String,
-        /// How large, in GB.
-        size_gb: u32,
-        /// Where it is mounted.
-        path: Option<String>,
-        /// What becomes of it when the spot instance is evicted.
-        on_eviction: Afterwards,
-    },
-    /// One that there is; the instance goes to where it is.
-    Existing {
-        /// Which.
-        id: VolumeId,
-        /// Where it is mounted.
-        path: Option<String>,
-    },
-}
-
-/// A wish for an instance.
-#[derive(Clone, Debug)]
-pub struct CreateInstance {
-    /// Who asks: an owner or admin of the pool.
-    pub caller: Caller,
-    /// Whose it will be; the caller's default pool if not given.
-    pub pool_id: Option<PoolId>,
-    /// What it is.
-    pub plan: PlanCode,
-    /// What it is made from.
-    pub image: ImageCode,
-    /// Where.
-    pub location: LocationCode,
-    /// What it calls itself.
-    pub hostname: Hostname,
-    /// In the owner's words, at most 500 characters.
-    pub description: String,
-    /// Keys of the pool that may log in.
-    pub key_ids: Vec<SshKeyId>,
-    /// A script of the pool that runs at the first start.
-    pub script_id: Option<ScriptId>,
-    /// Environment variables.
-    pub environment: BTreeMap<String, String>,
-    /// Ports inside to publish.
-    pub ports: Vec<u16>,
-    /// Volumes.
-    pub volumes: Vec<VolumeWish>,
-    /// Whether it may be evicted, for a lower price.
-    pub is_spot: bool,
-    /// Refuse if an hour costs more.
-    pub max_per_hour: Option<Money>,
-    /// Labels.
-    pub tags: Tags,
-    /// Orders one however often it is sent.
-    pub idempotency_key: Option<IdempotencyKey>,
-}
-
-/// What a wish comes to: the plan's price of today and the texts of image, keys and script.
-#[derive(Clone, Debug)]
-pub(crate) struct Sources {
-    pub terms: InstanceTerms,
-    pub origin: Origin,
-}
-
 /// An instance to be placed.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
@@ -132,6 +51,8 @@ pub(crate) struct Order {
     pub tags: Tags,
     pub cluster_id: Option<ClusterId>,
     pub storage: Option<StorageName>,
+    /// The size in GB of new volumes that are to be where it is.
+    pub new_gb: u32,
 }
 
 /// Orders an instance.
@@ -170,26 +91,6 @@ pub async fn create(
     outcome
 }
 
-pub(crate) fn asked(request: &CreateInstance) -> serde_json::Value {
-    let volumes: Vec<String> = request.volumes.iter().map(|wish| format!("{wish:?}")).collect();
-    json!([
-        request.pool_id,
-        request.plan.as_str(),
-        request.image.as_str(),
-        request.location.as_str(),
-        request.hostname.as_str(),
-        request.description,
-        request.key_ids,
-        request.script_id,
-        request.environment,
-        request.ports,
-        volumes,
-        request.is_spot,
-        request.max_per_hour,
-        request.tags
-    ])
-}
-
 async fn place_with_volumes(
     tx: &dyn Tx,
     random: &dyn Random,
@@ -200,11 +101,14 @@ async fn place_with_volumes(
     let payer = paying(tx, &request.caller, request.pool_id).await?;
     require_quota(tx, payer.pool_id, 1).await?;
     let sources = sources(tx, &payer, request).await?;
-    let new = new_volumes(request, policy)?;
-    let volumes_per_hour: Money =
-        new.iter().map(|(kind, size_gb)| Rate::per_month(kind.per_month(*size_gb)).hourly()).sum();
-    let too_dear = || Error::invalid("/volumes", "cost more than can be reckoned");
-    let per_hour = sources.terms.per_hour.checked_add(volumes_per_hour).ok_or_else(too_dear)?;
+    let mut per_hour = sources.terms.per_hour;
+    let mut new_gb = 0_u32;
+    for (kind, size_gb) in request.new_volumes() {
+        let of_volume = Rate::per_month(type_named(policy, kind)?.per_month(size_gb)).hourly();
+        let too_dear = || Error::invalid("/volumes", "cost more than can be reckoned");
+        per_hour = per_hour.checked_add(of_volume).ok_or_else(too_dear)?;
+        new_gb = new_gb.saturating_add(size_gb);
+    }
     require_funds(tx, &payer.wallet, per_hour, policy.funds).await?;
     let order = Order {
         sources,
@@ -214,42 +118,85 @@ async fn place_with_volumes(
         tags: request.tags.clone(),
         cluster_id: None,
         storage: storage_of_volumes(tx, request).await?,
+        new_gb,
     };
     let actor = request.caller.actor();
     let (instance, storage) =
         self::order(tx, random, policy, (&payer, actor), (order, now)).await?;
+    let making = Making { tx, random, policy, payer: &payer, actor, now, storage };
+    making.disk(&instance, request).await?;
     for wish in &request.volumes {
-        match wish {
-            VolumeWish::Existing { id, path } => {
-                let mounting = Mounting { volume_id: *id, path: path.clone() };
-                volume::mount(tx, &instance, mounting, (actor, now)).await?;
-            }
-            VolumeWish::New { name, kind, size_gb, path, on_eviction } => {
-                let kind = type_named(policy, kind)?.clone();
-                let draft = Draft {
-                    name: name.clone(),
-                    kind,
-                    size_gb: *size_gb,
-                    location: request.location.clone(),
-                    storage: storage.clone(),
-                    copy_of: None,
-                    is_shared: false,
-                    on_eviction: *on_eviction,
-                };
-                let volume = volume::add(tx, random, (&payer, actor), (draft, now)).await?;
-                let mounting = Mounting { volume_id: volume.id, path: path.clone() };
-                volume::mount(tx, &instance, mounting, (actor, now)).await?;
-            }
-        }
+        making.volume(&instance, wish).await?;
     }
     Ok(instance)
 }
 
+/// The volumes of an instance that has its place, where the disk for new ones is taken already.
+struct Making<'a> {
+    tx: &'a dyn Tx,
+    random: &'a dyn Random,
+    policy: &'a InstancePolicy,
+    payer: &'a Paying,
+    actor: Actor,
+    now: Timestamp,
+    storage: StorageName,
+}
+
+impl Making<'_> {
+    /// The volume that is the instance's own disk.
+    async fn disk(&self, instance: &Instance, request: &CreateInstance) -> Result<()> {
+        let volume_id = match &request.boot {
+            Boot::OwnDisk(_) => return Ok(()),
+            Boot::Volume(id) => *id,
+            Boot::NewVolume { name, kind, size_gb, on_eviction, .. } => {
+                let image = instance.origin.image.clone();
+                let disk = Some(OsDisk { image, host_id: instance.host_id });
+                self.add(instance, (name, kind, *size_gb), (*on_eviction, disk)).await?
+            }
+        };
+        volume::mount_disk(self.tx, instance, volume_id, (self.actor, self.now)).await.map(|_| ())
+    }
+
+    async fn volume(&self, instance: &Instance, wish: &VolumeWish) -> Result<()> {
+        let (volume_id, path) = match wish {
+            VolumeWish::Existing { id, path } => (*id, path),
+            VolumeWish::New { name, kind, size_gb, path, on_eviction } => {
+                let what = (name.as_str(), kind.as_str(), *size_gb);
+                (self.add(instance, what, (*on_eviction, None)).await?, path)
+            }
+        };
+        let mounting = Mounting { volume_id, path: path.clone() };
+        volume::mount(self.tx, instance, mounting, (self.actor, self.now)).await.map(|_| ())
+    }
+
+    async fn add(
+        &self,
+        instance: &Instance,
+        (name, kind, size_gb): (&str, &str, u32),
+        (on_eviction, disk): (Afterwards, Option<OsDisk>),
+    ) -> Result<VolumeId> {
+        let draft = Draft {
+            name: name.to_owned(),
+            kind: type_named(self.policy, kind)?.clone(),
+            size_gb,
+            location: instance.location.clone(),
+            storage: self.storage.clone(),
+            copy_of: None,
+            is_shared: false,
+            on_eviction,
+            disk,
+            tags: Tags::default(),
+        };
+        let who = (self.payer, self.actor);
+        Ok(volume::add_taken(self.tx, self.random, who, (draft, self.now)).await?.id)
+    }
+}
+
+/// Where the volumes are that it is to have, which is where it goes.
 async fn storage_of_volumes(tx: &dyn Tx, request: &CreateInstance) -> Result<Option<StorageName>> {
     let mut storage = None;
-    for wish in &request.volumes {
-        let VolumeWish::Existing { id, .. } = wish else { continue };
-        let volume = tx.volume_visible_to(request.caller.viewer(), *id).await?;
+    for id in request.existing_volumes() {
+        let volume = tx.volume_visible_to(request.caller.viewer(), id).await?;
         let volume = volume.ok_or(Error::NotFound(Thing::Volume))?;
         let is_elsewhere = volume.location != request.location
             || storage.as_ref().is_some_and(|name| *name != volume.storage);
@@ -266,81 +213,6 @@ pub(crate) fn type_named<'a>(policy: &'a InstancePolicy, name: &str) -> Result<&
     found.ok_or_else(|| {
         let names: Vec<&str> = policy.volume_types.iter().map(|kind| kind.name.as_str()).collect();
         Error::invalid("/volumes/type", format!("must be one of {}", names.join(", ")))
-    })
-}
-
-fn new_volumes<'a>(
-    request: &CreateInstance,
-    policy: &'a InstancePolicy,
-) -> Result<Vec<(&'a VolumeType, u32)>> {
-    let new = request.volumes.iter().filter_map(|wish| match wish {
-        VolumeWish::New { kind, size_gb, .. } => Some((kind, *size_gb)),
-        VolumeWish::Existing { .. } => None,
-    });
-    new.map(|(kind, size_gb)| Ok((type_named(policy, kind)?, size_gb))).collect()
-}
-
-/// Resolves what a wish names; each of it must be offered now, and belong to the payer's pool.
-pub(crate) async fn sources(
-    tx: &dyn Tx,
-    payer: &Paying,
-    request: &CreateInstance,
-) -> Result<Sources> {
-    let plan = tx.plan_coded(&request.plan).await?.filter(|plan| plan.is_listed);
-    let plan = plan.ok_or_else(|| Error::invalid("/plan", "is no plan that is offered"))?;
-    if !plan.locations.contains(&request.location) {
-        return Err(Error::invalid("/location", "the plan is not offered there"));
-    }
-    let image = tx.image_coded(&request.image).await?.filter(|image| image.is_listed);
-    let image = image.ok_or_else(|| Error::invalid("/image", "is no image that is offered"))?;
-    if image.min_disk_gb > plan.shape.disk_gb {
-        let message = format!("needs a disk of {} GB, and the plan has less", image.min_disk_gb);
-        return Err(Error::invalid("/image", message));
-    }
-    let keys = match request.key_ids.as_slice() {
-        [] => Vec::new(),
-        ids => tx.ssh_keys_of_pool(payer.pool_id, ids).await?,
-    };
-    if keys.len() != request.key_ids.len() {
-        return Err(Error::invalid("/ssh_key_ids", "each must be a key of the pool, named once"));
-    }
-    let script = match request.script_id {
-        Some(id) => {
-            let found = tx.scripts_of_pool(payer.pool_id, &[id]).await?.into_iter().next();
-            Some(found.ok_or_else(|| Error::invalid("/script_id", "is no script of the pool"))?)
-        }
-        None => None,
-    };
-    let terms = terms(&plan, request.is_spot, request.max_per_hour)?;
-    let origin = Origin {
-        image_id: image.id,
-        image: image.code.to_string(),
-        reference: image.reference,
-        username: image.username,
-        key_ids: request.key_ids.clone(),
-        public_keys: keys.into_iter().map(|key| key.public_key).collect(),
-        script_id: request.script_id,
-        script: script.map(|script| script.content),
-        environment: request.environment.clone(),
-        ports: request.ports.clone(),
-    };
-    Ok(Sources { terms, origin })
-}
-
-/// The plan's terms of today, refused above the most that the payer would pay.
-pub(super) fn terms(plan: &Plan, is_spot: bool, max: Option<Money>) -> Result<InstanceTerms> {
-    let price = if is_spot { plan.pricing.spot_per_hour } else { plan.pricing.per_hour };
-    let per_hour = price.ok_or(Error::Unpayable(Unpayable::NoPricing))?;
-    if let Some(max) = max.filter(|max| per_hour > *max) {
-        return Err(Error::Conflict(Conflict::ChargeExceedsMax { charge: per_hour, max }));
-    }
-    Ok(InstanceTerms {
-        plan_id: plan.id,
-        plan: plan.code.clone(),
-        shape: plan.shape.clone(),
-        per_hour,
-        is_spot,
-        stopped_percent: plan.pricing.stopped_percent,
     })
 }
 
@@ -373,7 +245,8 @@ pub(crate) async fn require_funds(
     Ok(())
 }
 
-/// Places an instance and adds it with the job that makes it; answers with it where its volumes are.
+/// Places an instance, takes the disk for its new volumes, and adds it with the job that makes it; answers with
+/// it where its volumes are.
 pub(crate) async fn order(
     tx: &dyn Tx,
     random: &dyn Random,
@@ -382,12 +255,13 @@ pub(crate) async fn order(
     (order, now): (Order, Timestamp),
 ) -> Result<(Instance, StorageName)> {
     let id = InstanceId::generate(now, random);
-    let Order { sources: Sources { terms, origin }, .. } = order;
+    let Order { sources: Sources { terms, origin, host_id }, .. } = order;
     let need = Need {
         location: order.location.clone(),
         storage: order.storage,
-        host_id: None,
+        host_id,
         shape: terms.shape.clone(),
+        volumes_gb: order.new_gb,
     };
     let placed = place(tx, &need, policy.placement, (id, &origin.ports)).await?;
     let instance = Instance {
@@ -421,7 +295,7 @@ pub(crate) async fn order(
     Ok((instance, placed.capacity.storage))
 }
 
-pub(super) fn event(kind: &'static str, instance: &Instance, actor: Actor, at: Timestamp) -> Event {
+pub(crate) fn event(kind: &'static str, instance: &Instance, actor: Actor, at: Timestamp) -> Event {
     Event {
         kind,
         subject: Subject::Instance(instance.id),
@@ -433,43 +307,4 @@ pub(super) fn event(kind: &'static str, instance: &Instance, actor: Actor, at: T
         recipient: None,
         at,
     }
-}
-
-/// Every fault of a wish that needs no look at the database.
-pub(crate) fn checked(request: &CreateInstance) -> Result<()> {
-    let mut violations = Vec::new();
-    let mut fault = |path: &str, message: String| {
-        violations.push(Violation { path: path.to_owned(), message });
-    };
-    if request.description.chars().count() > 500 || request.description.contains('\0') {
-        fault("/description", "must be at most 500 characters".to_owned());
-    }
-    let mut ports = request.ports.clone();
-    ports.sort_unstable();
-    ports.dedup();
-    if ports.len() != request.ports.len() || ports.len() > MOST_PORTS || ports.contains(&0) {
-        fault("/ports", format!("must be at most {MOST_PORTS} different ports from 1 to 65535"));
-    }
-    let named = |name: &str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        (1..=128).contains(&name.len())
-            && name.bytes().all(plain)
-            && !name.starts_with(|first: char| first.is_ascii_digit())
-    };
-    let good = |(name, value): (&String, &String)| {
-        named(name) && value.len() <= 4_096 && !value.contains('\0')
-    };
-    if request.environment.len() > MOST_VARIABLES || !request.environment.iter().all(good) {
-        let message = format!(
-            "must be at most {MOST_VARIABLES} variables, names of A-Z a-z 0-9 _, values of 4096 bytes"
-        );
-        fault("/environment", message);
-    }
-    if request.key_ids.len() > MOST_KEYS {
-        fault("/ssh_key_ids", format!("must be at most {MOST_KEYS}"));
-    }
-    if request.volumes.len() > MOST_VOLUMES {
-        fault("/volumes", format!("must be at most {MOST_VOLUMES}"));
-    }
-    if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }
 }

@@ -69,6 +69,8 @@ pub struct InstanceSpec {
     pub pinned_cpus: Vec<u32>,
     /// Memory in MiB.
     pub ram_mib: u32,
+    /// The volume that its own disk is, if it outlives the instance.
+    pub disk: Option<Disk>,
     /// Its own disk in GB; bounded only where the host can do that.
     pub disk_gb: u32,
     /// The host's graphics processors that are its own, by number from 0.
@@ -85,6 +87,15 @@ pub struct InstanceSpec {
     pub script: Option<String>,
     /// Disks beside its own.
     pub mounts: Vec<Mount>,
+}
+
+/// A volume that is an instance's own disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Which volume.
+    pub volume_id: VolumeId,
+    /// Whether an instance ran on it: then it is never made anew from an image.
+    pub has_data: bool,
 }
 
 /// A port inside the instance and where the host publishes it.
@@ -181,14 +192,15 @@ pub trait InstanceDriver: Send + Sync {
     async fn resize_volume(&self, site: &Site, id: VolumeId, size_gb: u32) -> Driven<()>;
 
     /// Fills a volume that was just made with the data of another on the same host: begins that, or
-    /// finds it under way and leaves it alone. Asked after it is done or has failed, it begins anew.
+    /// finds it under way and leaves it alone. Asked after it is done or has failed, it begins anew. The
+    /// other may be a kept disk; then so is this one, and it was not made before.
     async fn copy_volume(&self, site: &Site, from: VolumeId, to: VolumeId) -> Driven<Copying>;
 
-    /// Destroys a volume and its data; done if it is not there.
+    /// Destroys a volume, or a kept disk, and its data; done if it is not there.
     async fn delete_volume(&self, site: &Site, id: VolumeId) -> Driven<()>;
 
-    /// Makes the instance without starting it, its image fetched, its volumes mounted, its ports
-    /// published, its keys in place. One that is there with other volumes, keys, limits or devices is
+    /// Makes the instance without starting it, its image fetched or its kept disk put in, its volumes
+    /// mounted, its ports published, its keys in place. One that is there with other volumes, keys, limits or devices is
     /// brought to what is asked for now and keeps the data of its own disk.
     async fn create(&self, site: &Site, spec: &InstanceSpec) -> Driven<()>;
 
@@ -201,8 +213,9 @@ pub trait InstanceDriver: Send + Sync {
     /// Stops it and keeps its data: asks it first, unless forced. Done if it does not run.
     async fn stop(&self, site: &Site, id: InstanceId, force: bool) -> Driven<()>;
 
-    /// Removes it with the data of its own disk, running or not; volumes stay. Done if it is not there.
-    async fn remove(&self, site: &Site, id: InstanceId) -> Driven<()>;
+    /// Removes it, running or not; volumes stay. The data of its own disk goes as well, unless it is to be
+    /// kept as that volume. Done if it is not there.
+    async fn remove(&self, site: &Site, id: InstanceId, keep: Option<VolumeId>) -> Driven<()>;
 
     /// All that carries our mark there, for the reconciler; `None` where nothing is remembered.
     async fn inventory(&self, site: &Site) -> Driven<Option<Inventory>>;

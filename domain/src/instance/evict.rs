@@ -6,7 +6,7 @@ use tracing::{instrument, warn};
 
 use super::create::event;
 use super::stop::remove;
-use super::{CreateInstance, Instance, InstanceId, InstancePolicy, Phase, VolumeWish, Wanted};
+use super::{Boot, CreateInstance, Instance, InstanceId, InstancePolicy, Phase, Wanted};
 use crate::capacity::Capacity;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
@@ -97,19 +97,25 @@ async fn fewest_victims(
 ) -> Result<BTreeSet<InstanceId>> {
     let Some(plan) = reads.plan_coded(&request.plan).await? else { return Ok(BTreeSet::new()) };
     let mut storages = BTreeSet::new();
-    let mut disk_gb = u64::from(plan.shape.disk_gb);
-    for wish in &request.volumes {
-        match wish {
-            VolumeWish::New { size_gb, .. } => disk_gb += u64::from(*size_gb),
-            VolumeWish::Existing { id, .. } => {
-                storages.extend(reads.volume(*id).await?.map(|volume| volume.storage));
-            }
+    let new = request.new_volumes().into_iter().map(|(_, size_gb)| u64::from(size_gb));
+    let mut disk_gb: u64 = new.sum();
+    if matches!(request.boot, Boot::OwnDisk(_)) {
+        disk_gb += u64::from(plan.shape.disk_gb);
+    }
+    let mut host_of_disk = None;
+    for id in request.existing_volumes() {
+        if let Some(volume) = reads.volume(id).await? {
+            storages.insert(volume.storage);
+            host_of_disk = volume.disk.map(|disk| disk.host_id).or(host_of_disk);
         }
     }
     let mut best: Option<BTreeSet<InstanceId>> = None;
     for host_id in reads.hosts_with_spot(&request.location, HOSTS).await? {
         let capacity = reads.capacity(host_id).await?.filter(Capacity::is_open);
-        let fits = |capacity: &Capacity| storages.iter().all(|name| *name == capacity.storage);
+        let fits = |capacity: &Capacity| {
+            storages.iter().all(|name| *name == capacity.storage)
+                && host_of_disk.is_none_or(|host_id| host_id == capacity.host_id)
+        };
         let Some(capacity) = capacity.filter(fits) else { continue };
         let storage = reads.storage(&capacity.storage).await?;
         let storage = storage.ok_or(Error::NotFound(Thing::Server))?;

@@ -120,7 +120,7 @@ pub async fn remove_orphan(
     let done = match finding.kind {
         FindingKind::UnknownInstance | FindingKind::OrphanInstance => {
             let id = InstanceId::parse(&finding.subject).ok_or_else(unknown)?;
-            context.instances.remove(&site, id).await
+            context.instances.remove(&site, id, None).await
         }
         FindingKind::UnknownVolume => {
             let id = VolumeId::parse(&finding.subject).ok_or_else(unknown)?;

@@ -15,21 +15,21 @@ mod finding;
 mod port;
 mod reconcile;
 mod show;
+mod sources;
 mod state;
 mod stop;
 mod terms;
 mod transfer;
+mod wish;
 
 pub use act::{Act, Action, Disposal, Outcome, act, act_on_all};
 pub use align::{align, realign};
 pub(crate) use charge::charge_stopped;
-pub use create::{CreateInstance, InstancePolicy, VolumeWish, create};
-pub(crate) use create::{
-    Order, asked, checked, order, require_funds, require_quota, sources, type_named,
-};
+pub use create::{InstancePolicy, create};
+pub(crate) use create::{Order, event, order, require_funds, require_quota, type_named};
 pub use driver::{
-    Copying, Driven, DriverFault, DriverKind, InstanceDriver, InstanceSpec, Inventory, Load, Mount,
-    PublishedPort, Sighting, Site,
+    Copying, Disk, Driven, DriverFault, DriverKind, InstanceDriver, InstanceSpec, Inventory, Load,
+    Mount, PublishedPort, Sighting, Site,
 };
 pub use edit::{EditInstance, edit};
 pub(crate) use evict::make_room;
@@ -37,13 +37,18 @@ pub use evict::{evict, evict_due};
 pub use finding::{Finding, FindingId, FindingKind, findings, remove_orphan};
 pub use port::{HostedFilter, InstanceFilter, InstanceQueries, Instances};
 pub use reconcile::reconcile;
-pub use show::{InstanceDetail, all, charges, detail, history, list, load, logs, show};
+pub use show::{
+    InstanceDetail, all, charges, detail, details, having, history, list, load, logs, show,
+};
+pub(crate) use sources::sources;
 pub(crate) use state::Step;
 pub use state::{Failure, FailureKind, Phase, Stage, Status, Wanted};
 pub use stop::take_down;
 pub(crate) use stop::{delete_unpaid, fail_cluster, stop_unpaid};
-pub use terms::{Hostname, InstanceTerms, Origin, Tags};
+pub use terms::{Hostname, InstanceTerms, Origin, SourceImage};
 pub use transfer::transfer;
+pub use wish::{Boot, CreateInstance, VolumeWish};
+pub(crate) use wish::{asked, checked};
 
 use std::net::IpAddr;
 
@@ -54,6 +59,7 @@ use crate::host::HostId;
 use crate::id::entity_id;
 use crate::location::LocationCode;
 use crate::pool::PoolId;
+use crate::tag::Tags;
 use crate::user::UserId;
 use crate::volume::Volume;
 
@@ -124,20 +130,24 @@ impl Instance {
 
     /// The instance as its driver needs it.
     pub fn spec(&self, volumes: &[Volume]) -> InstanceSpec {
-        let mounts = volumes.iter().filter_map(|volume| {
+        let (disks, others): (Vec<&Volume>, Vec<&Volume>) =
+            volumes.iter().partition(|volume| volume.disk.is_some());
+        let disk = disks.first().copied();
+        let mounts = others.into_iter().filter_map(|volume| {
             let path = volume.attachment.as_ref()?.path.clone();
             Some(Mount { volume_id: volume.id, path })
         });
         InstanceSpec {
             id: self.id,
             hostname: self.hostname.to_string(),
-            image: self.origin.reference.clone(),
-            username: self.origin.username.clone(),
+            image: self.origin.image.reference.clone(),
+            username: self.origin.image.username.clone(),
             cpus: self.terms.shape.cpus,
             pinned_cpus: self.claim.cpus.clone(),
             ram_mib: self.terms.shape.ram_mib,
             gpus: self.claim.gpus.clone(),
-            disk_gb: self.terms.shape.disk_gb,
+            disk: disk.map(|volume| Disk { volume_id: volume.id, has_data: volume.is_made() }),
+            disk_gb: disk.map_or(self.terms.shape.disk_gb, |volume| volume.size_gb),
             address: self.claim.address,
             ports: self.claim.ports.clone(),
             environment: self.origin.environment.clone(),

@@ -21,7 +21,7 @@ use crate::meter::{Metered, Rate, finish_by};
 use crate::money::Money;
 use crate::page::Page;
 use crate::store::{Tx, atomically};
-use crate::volume::{VolumeId, VolumeState};
+use crate::volume::{self, VolumeId, VolumeState};
 
 /// How long an instance must have been missing before it is given up, where others are on its host.
 const LOST_AFTER: Duration = Duration::minutes(10);
@@ -205,7 +205,7 @@ impl Host<'_> {
                     self.note(FindingKind::OrphanInstance, id.to_string(), outcome).await?;
                 }
                 Some(instance) => {
-                    let removed = self.context.instances.remove(&self.site, id).await;
+                    let removed = self.context.instances.remove(&self.site, id, None).await;
                     let is_repaired = removed.is_ok();
                     let per_hour = instance.terms.per_hour;
                     let kind = FindingKind::OrphanInstance;
@@ -316,6 +316,7 @@ async fn lost(
     tx.save_instance(&instance).await?;
     let metered = [Metered::Instance(seen.id)];
     let wallet = finish_by(tx, random, wallet, (&metered, since), now).await?;
+    let wallet = volume::lose_disk(tx, random, wallet, (seen.id, since, now)).await?;
     let told = event("instance.lost", &instance, Actor::System, now);
     tx.record(vec![Event { recipient: Some(instance.author), ..told }]).await?;
     free_all(tx, random, wallet, (&instance, &seen.phase), now).await?;

@@ -80,6 +80,27 @@ pub async fn detail(store: &dyn Store, instance: Instance) -> Result<InstanceDet
     details.into_iter().next().ok_or(Error::NotFound(Thing::Instance))
 }
 
+/// Instances that were found for the caller, with what their owner sees beside them.
+pub async fn details(store: &dyn Store, instances: Vec<Instance>) -> Result<Vec<InstanceDetail>> {
+    detailed(store.reads(), instances).await
+}
+
+/// The instances that have these volumes of the caller's pools, by a fixed number of statements.
+pub async fn having(
+    store: &dyn Store,
+    caller: &Caller,
+    volumes: &[Volume],
+) -> Result<Vec<InstanceDetail>> {
+    caller.may(Permission::InstancesRead)?;
+    let attached = volumes.iter().filter_map(|volume| volume.attachment.as_ref());
+    let ids: BTreeSet<InstanceId> = attached.map(|attachment| attachment.instance_id).collect();
+    let ids: Vec<InstanceId> = ids.into_iter().collect();
+    let mut instances = store.reads().instances_among(&ids).await?;
+    // One that went to another pool between the two looks took its volumes along.
+    instances.retain(|instance| volumes.iter().any(|volume| volume.pool_id == instance.pool_id));
+    detailed(store.reads(), instances).await
+}
+
 /// Everybody's instances, newest first, for operators.
 pub async fn all(
     store: &dyn Store,

@@ -29,30 +29,6 @@ impl Hostname {
     }
 }
 
-/// Labels: at most 64, keys of 1 to 128 characters, values of at most 256.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Tags(BTreeMap<String, String>);
-
-impl Tags {
-    /// Checks labels.
-    pub fn parse(tags: BTreeMap<String, String>) -> Result<Self, &'static str> {
-        let fits = |text: &str, least: usize, most: usize| {
-            (least..=most).contains(&text.chars().count()) && !text.contains(char::is_control)
-        };
-        let good = tags.len() <= 64
-            && tags.iter().all(|(key, value)| fits(key, 1, 128) && fits(value, 0, 256));
-        let advice =
-            "must be at most 64 labels, keys of 1 to 128 characters, values of at most 256";
-        good.then_some(Self(tags)).ok_or(advice)
-    }
-
-    /// The labels.
-    pub const fn as_map(&self) -> &BTreeMap<String, String> {
-        &self.0
-    }
-}
-
 /// What an instance is and costs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstanceTerms {
@@ -60,6 +36,9 @@ pub struct InstanceTerms {
     pub plan_id: PlanId,
     /// Its code.
     pub plan: PlanCode,
+    /// Its name for people; unknown of what was ordered before it was kept.
+    #[serde(default)]
+    pub plan_name: String,
     /// How much of a host it is.
     pub shape: Shape,
     /// The price of an hour.
@@ -70,17 +49,31 @@ pub struct InstanceTerms {
     pub stopped_percent: u32,
 }
 
-/// What an instance was made from.
+/// An image as it was when something was made from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct SourceImage {
     /// The image.
     pub image_id: ImageId,
     /// Its code.
     pub image: String,
+    /// Its name for people; unknown of what was made before it was kept.
+    #[serde(default)]
+    pub image_name: String,
     /// What its driver starts.
     pub reference: String,
     /// Who logs in.
     pub username: String,
+}
+
+/// What an instance was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The image.
+    #[serde(flatten)]
+    pub image: SourceImage,
+    /// The name by which its owner ordered it, if that is not the image's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered_as: Option<String>,
     /// The keys that may log in.
     pub key_ids: Vec<SshKeyId>,
     /// Their texts.

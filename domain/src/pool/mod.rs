@@ -81,6 +81,15 @@ impl Pool {
     }
 }
 
+/// What of a text that a pool has already and that is added to it once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplicates {
+    /// It is refused.
+    Refused,
+    /// It is another one.
+    Allowed,
+}
+
 /// What a member may do. Ordered: each may also do what is before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,7 +5,7 @@ use tracing::instrument;
 use super::{Content, Script, ScriptId};
 use crate::clock::{Clock, Random};
 use crate::error::{Conflict, Error, Result};
-use crate::pool::{Label, PoolId, home_for_update};
+use crate::pool::{Duplicates, Label, PoolId, home_for_update};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
@@ -23,9 +23,11 @@ pub struct AddScript {
     pub name: Label,
     /// The script.
     pub content: Content,
+    /// What of one that the pool has already.
+    pub duplicates: Duplicates,
 }
 
-/// Adds a script to a pool, which holds at most 1,000 and each content once.
+/// Adds a script to a pool, which holds at most 1,000, and each content once unless more are allowed.
 #[instrument(name = "script.add", skip_all)]
 pub async fn add(
     store: &dyn Store,
@@ -33,7 +35,7 @@ pub async fn add(
     random: &dyn Random,
     request: AddScript,
 ) -> Result<Script> {
-    let AddScript { caller, pool_id, name, content } = request;
+    let AddScript { caller, pool_id, name, content, duplicates } = request;
     caller.may(Permission::ScriptsWrite)?;
     let now = clock.now();
     let id = ScriptId::generate(now, random);
@@ -50,6 +52,9 @@ pub async fn add(
             author: Some(caller.user_id),
             created_at: now,
         };
+        if duplicates == Duplicates::Refused && tx.has_script(pool_id, &script.digest()).await? {
+            return Err(Error::Conflict(Conflict::ScriptExists));
+        }
         tx.add_script(&script).await?;
         tx.record(vec![script.added(caller.actor())]).await?;
         Ok(script)

@@ -35,7 +35,7 @@ pub struct Script {
     pub pool_id: PoolId,
     /// Its name.
     pub name: String,
-    /// What is run; once in each pool.
+    /// What is run.
     pub content: String,
     /// Who added it.
     pub author: Option<UserId>,
@@ -102,7 +102,8 @@ impl ScriptSummary {
     }
 }
 
-/// What a script runs: 1 byte to 64 KiB that begin with `#!`, without U+0000.
+/// What a script runs: 1 byte to 64 KiB without U+0000. One that does not say with `#!` what runs it is run by
+/// `/bin/sh`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content(String);
 
@@ -115,8 +116,8 @@ impl Content {
         if text.contains('\0') {
             return Err("a script cannot hold the character U+0000");
         }
-        if !text.starts_with("#!") {
-            return Err("a script begins with #! and the program that runs it, such as #!/bin/sh");
+        if text.trim().is_empty() {
+            return Err("a script holds something to run");
         }
         Ok(Self(text.to_owned()))
     }
@@ -132,12 +133,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_says_what_runs_it() {
+    fn a_script_is_any_text_that_is_not_empty_or_too_long() {
         let most = format!("#!{}", "x".repeat(MAX_BYTES - 2));
-        for text in ["#!", "#!/bin/sh\necho hello\r\n", &most] {
+        for text in ["#!", "#!/bin/sh\necho hello\r\n", "echo hello", &most] {
             assert_eq!(Content::parse(text).unwrap().as_str(), text);
         }
-        for text in ["", "#", " #!/bin/sh", "echo", "#!/bin/sh\0", &format!("{most}x")] {
+        for text in ["", " \n", "#!/bin/sh\0", &format!("{most}x")] {
             assert!(Content::parse(text).is_err(), "{text:.20}");
         }
     }

@@ -35,13 +35,15 @@ pub trait ScriptQueries {
 
     /// How many scripts the pool has.
     async fn script_count(&self, pool_id: PoolId) -> Result<u64>;
+
+    /// Whether the pool has a script of this content, given as its digest.
+    async fn has_script(&self, pool_id: PoolId, digest: &[u8; 32]) -> Result<bool>;
 }
 
 /// Changes scripts. Lock their pools before.
 #[async_trait]
 pub trait Scripts {
-    /// Adds a script; [`crate::error::Conflict::ScriptExists`] where its pool has one of the same
-    /// content.
+    /// Adds a script.
     async fn add_script(&self, script: &Script) -> Result<()>;
 
     /// Deletes scripts.

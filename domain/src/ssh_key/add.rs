@@ -5,7 +5,7 @@ use tracing::instrument;
 use super::{PublicKey, SshKey, SshKeyId};
 use crate::clock::{Clock, Random};
 use crate::error::{Conflict, Error, Result};
-use crate::pool::{Label, PoolId, home_for_update};
+use crate::pool::{Duplicates, Label, PoolId, home_for_update};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
@@ -23,9 +23,11 @@ pub struct AddSshKey {
     pub name: Label,
     /// The key.
     pub public_key: PublicKey,
+    /// What of one that the pool has already.
+    pub duplicates: Duplicates,
 }
 
-/// Adds a key to a pool, which holds at most 1,000 and each text once.
+/// Adds a key to a pool, which holds at most 1,000, and each text once unless more are allowed.
 #[instrument(name = "ssh_key.add", skip_all)]
 pub async fn add(
     store: &dyn Store,
@@ -33,7 +35,7 @@ pub async fn add(
     random: &dyn Random,
     request: AddSshKey,
 ) -> Result<SshKey> {
-    let AddSshKey { caller, pool_id, name, public_key } = request;
+    let AddSshKey { caller, pool_id, name, public_key, duplicates } = request;
     caller.may(Permission::KeysWrite)?;
     let now = clock.now();
     let id = SshKeyId::generate(now, random);
@@ -51,6 +53,9 @@ pub async fn add(
             author: Some(caller.user_id),
             created_at: now,
         };
+        if duplicates == Duplicates::Refused && tx.has_ssh_key(pool_id, &key.digest()).await? {
+            return Err(Error::Conflict(Conflict::SshKeyExists));
+        }
         tx.add_ssh_key(&key).await?;
         tx.record(vec![key.added(caller.actor())]).await?;
         Ok(key)

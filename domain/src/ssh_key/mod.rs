@@ -35,7 +35,7 @@ pub struct SshKey {
     pub pool_id: PoolId,
     /// Its name.
     pub name: String,
-    /// As it was sent, one line as in OpenSSH's `authorized_keys`; once in each pool.
+    /// As it was sent, one line as in OpenSSH's `authorized_keys`.
     pub public_key: String,
     /// Such as `SHA256:…`, without regard to the comment.
     pub fingerprint: String,

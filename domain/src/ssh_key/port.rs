@@ -29,12 +29,15 @@ pub trait SshKeyQueries {
 
     /// How many keys the pool has.
     async fn ssh_key_count(&self, pool_id: PoolId) -> Result<u64>;
+
+    /// Whether the pool has a key of this text, given as its digest.
+    async fn has_ssh_key(&self, pool_id: PoolId, digest: &[u8; 32]) -> Result<bool>;
 }
 
 /// Changes SSH keys. Lock their pools before.
 #[async_trait]
 pub trait SshKeys {
-    /// Adds a key; [`crate::error::Conflict::SshKeyExists`] where its pool has one of the same text.
+    /// Adds a key.
     async fn add_ssh_key(&self, key: &SshKey) -> Result<()>;
 
     /// Deletes keys.

@@ -27,11 +27,14 @@ pub async fn align(context: JobContext<'_>, id: VolumeId) -> Result<Progress> {
         if step == VolumeStep::Delete && reads.has_unfinished_copies(id).await? {
             return Ok(Progress::Again(context.clock.now() + ASK_AGAIN));
         }
-        let hosts = reads.hosts_at(&volume.storage).await?;
-        let Some(host_id) = hosts.first() else {
+        let host_id = match &volume.disk {
+            Some(disk) => Some(disk.host_id),
+            None => reads.hosts_at(&volume.storage).await?.into_iter().next(),
+        };
+        let Some(host_id) = host_id else {
             return Err(Error::internal("no host of the volume's storage can be reached"));
         };
-        let capacity = reads.capacity(*host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+        let capacity = reads.capacity(host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
         let done = perform(context.instances, &capacity.site(), &volume, step).await;
         let now = context.clock.now();
         let failure = match done {
@@ -54,6 +57,8 @@ async fn perform(
     step: VolumeStep,
 ) -> Result<Copying, DriverFault> {
     match step {
+        // A disk has its data with its copy, and its size from its instance's next start on.
+        VolumeStep::Create | VolumeStep::Resize if volume.disk.is_some() => {}
         VolumeStep::Create => driver.create_volume(site, volume.id, volume.size_gb).await?,
         VolumeStep::Copy(source) => return driver.copy_volume(site, source, volume.id).await,
         VolumeStep::Resize => driver.resize_volume(site, volume.id, volume.size_gb).await?,

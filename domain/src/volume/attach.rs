@@ -4,12 +4,12 @@
 use tracing::instrument;
 
 use super::create::event;
-use super::{Attachment, Volume, VolumeId, VolumeState, discard};
+use super::{Afterwards, Attachment, ROOT, Volume, VolumeId, VolumeState, discard};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::Actor;
 use crate::instance::{Instance, InstanceId, Phase, Wanted};
-use crate::pool::{PoolRole, require, role_of};
+use crate::pool::{PoolId, PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
@@ -52,16 +52,52 @@ pub async fn attach(
     let path = path.as_deref().map(checked).transpose()?;
     atomically(store, async |tx: &dyn Tx| {
         let seen = visible(tx, caller, id).await?;
-        let instance = tx.instance_for_update(instance_id).await?;
-        let instance = instance.filter(|instance| instance.pool_id == seen.pool_id);
-        let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
-        if instance.phase != Phase::Stopped || !matches!(instance.wanted, Wanted::Stopped { .. }) {
-            return Err(Error::Conflict(Conflict::InstanceNotStopped));
-        }
+        let instance = stopped(tx, seen.pool_id, instance_id).await?;
         let mounting = Mounting { volume_id: id, path: path.clone() };
         mount(tx, &instance, mounting, (caller.actor(), now)).await
     })
     .await
+}
+
+/// The pool's instance, locked, if it does not run.
+pub(super) async fn stopped(tx: &dyn Tx, pool_id: PoolId, id: InstanceId) -> Result<Instance> {
+    let instance = tx.instance_for_update(id).await?.filter(|found| found.pool_id == pool_id);
+    let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
+    if instance.phase != Phase::Stopped || !matches!(instance.wanted, Wanted::Stopped { .. }) {
+        return Err(Error::Conflict(Conflict::InstanceNotStopped));
+    }
+    Ok(instance)
+}
+
+/// A volume of the instance's pool, locked, if it is where the instance is.
+async fn beside(tx: &dyn Tx, instance: &Instance, id: VolumeId) -> Result<Volume> {
+    let missing = || Error::NotFound(Thing::Volume);
+    let volume = tx.volume_for_update(id).await?.ok_or_else(missing)?;
+    if volume.pool_id != instance.pool_id {
+        return Err(missing());
+    }
+    let capacity = tx.capacity(instance.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let is_there = volume.disk.as_ref().is_none_or(|disk| disk.host_id == instance.host_id);
+    if capacity.storage != volume.storage || !is_there {
+        return Err(Error::Conflict(Conflict::VolumeElsewhere));
+    }
+    Ok(volume)
+}
+
+/// Gives a locked instance that was just ordered the volume that is its disk.
+pub(crate) async fn mount_disk(
+    tx: &dyn Tx,
+    instance: &Instance,
+    id: VolumeId,
+    (actor, now): (Actor, Timestamp),
+) -> Result<Volume> {
+    let volume = beside(tx, instance, id).await?;
+    let (instance_id, afterwards) = (instance.id, Afterwards::default());
+    let path = ROOT.to_owned();
+    let volume = volume.attached(Attachment { instance_id, path, afterwards })?;
+    tx.save_volume(&volume).await?;
+    tx.record(vec![event("volume.attached", &volume, actor, now)]).await?;
+    Ok(volume)
 }
 
 /// Gives a volume to a locked instance that does not run.
@@ -71,20 +107,15 @@ pub(crate) async fn mount(
     mounting: Mounting,
     (actor, now): (Actor, Timestamp),
 ) -> Result<Volume> {
-    let missing = || Error::NotFound(Thing::Volume);
-    let volume = tx.volume_for_update(mounting.volume_id).await?.ok_or_else(missing)?;
-    if volume.pool_id != instance.pool_id {
-        return Err(missing());
-    }
-    let capacity = tx.capacity(instance.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
-    if capacity.storage != volume.storage {
-        return Err(Error::Conflict(Conflict::VolumeElsewhere));
+    let volume = beside(tx, instance, mounting.volume_id).await?;
+    if volume.disk.is_some() {
+        return Err(Error::Conflict(Conflict::VolumeIsDisk));
     }
     let path = match &mounting.path {
         Some(path) => checked(path)?,
         None => format!("/mnt/{}", volume.id),
     };
-    let (instance_id, afterwards) = (instance.id, super::Afterwards::default());
+    let (instance_id, afterwards) = (instance.id, Afterwards::default());
     let volume = volume.attached(Attachment { instance_id, path: path.clone(), afterwards })?;
     let others = tx.volumes_of_instances(&[instance.id]).await?;
     let is_there = |other: &Volume| other.attachment.as_ref().is_some_and(|at| at.path == path);
@@ -118,6 +149,9 @@ pub async fn detach(
         if is_elsewhere || volume.attachment.as_ref().is_none_or(|at| at.instance_id != instance.id)
         {
             return Err(Error::Contention);
+        }
+        if volume.disk.is_some() {
+            return Err(Error::Conflict(Conflict::VolumeIsDisk));
         }
         if volume.is_shared {
             return Err(Error::Conflict(Conflict::VolumeInUse));
@@ -178,7 +212,10 @@ pub(crate) async fn unmount(
         let volume = Volume { attachment: None, ..volume };
         tx.save_volume(&volume).await?;
         if volume.state == VolumeState::Live {
-            let how = (attachment.afterwards, Actor::System);
+            // A disk that no instance ever ran on is of no use.
+            let is_empty = volume.is_new_disk();
+            let how = if is_empty { Afterwards::DeletePermanently } else { attachment.afterwards };
+            let how = (how, Actor::System);
             wallet = discard(tx, random, wallet, volume, (how, now)).await?;
         }
     }

@@ -3,13 +3,14 @@
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Afterwards, Volume, VolumeId, VolumeState, price_per_month};
+use super::attach::stopped;
+use super::{Afterwards, Mounting, OsDisk, Volume, VolumeId, VolumeState, mount, price_per_month};
 use crate::capacity::StorageName;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::{Actor, Event, Subject};
 use crate::idempotency::{Attempt, IdempotencyKey, once};
-use crate::instance::require_funds;
+use crate::instance::{Instance, InstanceId, require_funds};
 use crate::job::{Job, JobKind};
 use crate::location::LocationCode;
 use crate::meter::{FundsPolicy, Rate};
@@ -17,6 +18,7 @@ use crate::money::Money;
 use crate::pool::PoolId;
 use crate::pool::{Paying, paying};
 use crate::store::{Store, Tx, atomically};
+use crate::tag::Tags;
 use crate::text::line;
 use crate::token::Permission;
 use crate::user::Caller;
@@ -57,8 +59,12 @@ pub struct CreateVolume {
     pub size_gb: u32,
     /// Where.
     pub location: LocationCode,
+    /// The stopped instance that has it from the beginning.
+    pub instance_id: Option<InstanceId>,
     /// What becomes of it when a spot instance that it is attached to is evicted.
     pub on_eviction: Afterwards,
+    /// Labels that the owner's programs keep with it.
+    pub tags: Tags,
     /// Makes one however often it is sent.
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -87,6 +93,8 @@ pub(crate) struct Draft {
     pub copy_of: Option<VolumeId>,
     pub is_shared: bool,
     pub on_eviction: Afterwards,
+    pub disk: Option<OsDisk>,
+    pub tags: Tags,
 }
 
 /// Orders a volume; a job makes it.
@@ -109,15 +117,20 @@ pub async fn create(
         request.kind,
         request.size_gb,
         request.location.as_str(),
-        request.on_eviction
+        request.on_eviction,
+        request.instance_id,
+        request.tags
     ]);
     atomically(store, async |tx: &dyn Tx| {
         let key = key.as_ref();
         let attempt = Attempt { key, user_id, operation: "volume.create", at: now };
         let id = once(tx, attempt, &asked, async || {
             let payer = paying(tx, &request.caller, request.pool_id).await?;
-            let storage = tx.roomiest_storage(&request.location, request.size_gb).await?;
-            let storage = storage.ok_or(Error::Conflict(Conflict::NoCapacity))?;
+            let instance = match request.instance_id {
+                Some(id) => Some(stopped(tx, payer.pool_id, id).await?),
+                None => None,
+            };
+            let storage = storage_for(tx, &request, instance.as_ref()).await?;
             let draft = Draft {
                 name: request.name.clone(),
                 kind: kind.clone(),
@@ -127,14 +140,38 @@ pub async fn create(
                 copy_of: None,
                 is_shared: false,
                 on_eviction: request.on_eviction,
+                disk: None,
+                tags: request.tags.clone(),
             };
             let actor = request.caller.actor();
-            ordered(tx, random, (&payer, actor), funds, (draft, now)).await
+            let id = ordered(tx, random, (&payer, actor), funds, (draft, now)).await?;
+            if let Some(instance) = &instance {
+                let mounting = Mounting { volume_id: id, path: None };
+                mount(tx, instance, mounting, (actor, now)).await?;
+            }
+            Ok(id)
         })
         .await?;
         tx.volume(id).await?.ok_or(Error::NotFound(Thing::Volume))
     })
     .await
+}
+
+/// Where the instance is that is to have it, else where most is free.
+async fn storage_for(
+    tx: &dyn Tx,
+    request: &CreateVolume,
+    instance: Option<&Instance>,
+) -> Result<StorageName> {
+    let Some(instance) = instance else {
+        let storage = tx.roomiest_storage(&request.location, request.size_gb).await?;
+        return storage.ok_or(Error::Conflict(Conflict::NoCapacity));
+    };
+    if instance.location != request.location {
+        return Err(Error::Conflict(Conflict::VolumeElsewhere));
+    }
+    let capacity = tx.capacity(instance.host_id).await?;
+    Ok(capacity.ok_or(Error::NotFound(Thing::Server))?.storage)
 }
 
 /// Orders a copy of a volume as it is when the copy is made.
@@ -173,6 +210,8 @@ pub async fn clone(
                 copy_of: Some(source.id),
                 is_shared: false,
                 on_eviction: source.on_eviction,
+                disk: source.disk.clone(),
+                tags: source.tags.clone(),
             };
             let actor = request.caller.actor();
             ordered(tx, random, (&payer, actor), funds, (draft, now)).await
@@ -212,7 +251,22 @@ pub(crate) async fn require_quota(tx: &dyn Tx, pool_id: PoolId, more: usize) -> 
 }
 
 /// Adds a volume and the job that makes it; its disk is taken at once.
-pub(crate) async fn add(
+async fn add(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    who: (&Paying, Actor),
+    (draft, now): (Draft, Timestamp),
+) -> Result<Volume> {
+    let (storage, size_gb) = (draft.storage.clone(), draft.size_gb);
+    let volume = add_taken(tx, random, who, (draft, now)).await?;
+    if !tx.take_disk(&storage, size_gb).await? {
+        return Err(Error::Conflict(Conflict::NoCapacity));
+    }
+    Ok(volume)
+}
+
+/// The same where its disk was taken with the place of its instance.
+pub(crate) async fn add_taken(
     tx: &dyn Tx,
     random: &dyn Random,
     (payer, actor): (&Paying, Actor),
@@ -225,9 +279,6 @@ pub(crate) async fn add(
         return Err(Error::invalid("/size_gb", format!("must be 1 to {MOST_GB}")));
     }
     require_quota(tx, payer.pool_id, 1).await?;
-    if !tx.take_disk(&draft.storage, draft.size_gb).await? {
-        return Err(Error::Conflict(Conflict::NoCapacity));
-    }
     let volume = Volume {
         id: VolumeId::generate(now, random),
         pool_id: payer.pool_id,
@@ -242,19 +293,23 @@ pub(crate) async fn add(
         price_per_gb: draft.kind.price_per_gb,
         copy_of: draft.copy_of,
         is_shared: draft.is_shared,
+        disk: draft.disk,
+        tags: draft.tags,
         state: VolumeState::Live,
         attachment: None,
         on_eviction: draft.on_eviction,
         created_at: now,
     };
     tx.add_volume(&volume).await?;
-    let kind = JobKind::AlignVolume { volume_id: volume.id };
-    tx.schedule(&Job::new(kind, now, random)).await?;
+    if !volume.is_settled() {
+        let kind = JobKind::AlignVolume { volume_id: volume.id };
+        tx.schedule(&Job::new(kind, now, random)).await?;
+    }
     tx.record(vec![event("volume.ordered", &volume, actor, now)]).await?;
     Ok(volume)
 }
 
-pub(super) fn event(kind: &'static str, volume: &Volume, actor: Actor, at: Timestamp) -> Event {
+pub(crate) fn event(kind: &'static str, volume: &Volume, actor: Actor, at: Timestamp) -> Event {
     Event {
         kind,
         subject: Subject::Volume(volume.id),

@@ -5,6 +5,7 @@ mod align;
 mod attach;
 mod create;
 mod delete;
+mod disk;
 mod edit;
 mod port;
 mod show;
@@ -13,12 +14,13 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use align::{align, realign};
-pub(crate) use attach::{Mounting, mount, unmount};
+pub(crate) use attach::{Mounting, mount, mount_disk, unmount};
 pub use attach::{attach, detach};
 pub use create::{CloneVolume, CreateVolume, VolumeType, clone, create};
-pub(crate) use create::{Draft, add, require_quota};
+pub(crate) use create::{Draft, add_taken, event, require_quota};
 pub use delete::{delete, empty_trash, restore};
 pub(crate) use delete::{delete_unpaid, discard};
+pub(crate) use disk::{lose_disk, made_disk};
 pub use edit::{EditVolume, edit};
 pub use port::{VolumeFilter, VolumeQueries, Volumes};
 pub use show::{charges, list, show, types};
@@ -26,12 +28,14 @@ pub use show::{charges, list, show, types};
 use crate::capacity::StorageName;
 use crate::clock::Timestamp;
 use crate::error::{Conflict, Error, Result};
+use crate::host::HostId;
 use crate::id::entity_id;
-use crate::instance::InstanceId;
+use crate::instance::{InstanceId, SourceImage};
 use crate::location::LocationCode;
 use crate::meter::{Meter, MeterId, Metered, Rate};
 use crate::money::Money;
 use crate::pool::PoolId;
+use crate::tag::Tags;
 use crate::user::UserId;
 
 entity_id!(
@@ -71,15 +75,33 @@ pub struct Volume {
     pub copy_of: Option<VolumeId>,
     /// Whether all instances of a cluster may have it at once.
     pub is_shared: bool,
+    /// What it is as the disk of an instance, if it is one.
+    pub disk: Option<OsDisk>,
     /// Whether it is there.
     pub state: VolumeState,
     /// What mounts it.
     pub attachment: Option<Attachment>,
     /// What becomes of it when the spot instance that it is attached to is evicted.
     pub on_eviction: Afterwards,
+    /// Labels that the owner's programs keep with it.
+    pub tags: Tags,
     /// When it was ordered.
     pub created_at: Timestamp,
 }
+
+/// A volume that holds an operating system: an instance's own disk, which outlives it. It is made with its
+/// instance, and is there once that could be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OsDisk {
+    /// What was put on it first.
+    #[serde(flatten)]
+    pub image: SourceImage,
+    /// Where it is: a disk does not leave its host.
+    pub host_id: HostId,
+}
+
+/// Where the disk of an instance is mounted.
+pub(crate) const ROOT: &str = "/";
 
 /// Whether a volume is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,9 +260,14 @@ impl Volume {
         }
     }
 
-    /// Whether there is something to mount.
+    /// Whether it has its data.
     pub const fn is_made(&self) -> bool {
         self.made_gb > 0 && self.copy_of.is_none()
+    }
+
+    /// Whether it is a disk that is made with its instance, and is not yet.
+    pub const fn is_new_disk(&self) -> bool {
+        self.disk.is_some() && self.made_gb == 0 && self.copy_of.is_none()
     }
 
     /// Whether it exists for its owner: it is there or will be, in the trash or not.
@@ -257,6 +284,7 @@ impl Volume {
     pub(crate) const fn next_step(&self) -> Option<VolumeStep> {
         match self.state {
             VolumeState::Deleting => Some(VolumeStep::Delete),
+            VolumeState::Live if self.is_new_disk() => None,
             VolumeState::Live if self.made_gb == 0 => Some(VolumeStep::Create),
             VolumeState::Live => match self.copy_of {
                 Some(source) => Some(VolumeStep::Copy(source)),

@@ -1,8 +1,9 @@
 //! Containers: made, made anew, removed.
 //!
 //! An instance's disk outlives its container: when something else is asked for, the disk becomes an
-//! image ([`names::disk`]), the container goes, and a new one stands on that image. After a crash at
-//! any point the next call finds either the old container, or the image and no container.
+//! image ([`DiskOf::image`]), the container goes, and a new one stands on that image. After a crash at
+//! any point the next call finds either the old container, or the image and no container. A disk that is
+//! a volume stays as that image when its instance goes.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +13,12 @@ use bollard::query_parameters::{
     RemoveVolumeOptions,
 };
 use domain::instance::{Driven, InstanceId, InstanceSpec};
+use domain::volume::VolumeId;
 
 use super::answers::{Devices, Status};
 use super::engine::Engine;
 use super::fault::Found;
-use super::names;
+use super::names::{self, DiskOf};
 use super::plan::{self, Base};
 
 impl Engine {
@@ -34,23 +36,27 @@ impl Engine {
                 };
             }
             self.stop(spec.id, false).await?;
-            self.keep_disk(spec.id, &container).await?;
+            self.keep_disk(DiskOf::of(spec), &container).await?;
             self.remove_container(&container.name).await?;
         }
         let base = self.base(spec).await?;
         self.make(spec, &base, wanted).await?;
         self.put_files(spec).await?;
         if base.is_kept_disk {
-            self.drop_disks(spec.id, base.id.as_deref()).await?;
+            self.drop_disks(DiskOf::of(spec), base.id.as_deref()).await?;
         }
         Ok(())
     }
 
     /// What the container stands on: the disk that was kept, or what the instance is made from.
     async fn base(&self, spec: &InstanceSpec) -> Driven<Base> {
-        let disk = names::disk(spec.id);
+        let disk = DiskOf::of(spec).image();
         let (image, name, is_kept_disk) = match self.image(&disk).await? {
             Some(image) => (image, disk, true),
+            // Its owner would take the data for lost; whoever took the image away can bring it back.
+            None if spec.disk.is_some_and(|disk| disk.has_data) => {
+                return Err(self.failed(&format!("{disk} is not there to start from")));
+            }
             None => (self.image_or_pulled(&spec.image).await?, spec.image.clone(), false),
         };
         let own_volumes = self.own_volumes(spec, &image).await?;
@@ -67,13 +73,13 @@ impl Engine {
         })
     }
 
-    /// Paths that the image declares volumes for belong to the instance's own disk, but an engine
-    /// does not keep them with it. So they get volumes of ours, which every container of the
-    /// instance mounts. Podman's images of disks declare none, so that those there count as well.
+    /// Paths that the image declares volumes for belong to the disk, but an engine does not keep them
+    /// with it. So they get volumes of ours, which every container that stands on it mounts. Podman's images of disks declare none, so that those there count as well.
     async fn own_volumes(&self, spec: &InstanceSpec, image: &ImageInspect) -> Driven<Vec<String>> {
         let declared = image.config.as_ref().and_then(|config| config.volumes.as_deref());
         let declared = declared.unwrap_or_default().iter().cloned();
-        let there = self.volumes_of(spec.id).await?;
+        let disk = DiskOf::of(spec);
+        let there = self.volumes_of(disk).await?;
         let mut paths: BTreeSet<String> =
             there.into_iter().map(|(_, path)| path).chain(declared).collect();
         let is_mounted = |path: &str| {
@@ -82,9 +88,8 @@ impl Engine {
         };
         paths.retain(|path| path.starts_with('/') && !is_mounted(path));
         for path in &paths {
-            let labels =
-                self.labels([(names::INSTANCE, spec.id.to_string()), (names::PATH, path.clone())]);
-            let name = names::own_volume(spec.id, path);
+            let labels = self.labels([disk.label(), (names::PATH, path.clone())]);
+            let name = disk.own_volume(path);
             let what = format!("create volume {name}");
             let request = VolumeCreateRequest {
                 name: Some(name),
@@ -96,9 +101,10 @@ impl Engine {
         Ok(paths.into_iter().collect())
     }
 
-    /// Names and paths of the volumes that are part of an instance's own disk.
-    async fn volumes_of(&self, id: InstanceId) -> Driven<Vec<(String, String)>> {
-        let filters = names::labelled([self.whose(), format!("{}={id}", names::INSTANCE)]);
+    /// Names and paths of the volumes that are part of a disk.
+    pub async fn volumes_of(&self, disk: DiskOf) -> Driven<Vec<(String, String)>> {
+        let (label, id) = disk.label();
+        let filters = names::labelled([self.whose(), format!("{label}={id}")]);
         let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
         let found = self.call("list volumes", self.api.list_volumes(Some(options))).await?;
         let named = found.volumes.unwrap_or_default().into_iter().filter_map(|mut volume| {
@@ -110,6 +116,7 @@ impl Engine {
     async fn make(&self, spec: &InstanceSpec, base: &Base, wanted: String) -> Driven<()> {
         let name = names::container(spec.id);
         let labels = self.labels([
+            DiskOf::of(spec).label(),
             (names::INSTANCE, spec.id.to_string()),
             (names::SPEC, wanted),
             (names::VARIABLES, plan::variable_names(spec)),
@@ -135,15 +142,29 @@ impl Engine {
         Err(self.refused("the engine gives no graphics processors to containers"))
     }
 
-    pub async fn remove(&self, id: InstanceId) -> Driven<()> {
+    pub async fn remove(&self, id: InstanceId, keep: Option<VolumeId>) -> Driven<()> {
         if let Some(container) = self.container(id).await? {
-            self.remove_container(&container.name).await?;
+            if let Some(volume_id) = keep {
+                self.stop(id, false).await?;
+                let disk = DiskOf::Volume(volume_id);
+                self.keep_disk(disk, &container).await?;
+                self.remove_container(&container.name).await?;
+                let kept = self.image(&disk.image()).await?.and_then(|image| image.id);
+                self.drop_disks(disk, kept.as_deref()).await?;
+            } else {
+                self.remove_container(&container.name).await?;
+            }
         }
-        for (name, _) in self.volumes_of(id).await? {
+        self.drop_disk(DiskOf::Instance(id)).await
+    }
+
+    /// Removes all of a disk that no container stands on.
+    pub async fn drop_disk(&self, disk: DiskOf) -> Driven<()> {
+        for (name, _) in self.volumes_of(disk).await? {
             let call = self.api.remove_volume(&name, None::<RemoveVolumeOptions>);
             self.call(&format!("remove volume {name}"), call).await.found()?;
         }
-        self.drop_disks(id, None).await
+        self.drop_disks(disk, None).await
     }
 
     /// With volumes that have no name: nobody could find them any more.

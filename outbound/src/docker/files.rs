@@ -7,11 +7,18 @@ use domain::instance::{Driven, InstanceSpec};
 use tar::{Archive, Builder, EntryType, Header};
 
 use super::engine::Engine;
-use super::names;
+use super::names::{self, DiskOf};
 
-/// Where the script lies, and the mark that it was begun.
+/// Where the script lies.
 pub const SCRIPT: &str = "/var/lib/berth/script";
-pub const SCRIPT_STARTED: &str = "/var/lib/berth/script.started";
+
+/// The mark that an instance's script was begun. A disk that outlives its instance meets the next one's script.
+pub fn script_started(spec: &InstanceSpec) -> String {
+    match DiskOf::of(spec) {
+        DiskOf::Instance(_) => format!("{SCRIPT}.started"),
+        DiskOf::Volume(_) => format!("{SCRIPT}.{}.started", spec.id),
+    }
+}
 
 /// More than any list of users that is meant.
 const MOST_PASSWD_BYTES: usize = 1024 * 1024;

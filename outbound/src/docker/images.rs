@@ -6,12 +6,12 @@ use bollard::query_parameters::{
     CommitContainerOptionsBuilder, CreateImageOptionsBuilder, ListImagesOptionsBuilder,
     RemoveImageOptionsBuilder,
 };
-use domain::instance::{Driven, InstanceId};
+use domain::instance::Driven;
 use futures_util::StreamExt;
 
 use super::engine::{Container, Engine};
 use super::fault::Found;
-use super::names;
+use super::names::{self, DiskOf};
 use super::settings::is_name;
 
 impl Engine {
@@ -50,53 +50,59 @@ impl Engine {
     }
 
     /// Keeps a stopped container's disk as an image.
-    pub async fn keep_disk(&self, id: InstanceId, container: &Container) -> Driven<()> {
-        let image = names::disk(id);
+    pub async fn keep_disk(&self, disk: DiskOf, container: &Container) -> Driven<()> {
+        self.commit(disk, &container.name).await
+    }
+
+    /// Makes a disk of what a container that does not run holds; its labels become the image's.
+    pub async fn commit(&self, disk: DiskOf, container: &str) -> Driven<()> {
+        let image = disk.image();
         let repository = image.trim_end_matches(names::DISK_TAG).trim_end_matches(':');
         let options = CommitContainerOptionsBuilder::new()
-            .container(&container.name)
+            .container(container)
             .repo(repository)
             .tag(names::DISK_TAG)
             .pause(false);
         let call = self.api.commit_container(options.build(), ContainerConfig::default());
-        self.long_call(&format!("keep the disk of {}", container.name), call).await?;
+        self.long_call(&format!("keep the disk of {container}"), call).await?;
         Ok(())
     }
 
-    /// Drops our images of an instance, but for the one named.
-    pub async fn drop_disks(&self, id: InstanceId, kept: Option<&str>) -> Driven<()> {
+    /// Drops our images of a disk, but for the one named.
+    pub async fn drop_disks(&self, disk: DiskOf, kept: Option<&str>) -> Driven<()> {
         // Newest first: an engine does not let go of what another image stands on.
-        let mut images = self.disks(id).await?;
+        let mut images = self.disk_images().await?;
+        images.retain(|image| DiskOf::by_labels(&image.labels) == Some(disk));
         images.sort_by_key(|image| std::cmp::Reverse(image.created));
+        // Of a volume that was copied, the copies stand on it.
+        let may_be_needed = kept.is_some() || matches!(disk, DiskOf::Volume(_));
+        if kept.is_none() && !images.is_empty() {
+            // Without its name it is nobody's any more, and goes with the last that stands on it.
+            self.drop_image(&disk.image(), may_be_needed).await?;
+        }
         for image in images.iter().filter(|image| Some(image.id.as_str()) != kept) {
-            let options = RemoveImageOptionsBuilder::new().build();
-            let call = self.api.remove_image(&image.id, Some(options), None);
-            let dropped = self.call(&format!("remove image {}", image.id), call).await;
-            match dropped {
-                // What the kept one stands on goes with it later.
-                Err(trouble) if kept.is_some() && trouble.status.is_some() => {}
-                dropped => {
-                    dropped.found()?;
-                }
-            }
+            self.drop_image(&image.id, may_be_needed).await?;
         }
         Ok(())
     }
 
-    async fn disks(&self, id: InstanceId) -> Driven<Vec<ImageSummary>> {
-        let mut images = self.disk_images().await?;
-        let id = id.to_string();
-        images.retain(|image| image.labels.get(names::INSTANCE) == Some(&id));
-        Ok(images)
+    async fn drop_image(&self, image: &str, may_be_needed: bool) -> Driven<()> {
+        let options = RemoveImageOptionsBuilder::new().build();
+        let call = self.api.remove_image(image, Some(options), None);
+        match self.call(&format!("remove image {image}"), call).await {
+            // What another one stands on goes with it later.
+            Err(trouble) if may_be_needed && trouble.status.is_some() => Ok(()),
+            dropped => dropped.found().map(|_| ()),
+        }
     }
 
-    /// All our images of instances' disks.
+    /// All our images of disks.
     pub async fn disk_images(&self) -> Driven<Vec<ImageSummary>> {
         // Podman takes one label only, and all of those that it is given for images as alternatives.
         let filters = names::labelled([self.whose()]);
         let options = ListImagesOptionsBuilder::new().all(true).filters(&filters).build();
         let mut images = self.call("list images", self.api.list_images(Some(options))).await?;
-        images.retain(|image| image.labels.contains_key(names::INSTANCE));
+        images.retain(|image| DiskOf::by_labels(&image.labels).is_some());
         Ok(images)
     }
 }

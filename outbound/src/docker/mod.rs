@@ -129,8 +129,8 @@ impl InstanceDriver for Docker {
         in_time(self.engine(site)?.stop(id, force)).await
     }
 
-    async fn remove(&self, site: &Site, id: InstanceId) -> Driven<()> {
-        in_time(self.engine(site)?.remove(id)).await
+    async fn remove(&self, site: &Site, id: InstanceId, keep: Option<VolumeId>) -> Driven<()> {
+        in_time(self.engine(site)?.remove(id, keep)).await
     }
 
     async fn inventory(&self, site: &Site) -> Driven<Option<Inventory>> {

@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
-use domain::instance::InstanceId;
+use domain::instance::{InstanceId, InstanceSpec};
 use domain::volume::VolumeId;
 use sha2::{Digest, Sha256};
 
 /// On all that belongs to an instance.
 pub const INSTANCE: &str = "berth.instance";
-/// On volumes.
+/// On volumes, and on all that belongs to a disk that is one.
 pub const VOLUME: &str = "berth.volume";
 /// On containers: SHA-256 of what they were made from.
 pub const SPEC: &str = "berth.spec";
@@ -17,7 +17,7 @@ pub const SPEC: &str = "berth.spec";
 pub const DEPLOYMENT: &str = "berth.deployment";
 /// On containers: the environment variables that are ours, by commas.
 pub const VARIABLES: &str = "berth.variables";
-/// On volumes that are part of an instance's own disk: where.
+/// On volumes that are part of a disk: where.
 pub const PATH: &str = "berth.path";
 
 pub fn container(id: InstanceId) -> String {
@@ -28,18 +28,57 @@ pub fn volume(id: VolumeId) -> String {
     format!("berth-{id}")
 }
 
-/// An instance's disk while its container is made anew, and what the new one stands on then.
-pub fn disk(id: InstanceId) -> String {
-    format!("localhost/berth-{id}:{DISK_TAG}")
-}
-
 pub const DISK_TAG: &str = "disk";
 
-/// The volume for a path that an image declares one for.
-pub fn own_volume(id: InstanceId, path: &str) -> String {
-    let digest = domain::id::hex(&Sha256::digest(path.as_bytes()));
-    let short: String = digest.chars().take(12).collect();
-    format!("berth-{id}-{short}")
+/// Whose a disk is: an instance's, with which it ends, or a volume's, which outlives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskOf {
+    Instance(InstanceId),
+    Volume(VolumeId),
+}
+
+impl DiskOf {
+    /// The disk of an instance.
+    pub fn of(spec: &InstanceSpec) -> Self {
+        spec.disk.map_or(Self::Instance(spec.id), |disk| Self::Volume(disk.volume_id))
+    }
+
+    fn id(self) -> String {
+        match self {
+            Self::Instance(id) => id.to_string(),
+            Self::Volume(id) => id.to_string(),
+        }
+    }
+
+    /// What all that belongs to it carries.
+    pub fn label(self) -> (&'static str, String) {
+        let name = match self {
+            Self::Instance(_) => INSTANCE,
+            Self::Volume(_) => VOLUME,
+        };
+        (name, self.id())
+    }
+
+    /// Whose something is by its labels. An image has those of the container that it was, so that a volume's
+    /// also names the instance.
+    pub fn by_labels(labels: &HashMap<String, String>) -> Option<Self> {
+        match labels.get(VOLUME) {
+            Some(id) => VolumeId::parse(id).map(Self::Volume),
+            None => labels.get(INSTANCE).and_then(|id| InstanceId::parse(id)).map(Self::Instance),
+        }
+    }
+
+    /// The image that it is without a container, and what the next one stands on.
+    pub fn image(self) -> String {
+        format!("localhost/berth-{}:{DISK_TAG}", self.id())
+    }
+
+    /// The volume for a path that an image declares one for.
+    pub fn own_volume(self, path: &str) -> String {
+        let digest = domain::id::hex(&Sha256::digest(path.as_bytes()));
+        let short: String = digest.chars().take(12).collect();
+        format!("berth-{}-{short}", self.id())
+    }
 }
 
 /// How containers that only copy begin.

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::engine::Engine;
-use super::names;
+use super::names::{self, DiskOf};
 
 /// Of what an instance printed, the most that is passed on, and the most that is read to find its end.
 const MOST_LOG_BYTES: usize = 256 * 1024;
@@ -39,8 +39,13 @@ impl Engine {
             }
         }
         for image in self.disk_images().await? {
-            if let Some(id) = instance_of(&image.labels) {
-                inventory.instances.entry(id).or_insert(false);
+            match DiskOf::by_labels(&image.labels) {
+                Some(DiskOf::Instance(id)) => drop(inventory.instances.entry(id).or_insert(false)),
+                // One without its name is only what another stands on.
+                Some(disk @ DiskOf::Volume(id)) if image.repo_tags.contains(&disk.image()) => {
+                    inventory.volumes.push(id);
+                }
+                Some(DiskOf::Volume(_)) | None => {}
             }
         }
         let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
@@ -53,6 +58,7 @@ impl Engine {
             inventory.volumes.extend(id);
         }
         inventory.volumes.sort();
+        inventory.volumes.dedup();
         Ok(inventory)
     }
 

@@ -11,7 +11,7 @@ use domain::instance::InstanceSpec;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::names;
+use super::names::{self, DiskOf};
 use super::settings::Settings;
 
 /// More processes than any honest instance has; enough to keep its neighbours alive.
@@ -44,6 +44,7 @@ pub fn fingerprint(spec: &InstanceSpec, settings: &Settings) -> String {
         "cpus": spec.cpus,
         "pinned_cpus": spec.pinned_cpus,
         "ram_mib": spec.ram_mib,
+        "disk": spec.disk.map(|disk| disk.volume_id.to_string()),
         "disk_gb": spec.disk_gb,
         "gpus": spec.gpus,
         "address": spec.address,
@@ -144,7 +145,8 @@ fn port_bindings(spec: &InstanceSpec, publish_on: IpAddr) -> PortMap {
 
 fn mounts(spec: &InstanceSpec, base: &Base) -> Vec<Mount> {
     let given = spec.mounts.iter().map(|mount| volume(names::volume(mount.volume_id), &mount.path));
-    let own = base.own_volumes.iter().map(|path| volume(names::own_volume(spec.id, path), path));
+    let disk = DiskOf::of(spec);
+    let own = base.own_volumes.iter().map(|path| volume(disk.own_volume(path), path));
     given.chain(own).collect()
 }
 

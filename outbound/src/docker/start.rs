@@ -10,7 +10,7 @@ use domain::instance::{Driven, InstanceId, InstanceSpec, Site};
 use super::answers::Status;
 use super::engine::{Container, Engine};
 use super::fault::{CALL, Found};
-use super::files::{SCRIPT, SCRIPT_STARTED};
+use super::files::{SCRIPT, script_started};
 use super::look;
 
 const SHELL: &str = "/bin/sh";
@@ -36,7 +36,7 @@ impl Engine {
         }
         self.start_ssh(site, spec, &container).await?;
         match spec.script {
-            Some(_) => self.run_script(name).await,
+            Some(_) => self.run_script(name, &script_started(spec)).await,
             None => Ok(()),
         }
     }
@@ -81,16 +81,17 @@ impl Engine {
     }
 
     /// The mark is made before the script runs and only if it is not there, in one step of the file
-    /// system: however often this is called or cut short, the script never runs twice.
-    async fn run_script(&self, container: &str) -> Driven<()> {
-        if self.has(container, SCRIPT_STARTED).await? {
+    /// system: however often this is called or cut short, the script never runs twice. A shell that is to
+    /// run what does not say with `#!` how runs it by itself.
+    async fn run_script(&self, container: &str, mark: &str) -> Driven<()> {
+        if self.has(container, mark).await? {
             return Ok(());
         }
         if !self.has(container, SHELL).await? {
             return Err(self.refused(&format!("the image has no {SHELL} to run the script with")));
         }
         let once = format!(
-            "set -C; true >{SCRIPT_STARTED} || exit 0; mkdir -p /var/log; \
+            "set -C; true >{mark} || exit 0; mkdir -p /var/log; \
              exec {SCRIPT} >>/var/log/berth-script.log 2>&1 </dev/null"
         );
         self.run_detached(container, &[SHELL, "-c", &once]).await

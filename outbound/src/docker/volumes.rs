@@ -18,7 +18,8 @@ use hyper::body::Bytes;
 use super::answers::Status;
 use super::engine::Engine;
 use super::fault::{CALL, Found, STREAM, Trouble};
-use super::{names, plan};
+use super::names::{self, DiskOf};
+use super::plan;
 
 /// As every `cp` says it.
 const NO_SPACE: &str = "No space left on device";
@@ -83,6 +84,7 @@ impl Engine {
     }
 
     pub async fn delete_volume(&self, id: VolumeId) -> Driven<()> {
+        self.drop_disk(DiskOf::Volume(id)).await?;
         if !self.has_volume(id).await? {
             return Ok(());
         }
@@ -111,11 +113,36 @@ impl Engine {
     /// Copies into a volume that is made anew, so that nothing of a copy that was cut short stays. An
     /// engine does not remove a volume that an instance has: its data is safe from a late call.
     pub async fn copy_volume(&self, from: VolumeId, to: VolumeId) -> Driven<Copying> {
+        if self.image(&DiskOf::Volume(from).image()).await?.is_some() {
+            return self.copy_disk(from, to).await.map(|()| Copying::Done);
+        }
         self.volume_or_refused(from).await?;
         match &self.settings.copy_image {
             Some(image) => self.copy_by_tool(image, from, to).await,
             None => self.copy_by_archive(from, to).await.map(|()| Copying::Done),
         }
+    }
+
+    /// Makes another image of the same disk, by a container that is never started.
+    async fn copy_disk(&self, from: VolumeId, to: VolumeId) -> Driven<()> {
+        let copier = names::copier(to);
+        let (from, to) = (DiskOf::Volume(from), DiskOf::Volume(to));
+        if !self.volumes_of(from).await?.is_empty() {
+            let why = "its image declares volumes of its own, which are not copied";
+            return Err(self.refused(&format!("{} is not copied: {why}", from.image())));
+        }
+        self.remove_container(&copier).await?;
+        let body = ContainerCreateBody {
+            image: Some(from.image()),
+            labels: Some(self.labels([to.label()])),
+            ..Default::default()
+        };
+        let options = CreateContainerOptionsBuilder::new().name(&copier).build();
+        let call = self.api.create_container(Some(options), body);
+        self.call(&format!("create {copier}"), call).await?;
+        let outcome = self.commit(to, &copier).await;
+        self.remove_container(&copier).await?;
+        outcome
     }
 
     /// By `cp` of an image that the operator trusts with it; a renter's own would see the data. The

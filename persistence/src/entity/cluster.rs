@@ -17,6 +17,7 @@ pub struct Model {
     pub location_code: String,
     pub nodes: i64,
     pub volume_id: Option<Uuid>,
+    pub tags: Json,
     pub created_at: DateTimeUtc,
     pub deleted_at: Option<DateTimeUtc>,
 }

@@ -15,6 +15,7 @@ pub struct Model {
     pub reference: String,
     pub username: String,
     pub min_disk_gb: i64,
+    pub aliases: Json,
     pub is_default: bool,
     pub is_listed: bool,
     pub created_at: DateTimeUtc,

@@ -20,6 +20,8 @@ pub struct Model {
     pub price_per_gb_e8: i64,
     pub copy_of: Option<Uuid>,
     pub is_shared: bool,
+    pub disk: Option<Json>,
+    pub tags: Json,
     pub state: Json,
     pub instance_id: Option<Uuid>,
     pub mount_path: Option<String>,

@@ -34,7 +34,7 @@ async fn other_keys_volumes_and_variables_keep_the_disk() {
     let taken = spec.mounts.remove(0);
     bed.run(&spec).await;
     assert_eq!(bed.told(&spec, &second, "cat /root/file /mnt/two/file"), "kept\ntwo");
-    bed.driver.remove(&bed.site, spec.id).await.unwrap();
+    bed.driver.remove(&bed.site, spec.id, None).await.unwrap();
     let images = bed.engine.podman(&["image", "ls", "--all", "--format", "{{.Repository}}"]);
     assert_eq!(images, "localhost/berth-test", "the disk is gone with its instance");
     let other = InstanceSpec { mounts: vec![mount(taken.volume_id, "/data")], ..self::spec() };
@@ -75,7 +75,7 @@ async fn a_change_that_was_cut_short_is_finished() {
     // The container was removed for good, its disk not yet.
     bed.engine.podman(&["rm", "--force", "--time", "0", &name]);
     for _ in 0..2 {
-        bed.driver.remove(&bed.site, spec.id).await.unwrap();
+        bed.driver.remove(&bed.site, spec.id, None).await.unwrap();
     }
     assert_eq!(bed.inventory().await.instances, [].into());
 }

@@ -74,7 +74,7 @@ async fn a_call_during_which_the_engine_dies_is_finished_by_the_next() {
     assert_eq!(bed.told(&spec, &key, "cat /root/runs"), "run");
     let inventory = bed.inventory().await;
     assert_eq!(inventory.instances, [(spec.id, true)].into());
-    bed.driver.remove(&bed.site, spec.id).await.unwrap();
+    bed.driver.remove(&bed.site, spec.id, None).await.unwrap();
     let images = bed.engine.podman(&["image", "ls", "--all", "--format", "{{.Repository}}"]);
     assert_eq!(images, "localhost/berth-test");
 }
@@ -93,7 +93,7 @@ async fn two_deployments_on_one_engine_do_not_meet() {
         other.create(&bed.site, &spec).await,
         other.start(&bed.site, &spec).await,
         other.stop(&bed.site, spec.id, true).await,
-        other.remove(&bed.site, spec.id).await,
+        other.remove(&bed.site, spec.id, None).await,
         other.look(&bed.site, &spec).await.map(drop),
         other.logs(&bed.site, spec.id, 1).await.map(drop),
         other.load(&bed.site, spec.id).await.map(drop),
@@ -133,6 +133,6 @@ async fn what_the_host_cannot_give_is_refused() {
     bed.create(&spec).await.unwrap();
     let answer = bed.driver.start(&bed.site, &spec).await;
     assert!(is_failed(&answer, "address already in use"), "{answer:?}");
-    bed.driver.remove(&bed.site, holder.id).await.unwrap();
+    bed.driver.remove(&bed.site, holder.id, None).await.unwrap();
     bed.run(&spec).await;
 }

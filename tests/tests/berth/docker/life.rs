@@ -41,7 +41,7 @@ async fn an_instance_is_made_reached_stopped_and_removed() {
     assert_eq!(bed.told(&spec, &key, line), "green and blue\ntold");
 
     for _ in 0..2 {
-        bed.driver.remove(&bed.site, spec.id).await.unwrap();
+        bed.driver.remove(&bed.site, spec.id, None).await.unwrap();
         assert_eq!(bed.look(&spec).await, Sighting::Absent);
     }
     for force in [false, true] {
@@ -71,7 +71,7 @@ async fn a_user_of_the_image_logs_in_and_one_that_it_lacks_is_refused() {
         let answer = bed.create(&john).await;
         assert!(is_refused(&answer, "no user john"), "{answer:?}");
     }
-    bed.driver.remove(&bed.site, john.id).await.unwrap();
+    bed.driver.remove(&bed.site, john.id, None).await.unwrap();
     assert_eq!(bed.look(&john).await, Sighting::Absent);
 }
 
@@ -101,7 +101,7 @@ async fn an_image_that_serves_ssh_itself_and_is_checked_keeps_its_own_disk() {
     spec.environment.clear();
     bed.run(&spec).await;
     assert_eq!(bed.told(&spec, &key, "cat /kept/file"), "data");
-    bed.driver.remove(&bed.site, spec.id).await.unwrap();
+    bed.driver.remove(&bed.site, spec.id, None).await.unwrap();
     assert_eq!(bed.engine.podman(&["volume", "ls", "--quiet"]), "");
 }
 

@@ -135,6 +135,7 @@ fn spec() -> InstanceSpec {
         cpus: 1,
         pinned_cpus: Vec::new(),
         ram_mib: 256,
+        disk: None,
         disk_gb: 1,
         gpus: Vec::new(),
         address: None,

@@ -15,7 +15,7 @@ async fn a_volume_outlives_instances() {
     bed.driver.stop(&bed.site, first.id, false).await.unwrap();
     bed.run(&first).await;
     assert_eq!(bed.exec(&first, "cat /data/file"), "kept");
-    bed.driver.remove(&bed.site, first.id).await.unwrap();
+    bed.driver.remove(&bed.site, first.id, None).await.unwrap();
     for _ in 0..2 {
         bed.driver.resize_volume(&bed.site, volume, 20).await.unwrap();
     }
@@ -23,7 +23,7 @@ async fn a_volume_outlives_instances() {
     let second = InstanceSpec { mounts: vec![mount(volume, "/other")], ..spec() };
     bed.run(&second).await;
     assert_eq!(bed.exec(&second, "cat /other/file"), "kept");
-    bed.driver.remove(&bed.site, second.id).await.unwrap();
+    bed.driver.remove(&bed.site, second.id, None).await.unwrap();
     assert_eq!(bed.inventory().await.volumes, [volume]);
     for _ in 0..2 {
         bed.driver.delete_volume(&bed.site, volume).await.unwrap();

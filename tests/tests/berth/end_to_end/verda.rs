@@ -8,7 +8,7 @@ use serde_json::json;
 use tests::{Client, Kind, at_once};
 
 use super::clients::{succeed, tools};
-use super::process::Berth;
+use super::process::{Berth, list_server};
 use super::servers::stock;
 use super::with_either_database;
 
@@ -21,6 +21,15 @@ async fn credentials(client: &Client) -> (String, String) {
     (half("client_id"), half("client_secret"))
 }
 
+/// Runs one of the scripts that drive the SDK; it says when all was as expected.
+fn sdk(berth: &Berth, script: &str, arguments: &[&str]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script);
+    let mut python = Command::new(tools().join("python"));
+    python.arg(script).arg(format!("{}/verda/v1", berth.address)).args(arguments);
+    let printed = succeed(&mut python);
+    assert!(printed.contains("all that was expected"), "{printed}");
+}
+
 with_either_database! {
     async fn the_sdk_looks_around_and_keeps_keys_and_scripts(berth: &mut Berth) {
         berth.configure("BERTH__VERDA__HOST", "verda.example");
@@ -29,16 +38,46 @@ with_either_database! {
         stock(&operator).await;
         let jane = berth.renter(&operator, "jane", "100.00").await;
         let (id, secret) = credentials(&jane).await;
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/verda_catalogue.py");
-        let mut python = Command::new(tools().join("python"));
-        python.arg(script).args([&format!("{}/verda/v1", berth.address), &id, &secret]);
-        let printed = succeed(&mut python);
-        assert!(printed.contains("all that was expected"), "{printed}");
+        sdk(berth, "verda_catalogue.py", &[&id, &secret]);
         let types = "/!v1/instance-types";
         let at_its_host = [("host", "verda.example")];
         let seen = jane.send(Method::GET, types, &at_its_host, None).await;
         assert_eq!((seen.status, seen.body[0]["instance_type"].as_str()), (200, Some("gpu")));
         jane.get(types).await.refused(404, "ROUTE_NOT_FOUND");
+    }
+}
+
+/// Sells the plan `gpu` on demand and as spot, on one server for all there is to do.
+async fn fleet(operator: &Client) {
+    let helsinki = json!({ "name": "Finland 3", "country": "FI" });
+    operator.put("/admin/locations/FIN-03", helsinki).await.data(200);
+    let gpu = |count: u32| json!({ "model": "H100", "count": count, "memory_mib": 81_920 });
+    let plan = json!({
+        "name": "H100 SXM5 80GB", "locations": ["FIN-03"],
+        "pricing": { "per_hour": "2.29", "spot_per_hour": "0.8015" },
+        "shape": { "cpus": 4, "ram_mib": 4096, "disk_gb": 20, "gpu": gpu(1) }
+    });
+    operator.put("/admin/plans/1H100.80S.4V", plan).await.data(200);
+    let image = json!({ "name": "Ubuntu 24.04", "category": "ubuntu", "reference": "ubuntu" });
+    operator.put("/admin/images/ubuntu-24.04", image).await.data(200);
+    let host = list_server(operator, "metal").await;
+    let capacity = json!({
+        "location": "FIN-03", "storage_gb": 2000, "cpus": 64, "ram_mib": 65_536,
+        "address": "203.0.113.7", "addresses": ["203.0.113.8", "203.0.113.9", "203.0.113.10"],
+        "first_port": 20000, "last_port": 20099, "driver": "simulated", "gpu": gpu(8)
+    });
+    operator.put(&format!("/admin/servers/{host}/capacity"), capacity).await.data(200);
+}
+
+with_either_database! {
+    async fn the_sdk_has_instances_volumes_and_clusters(berth: &mut Berth) {
+        berth.start(&["serve"]).await;
+        let operator = berth.operator().await;
+        fleet(&operator).await;
+        let jane = berth.renter(&operator, "jane", "100.00").await;
+        let (id, secret) = credentials(&jane).await;
+        let names = ["1H100.80S.4V", "ubuntu-24.04", "FIN-03"];
+        sdk(berth, "verda_instances.py", &[&[id.as_str(), &secret], &names[..]].concat());
     }
 }
 
