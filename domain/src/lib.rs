@@ -10,7 +10,7 @@
 //! - [`capacity`]: what hosts have for instances. [`instance`], [`volume`], [`cluster`]: what runs there
 //!   for somebody. [`meter`]: what that costs, by the second.
 //! - [`location`], [`plan`], [`image`]: what instances are made of and cost. [`ssh_key`], [`script`]:
-//!   what a pool keeps for them.
+//!   what a pool keeps for them. [`fleet`]: plans and simulated hosts for them, all at once.
 //! - [`payment`]: deposits by card.
 //! - [`job`], [`event`], [`idempotency`]: work after the commit, what happened, and once only.
 //!
@@ -31,6 +31,7 @@ pub mod clock;
 pub mod cluster;
 pub mod error;
 pub mod event;
+pub mod fleet;
 pub mod host;
 pub mod id;
 pub mod idempotency;

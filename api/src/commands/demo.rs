@@ -1,6 +1,9 @@
-//! `berth demo`: serves, and fills an empty database first, so that there is something to look at.
+//! `berth demo`: serves, and fills an empty database first, so that there is something to look at: servers
+//! to rent, and plans of instances with simulated hosts.
 
+use domain::fleet::{self, ImportFleet};
 use domain::host;
+use domain::image::{self, ImageCode, ImageDraft};
 use domain::money::Money;
 use domain::store::Store;
 use domain::user::{self, Email, Operator, Password, SignUp, Username};
@@ -10,12 +13,34 @@ use tracing::info;
 use super::{Outcome, serve, setup};
 use crate::app::App;
 use crate::config::Config;
-use crate::import;
+use crate::import::{self, instance_types};
 
 /// The same for all three, because the demo is for looking around on loopback.
 const PASSWORD: &str = "berth-demo-password";
 const OPERATOR: &str = "operator";
 const RENTERS: [(&str, &str); 2] = [("alice", "500.00"), ("bob", "250.00")];
+
+/// Code, name, category, details and reference, the one that is proposed first. The codes are those that
+/// Verda's clients order.
+const IMAGES: [(&str, &str, &str, &[&str], &str); 3] = [
+    (
+        "ubuntu-24.04",
+        "Ubuntu 24.04",
+        "ubuntu",
+        &["Ubuntu 24.04", "Minimal"],
+        "docker.io/library/ubuntu:24.04",
+    ),
+    (
+        "ubuntu-24.04-cuda-12.8-open-docker",
+        "Ubuntu 24.04 + CUDA 12.8 Open + Docker",
+        "ubuntu",
+        &["Ubuntu 24.04", "CUDA 12.8", "Docker"],
+        "docker.io/nvidia/cuda:12.8.1-devel-ubuntu24.04",
+    ),
+    ("debian-12", "Debian 12", "debian", &["Debian 12", "Minimal"], "docker.io/library/debian:12"),
+];
+/// On the disk that comes with every plan of the demo.
+const IMAGE_GB: u32 = 20;
 
 /// Fills an empty database, prints a session to paste, and serves.
 pub async fn run(config: &Config) -> Outcome {
@@ -38,13 +63,37 @@ async fn fill(app: &App) -> Outcome {
     let drafts = import::demo()?;
     let count = drafts.len();
     host::import(store, clock, random, drafts, false).await?;
+    let fleet = ImportFleet { fleet: instance_types::demo()?, dry_run: false };
+    let plans = fleet::import(store, clock, random, app.instances.as_ref(), fleet).await?.plans;
+    put_images(app).await?;
     let passwords = app.passwords.as_ref();
     user::create_operator(store, clock, random, passwords, account(OPERATOR)?).await?;
     for (name, amount) in RENTERS {
         user::sign_up(store, clock, random, passwords, account(name)?).await?;
         deposit(store, app, name, amount).await?;
     }
-    info!(servers = count, "filled an empty database with the demo");
+    info!(servers = count, plans = plans.len(), "filled an empty database with the demo");
+    Ok(())
+}
+
+async fn put_images(app: &App) -> Outcome {
+    let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+    let mut is_default = true;
+    for (code, name, category, details, reference) in IMAGES {
+        let draft = ImageDraft {
+            code: ImageCode::parse(code)?,
+            name: name.to_owned(),
+            category: category.to_owned(),
+            details: details.iter().map(|detail| (*detail).to_owned()).collect(),
+            reference: reference.to_owned(),
+            username: "root".to_owned(),
+            min_disk_gb: IMAGE_GB,
+            is_default,
+            is_listed: true,
+        };
+        image::put(store, clock, random, &Operator::Console, draft).await?;
+        is_default = false;
+    }
     Ok(())
 }
 

@@ -1,12 +1,15 @@
 //! `berth import`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use domain::fleet::{self, ImportFleet};
 use domain::host::{self, Change, HostDraft};
+use outbound::simulated_instances::SimulatedInstances;
 
 use super::{Outcome, setup};
 use crate::config::Config;
+use crate::import::instance_types::{self, InstanceTypes};
 use crate::import::{self as files, Row};
 use crate::system::SystemRandom;
 
@@ -23,15 +26,30 @@ pub enum Import {
         #[arg(long)]
         skip_bad: bool,
     },
+    /// Plans of instances from CSV, with simulated servers that carry them; the same file twice changes
+    /// nothing
+    InstanceTypes {
+        /// The file
+        file: PathBuf,
+        /// List what would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// Imports a file.
 pub async fn run(config: &Config, what: &Import) -> Outcome {
-    let Import::Servers { file, dry_run, skip_bad } = what;
-    let (drafts, bad) = sorted(files::read(file)?);
-    for (line, reasons) in &bad {
-        eprintln!("{}:{line}: {}", file.display(), reasons.join("; "));
+    match what {
+        Import::Servers { file, dry_run, skip_bad } => {
+            servers(config, file, *dry_run, *skip_bad).await
+        }
+        Import::InstanceTypes { file, dry_run } => types(config, file, *dry_run).await,
     }
+}
+
+async fn servers(config: &Config, file: &Path, dry_run: bool, skip_bad: bool) -> Outcome {
+    let (drafts, bad) = sorted(files::read(file)?);
+    tell(file, &bad);
     if !bad.is_empty() && !skip_bad {
         let count = bad.len();
         return Err(format!(
@@ -44,26 +62,71 @@ pub async fn run(config: &Config, what: &Import) -> Outcome {
     let database = setup::database(config).await?;
     let clock = setup::clock(config, &database).await?;
     let (clock, random) = (clock.as_ref(), &SystemRandom);
-    let imported = host::import(&database, clock, random, drafts, *dry_run).await?;
+    let imported = host::import(&database, clock, random, drafts, dry_run).await?;
     database.optimize().await?;
-    let count = |wanted| imported.changes.iter().filter(|(_, change)| *change == wanted).count();
-    let (added, updated) = (count(Change::Add), count(Change::Update));
-    if *dry_run {
-        for (id, change) in imported.changes.iter().filter(|(_, change)| *change != Change::Nothing)
-        {
-            say!("{} {id}", if *change == Change::Add { "add   " } else { "update" });
-        }
+    if dry_run {
+        list("", &imported.changes);
     }
-    let done = if *dry_run { "To do" } else { "Done" };
-    let unchanged = count(Change::Nothing);
-    say!(
-        "{done}: {added} added, {updated} updated, {unchanged} left as they are, {} bad rows skipped.",
-        bad.len()
-    );
+    let (done, counts) = (done(dry_run), counts(&imported.changes));
+    say!("{done}: {counts}, {} bad rows skipped.", bad.len());
     Ok(())
 }
 
+async fn types(config: &Config, file: &Path, dry_run: bool) -> Outcome {
+    let InstanceTypes { fleet, bad_rows } = instance_types::read(file)?;
+    tell(file, &bad_rows);
+    if !bad_rows.is_empty() {
+        return Err(format!("bad rows: {}, so nothing was imported", bad_rows.len()).into());
+    }
+    let (theirs, ours) = (instance_types::CURRENCY, &config.settings.currency);
+    if ours != theirs {
+        return Err(
+            format!("the prices are in {theirs} and not in {ours}, and are not converted").into()
+        );
+    }
+    let database = setup::database(config).await?;
+    let clock = setup::clock(config, &database).await?;
+    let driver = SimulatedInstances::default();
+    let request = ImportFleet { fleet, dry_run };
+    let imported =
+        fleet::import(&database, clock.as_ref(), &SystemRandom, &driver, request).await?;
+    database.optimize().await?;
+    for (things, kind, changes) in [
+        ("Locations", "location ", &imported.locations),
+        ("Servers", "server ", &imported.hosts),
+        ("Plans", "plan ", &imported.plans),
+    ] {
+        if dry_run {
+            list(kind, changes);
+        }
+        say!("{}: {things}: {}.", done(dry_run), counts(changes));
+    }
+    Ok(())
+}
+
+fn list(kind: &str, changes: &[(String, Change)]) {
+    for (name, change) in changes.iter().filter(|(_, change)| *change != Change::Nothing) {
+        say!("{} {kind}{name}", if *change == Change::Add { "add   " } else { "update" });
+    }
+}
+
+const fn done(dry_run: bool) -> &'static str {
+    if dry_run { "To do" } else { "Done" }
+}
+
+fn counts(changes: &[(String, Change)]) -> String {
+    let count = |wanted| changes.iter().filter(|(_, change)| *change == wanted).count();
+    let (added, updated) = (count(Change::Add), count(Change::Update));
+    format!("{added} added, {updated} updated, {} left as they are", count(Change::Nothing))
+}
+
 type BadRow = (usize, Vec<String>);
+
+fn tell(file: &Path, bad: &[BadRow]) {
+    for (line, reasons) in bad {
+        eprintln!("{}:{line}: {}", file.display(), reasons.join("; "));
+    }
+}
 
 fn sorted(rows: Vec<Row>) -> (Vec<HostDraft>, Vec<BadRow>) {
     let (mut drafts, mut bad) = (Vec::new(), Vec::new());

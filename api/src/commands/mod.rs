@@ -39,8 +39,8 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve, after filling an empty database with a demo: real servers, users with money (the
-    /// default)
+    /// Serve, after filling an empty database with a demo: real servers and plans, users with money
+    /// (the default)
     Demo,
     /// Serve
     Serve,

@@ -90,17 +90,21 @@ impl Fields {
     }
 
     /// The draft made of these fields once the domain has checked it, or every fault.
-    pub(super) fn finish(mut self, draft: HostDraft) -> Result<HostDraft, Vec<String>> {
-        self.refuse_the_rest();
+    pub(super) fn finish(self, draft: HostDraft) -> Result<HostDraft, Vec<String>> {
+        let mut faults = self.faults();
         match draft.checked() {
-            Ok(draft) if self.faults.is_empty() => return Ok(draft),
+            Ok(draft) if faults.is_empty() => return Ok(draft),
             Ok(_) => {}
-            Err(Error::Invalid(violations)) => {
-                self.faults.extend(violations.iter().map(spelled));
-            }
-            Err(other) => self.faults.push(other.to_string()),
+            Err(Error::Invalid(violations)) => faults.extend(violations.iter().map(spelled)),
+            Err(other) => faults.push(other.to_string()),
         }
-        Err(self.faults)
+        Err(faults)
+    }
+
+    /// Every fault; a value that nobody has read is one, too.
+    pub(super) fn faults(mut self) -> Vec<String> {
+        self.refuse_the_rest();
+        self.faults
     }
 
     fn refuse_the_rest(&mut self) {

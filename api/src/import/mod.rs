@@ -1,5 +1,6 @@
-//! Reads files of servers to import, JSON or CSV, without a database: a checked draft for every
-//! row, or every reason why it cannot be imported with the line it stands on.
+//! Reads files to import without a database: a checked draft for every row, or every reason why it
+//! cannot be imported with the line it stands on. [`instance_types`] has files of plans; the rest is
+//! about servers, in JSON or CSV.
 //!
 //! A row is in one of two shapes, told apart by its keys: Berth's own ([`own`]), or that of a
 //! public auction ([`auction`]) if it has an `auction_id`.
@@ -15,6 +16,7 @@ pub mod auction;
 mod cpu;
 mod disks;
 mod fields;
+pub mod instance_types;
 mod json;
 mod lines;
 pub mod own;
@@ -116,13 +118,17 @@ pub fn read(path: &Path) -> Result<Vec<Row>, ImportError> {
         "csv" => Format::Csv,
         _ => return Err(ImportError::UnknownFormat { path: path.to_owned() }),
     };
+    parse(&text_of(path)?, format)
+}
+
+fn text_of(path: &Path) -> Result<String, ImportError> {
     let unreadable = |cause| ImportError::Unreadable { path: path.to_owned(), cause };
     let mut bytes = Vec::new();
     // One byte more than allowed tells a large file also where its length is not known before.
     let file = File::open(path).map_err(unreadable)?;
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_BYTES) {
-        parse(&decode(bytes)?, format)
+        decode(bytes)
     } else {
         Err(ImportError::TooLarge)
     }
@@ -130,8 +136,7 @@ pub fn read(path: &Path) -> Result<Vec<Row>, ImportError> {
 
 /// Reads the text of a file.
 pub fn parse(text: &str, format: Format) -> Result<Vec<Row>, ImportError> {
-    // Spreadsheets put a byte order mark before the first column's name.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = without_mark(text);
     let mut records: Vec<Record> = match format {
         Format::Json => json::rows(text)?,
         Format::Csv => sheet::rows(text)?,
@@ -141,6 +146,11 @@ pub fn parse(text: &str, format: Format) -> Result<Vec<Row>, ImportError> {
         records.iter_mut().filter(|r| r.shape == Shape::Auction).filter_map(Record::draft),
     );
     Ok(records.into_iter().map(|r| Row { line: r.line, outcome: r.outcome }).collect())
+}
+
+/// Spreadsheets put a byte order mark before the first column's name.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// Reads the bundled catalogue, of which a test holds that no row has a fault.

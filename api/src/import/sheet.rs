@@ -14,41 +14,82 @@ const MAX_HEADER_FAULTS: usize = 20;
 
 /// Every row below the header.
 pub(super) fn rows(text: &str) -> Result<Vec<Record>, ImportError> {
-    let mut sheet = Sheet::new(text);
-    let (line, header) = sheet.next()?.ok_or_else(|| ImportError::Header {
-        line: 1,
-        faults: vec!["the file is empty; its first line must name the columns".to_owned()],
+    let mut table = Table::open(text)?;
+    let shape = Shape::of(table.header.iter());
+    table.check(&match shape {
+        Shape::Own => Columns { is_known: own::is_column, required: own::REQUIRED },
+        Shape::Auction => Columns { is_known: auction::is_column, required: auction::REQUIRED },
     })?;
-    let shape = Shape::of(header.iter());
-    let faults = header_faults(shape, &header);
-    if !faults.is_empty() {
-        return Err(ImportError::Header { line, faults });
-    }
     let mut records = Vec::new();
-    while let Some((line, cells)) = sheet.next()? {
-        if cells.len() != header.len() {
-            let (found, wanted) = (cells.len(), header.len());
-            let fault = format!("the row has {found} cells for {wanted} columns");
-            records.push(Record::faulty(line, format!("{fault} (is a quote or comma missing?)")));
-        } else if cells.iter().any(|cell| !cell.is_empty()) {
-            let filled = header.iter().zip(&cells).filter(|(_, cell)| !cell.is_empty());
-            let values: Map<String, Value> =
-                filled.map(|(column, cell)| (column.to_owned(), cell.into())).collect();
-            records.push(Record::new(line, shape, Fields::new(values)));
-        }
+    while let Some((line, row)) = table.next_row()? {
+        records.push(match row {
+            Ok(fields) => Record::new(line, shape, fields),
+            Err(fault) => Record::faulty(line, fault),
+        });
     }
     Ok(records)
 }
 
-fn header_faults(shape: Shape, header: &StringRecord) -> Vec<String> {
-    let (known, required): (fn(&str) -> bool, &[&str]) = match shape {
-        Shape::Own => (own::is_column, own::REQUIRED),
-        Shape::Auction => (auction::is_column, auction::REQUIRED),
-    };
+/// The columns of a shape.
+pub(super) struct Columns {
+    pub(super) is_known: fn(&str) -> bool,
+    pub(super) required: &'static [&'static str],
+}
+
+/// A line, and the values of the row there or why it has none.
+pub(super) type TableRow = (usize, Result<Fields, String>);
+
+/// A sheet whose first line names the columns.
+pub(super) struct Table<'a> {
+    sheet: Sheet<'a>,
+    line: usize,
+    header: StringRecord,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn open(text: &'a str) -> Result<Self, ImportError> {
+        let mut sheet = Sheet::new(text);
+        let (line, header) = sheet.next()?.ok_or_else(|| ImportError::Header {
+            line: 1,
+            faults: vec!["the file is empty; its first line must name the columns".to_owned()],
+        })?;
+        Ok(Self { sheet, line, header })
+    }
+
+    /// Refuses columns that are unknown, there twice or missing.
+    pub(super) fn check(&self, columns: &Columns) -> Result<(), ImportError> {
+        let faults = header_faults(columns, &self.header);
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(ImportError::Header { line: self.line, faults })
+        }
+    }
+
+    /// The next row that is not blank.
+    pub(super) fn next_row(&mut self) -> Result<Option<TableRow>, ImportError> {
+        while let Some((line, cells)) = self.sheet.next()? {
+            let (found, wanted) = (cells.len(), self.header.len());
+            if found != wanted {
+                let fault = format!("the row has {found} cells for {wanted} columns");
+                return Ok(Some((line, Err(format!("{fault} (is a quote or comma missing?)")))));
+            }
+            if cells.iter().any(|cell| !cell.is_empty()) {
+                let filled = self.header.iter().zip(&cells).filter(|(_, cell)| !cell.is_empty());
+                let values: Map<String, Value> =
+                    filled.map(|(column, cell)| (column.to_owned(), cell.into())).collect();
+                return Ok(Some((line, Ok(Fields::new(values)))));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn header_faults(columns: &Columns, header: &StringRecord) -> Vec<String> {
     let mut faults = Vec::new();
     let mut seen = HashSet::new();
     for column in header {
-        if !known(column) {
+        if !(columns.is_known)(column) {
             faults.push(format!("there is no column `{}`", shown(column)));
         } else if !seen.insert(column) {
             faults.push(format!("the column `{column}` is there twice"));
@@ -57,7 +98,7 @@ fn header_faults(shape: Shape, header: &StringRecord) -> Vec<String> {
     if seen.is_empty() {
         faults.push("the first line must name the columns, separated by commas".to_owned());
     } else {
-        let missing = required.iter().filter(|column| !seen.contains(*column));
+        let missing = columns.required.iter().filter(|column| !seen.contains(*column));
         faults.extend(missing.map(|column| format!("the column `{column}` is missing")));
     }
     faults.truncate(MAX_HEADER_FAULTS);

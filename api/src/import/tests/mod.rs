@@ -1,5 +1,6 @@
 mod auction;
 mod files;
+mod instance_types;
 mod own;
 mod round_trip;
 

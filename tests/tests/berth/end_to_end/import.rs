@@ -1,11 +1,13 @@
 //! `berth import`, `berth worker`, and servers from files.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use serde_json::json;
-use tests::Kind;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::{Client, Kind};
 
 use super::process::{Berth, list_server};
 use super::with_either_database;
@@ -20,9 +22,33 @@ fn row(id: &str, ram_gb: &str) -> String {
 }
 
 fn sheet(berth: &Berth, name: &str, rows: &[String]) -> String {
+    file(berth, name, HEADER, &rows.join("\n"))
+}
+
+const TYPES: &str = "instance_type,vcpus,memory_gib,gpu_model,gpu_count,gpu_memory_mib_each,\
+                     location,price_per_hour_usd,spot_price_per_hour_usd";
+
+fn file(berth: &Berth, name: &str, header: &str, rows: &str) -> String {
     let path = berth.folder.join(name);
-    std::fs::write(&path, format!("{HEADER}\n{}\n", rows.join("\n"))).unwrap();
+    std::fs::write(&path, format!("{header}\n{rows}\n")).unwrap();
     path.display().to_string()
+}
+
+/// How many hosts carry instances, and how many addresses all of them have; none is had twice.
+async fn hosts_and_addresses(operator: &Client) -> (usize, usize) {
+    let hosts = operator.get("/admin/capacities").await.data(200);
+    let hosts = hosts.as_array().unwrap();
+    let own = hosts.iter().map(|host| &host["address"]);
+    let given = hosts.iter().flat_map(|host| host["addresses"].as_array().unwrap());
+    let all: Vec<&str> = own.chain(given).map(|address| address.as_str().unwrap()).collect();
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "one is had twice: {all:?}");
+    (hosts.len(), all.len())
+}
+
+async fn types_told(berth: &Berth) -> Vec<Value> {
+    let path = "/!verda/v1/instance-types";
+    let types = berth.stranger().send(Method::GET, path, &[], None).await.body;
+    types.as_array().unwrap().clone()
 }
 
 async fn offered(berth: &Berth) -> usize {
@@ -134,5 +160,76 @@ with_either_database! {
         assert!(kill.unwrap().success());
         assert_eq!(worker.wait().unwrap().code(), Some(0));
         assert_eq!(is_ready, json!(true));
+    }
+
+    async fn instance_types_are_imported_with_hosts_that_carry_them(berth: &mut Berth) {
+        berth.start(&["serve"]).await;
+        let operator = berth.operator().await;
+        let catalogue = concat!(env!("CARGO_MANIFEST_DIR"), "/../catalogue/instance-types.csv");
+        let import = ["import", "instance-types", catalogue];
+        let told = berth.succeed(&[&import[..], &["--dry-run"]].concat());
+        assert!(told.contains("add    plan 1V100.6V\n"), "{told}");
+        assert!(told.contains("To do: Plans: 24 added"), "{told}");
+        assert!(types_told(berth).await.is_empty());
+        let told = berth.succeed(&import);
+        let done = "Done: Locations: 3 added, 0 updated, 0 left as they are.\n\
+                    Done: Servers: 26 added, 0 updated, 0 left as they are.\n\
+                    Done: Plans: 24 added, 0 updated, 0 left as they are.\n";
+        assert_eq!(told, done);
+        assert_eq!(types_told(berth).await.len(), 24);
+        let before = hosts_and_addresses(&operator).await;
+        assert_eq!(before.0, 26);
+        let again = berth.succeed(&import);
+        assert_eq!(again.matches("0 added, 0 updated").count(), 3, "{again}");
+        assert_eq!(hosts_and_addresses(&operator).await, before);
+        assert_eq!(offered(berth).await, 0, "no host of instances is rented as a whole");
+    }
+
+    async fn a_later_file_keeps_what_the_operator_said_and_no_address_is_given_again(
+        berth: &mut Berth,
+    ) {
+        berth.start(&["serve"]).await;
+        let operator = berth.operator().await;
+        let import = |file: &str| berth.succeed(&["import", "instance-types", file]);
+        let rows = "x,4,16,,,,FIN-01,1.00,\ny,8,16,,,,FIN-01,2.00,";
+        let first = file(berth, "first.csv", TYPES, rows);
+        // As if an import had been cut off between a host and what it has for instances.
+        let bare = sheet(berth, "bare.csv", &[row("simulated.FIN-01.8V.16G.2", "16")]);
+        berth.succeed(&["import", "servers", &bare]);
+        let told = import(&first);
+        assert!(told.contains("Servers: 1 added, 1 updated, 0 left"), "{told}");
+        assert_eq!(hosts_and_addresses(&operator).await, (2, 6));
+        let mut plan = operator.get("/plans/x").await.data(200);
+        plan["pricing"]["stopped_percent"] = json!(10);
+        let plan = json!({
+            "name": plan["name"], "shape": plan["shape"], "pricing": plan["pricing"],
+            "locations": plan["locations"], "is_listed": false
+        });
+        operator.put("/admin/plans/x", plan).await.data(200);
+
+        let rows = "x,4,16,,,,FIN-01,1.50,\ny,8,16,,,,FIN-01,2.00,\nz,16,16,H100,2,81920,FIN-01,,3";
+        let told = import(&file(berth, "second.csv", TYPES, rows));
+        assert!(told.contains("Servers: 2 added, 0 updated, 2 left"), "{told}");
+        assert!(told.contains("Plans: 1 added, 1 updated, 1 left"), "{told}");
+        assert_eq!(hosts_and_addresses(&operator).await, (4, 16));
+        let plans = operator.get("/admin/plans").await.data(200);
+        let x = plans.as_array().unwrap().iter().find(|plan| plan["code"] == "x").unwrap();
+        assert_eq!(x["is_listed"], false);
+        assert_eq!(x["pricing"]["stopped_percent"], 10);
+        assert_eq!(x["pricing"]["per_hour"], "1.50");
+
+        let fail = |rows| {
+            let bad = file(berth, "bad.csv", TYPES, rows);
+            berth.fail(&["import", "instance-types", &bad])
+        };
+        let told = fail("x,4,16,,,,FIN-02,1.50,\nx,4,16,,,,FIN-03,1.60,");
+        assert!(told.contains("bad.csv:3: price_per_hour_usd: must be 1.50"), "{told}");
+        let told = fail("x,4,16,,,,FIN-02,1.50,\nx,4,16,,,,US-01,1.50,");
+        assert!(told.contains("locations/US-01 is in a country that is not known"), "{told}");
+        let arguments = ["import", "instance-types", &first];
+        let told = berth.fail_with("BERTH__CURRENCY", "EUR", &arguments);
+        assert!(told.contains("in USD and not in EUR"), "{told}");
+        let locations = operator.get("/locations").await.data(200);
+        assert_eq!(locations.as_array().unwrap().len(), 1, "a refusal makes nothing");
     }
 }
