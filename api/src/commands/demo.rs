@@ -39,6 +39,9 @@ const IMAGES: [(&str, &str, &str, &[&str], &str); 3] = [
     ),
     ("debian-12", "Debian 12", "debian", &["Debian 12", "Minimal"], "docker.io/library/debian:12"),
 ];
+/// The ids by which dstack orders an image with CUDA and Docker at Verda.
+const OF_DSTACK: [&str; 2] =
+    ["2404f580-1300-1111-82b3-f199fb9b701b", "2088da25-bb0d-41cc-a191-dccae45d96fd"];
 /// On the disk that comes with every plan of the demo.
 const IMAGE_GB: u32 = 20;
 
@@ -88,6 +91,11 @@ async fn put_images(app: &App) -> Outcome {
             reference: reference.to_owned(),
             username: "root".to_owned(),
             min_disk_gb: IMAGE_GB,
+            aliases: if code.contains("cuda") {
+                OF_DSTACK.map(ToOwned::to_owned).to_vec()
+            } else {
+                Vec::new()
+            },
             is_default,
             is_listed: true,
         };

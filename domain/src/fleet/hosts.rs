@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::Map;
 
-use crate::capacity::{FurnishHost, PortRange, StorageDraft};
+use crate::capacity::{FurnishHost, PortRange, StorageDraft, StorageName};
 use crate::host::{
     Category, Cpu, Disk, DiskType, HostDraft, HostId, Location, Network, Pricing, RamType, Specs,
 };
@@ -17,7 +17,10 @@ use crate::user::Operator;
 /// Of each kind at each location, so that two of the largest plan can be had, and one while the other
 /// host is drained.
 const HOSTS: u32 = 2;
-const STORAGE_GB: u32 = 20_000;
+/// Of each host's own specification.
+const DISK_GB: u32 = 20_000;
+/// Of the storage that all hosts of a location share, so that a volume can go to any of them.
+const STORAGE_GB: u32 = 500_000;
 const PORTS: PortRange = PortRange { from: 20_000, until: 29_999 };
 /// As many as [`capacity::furnish`](crate::capacity::furnish) takes.
 const MOST_ADDRESSES: u32 = 1_024;
@@ -87,7 +90,7 @@ fn around(shapes: &[&Shape]) -> Shape {
             count: gpus,
             memory_mib,
         }),
-        disk_gb: STORAGE_GB,
+        disk_gb: DISK_GB,
     }
 }
 
@@ -146,12 +149,13 @@ impl NeededHost {
     ) -> Option<FurnishHost> {
         let address = free.next()?;
         let count = usize::try_from(self.instances).ok()?;
+        let storage = StorageName::parse(&format!("simulated.{}", self.location)).ok()?;
         let addresses: Vec<IpAddr> = free.take(count).collect();
         (addresses.len() == count).then(|| FurnishHost {
             operator: Operator::Console,
             host_id,
             location: self.location.clone(),
-            storage: StorageDraft { name: None, size_gb: self.shape.disk_gb },
+            storage: StorageDraft { name: Some(storage), size_gb: STORAGE_GB },
             driver: DriverKind::Simulated,
             settings: Map::new(),
             address,
