@@ -107,6 +107,11 @@ impl SimulatedInstances {
         self.state().hosts.entry(host_id).or_default().instances.remove(&id);
     }
 
+    /// Lets a host forget a volume.
+    pub fn lose_volume(&self, host_id: HostId, id: VolumeId) {
+        self.state().hosts.entry(host_id).or_default().volumes.remove(&id);
+    }
+
     /// Lets a host stop answering, or answer again.
     pub fn reach(&self, host_id: HostId, answers: bool) {
         let mut state = self.state();

@@ -27,7 +27,8 @@ pub struct ActionBody {
     #[schema(value_type = String, required, example = "shutdown")]
     #[serde(default)]
     action: Field<String>,
-    /// With `delete`: those of its volumes that go with it; the others stay.
+    /// With `delete`: those of its volumes that go with it; the others stay. If it is not given, its disk
+    /// alone goes, where that is a volume.
     #[schema(value_type = Option<Vec<String>>, max_items = 16)]
     #[serde(default)]
     volume_ids: Field<Vec<String>>,
@@ -107,7 +108,8 @@ async fn act(app: &App, request: &Act, id: InstanceId) -> Result<(Outcome, insta
 
 /// Delete an instance.
 ///
-/// Its volumes stay. What it costs ends with this second.
+/// Its volumes stay, but for one that is its disk, which goes to the trash. What it costs ends with this
+/// second.
 #[utoipa::path(tag = "instances", params(("id", description = "Instance identifier")),
     responses((status = 200, body = Success<InstanceView>)),
     extensions(("x-errors" = json!(["INSTANCE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "PART_OF_CLUSTER"]))))]

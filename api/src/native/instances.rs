@@ -138,7 +138,7 @@ pub fn volume_wish(body: VolumeWishBody, check: &mut Check, at: &str) -> Option<
 #[utoipa::path(tag = "instances", request_body = InstanceBody,
     params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "1 to 255 visible ASCII characters")),
     responses((status = 201, body = Success<InstanceView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "POOL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_NOT_FOUND", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX", "QUOTA_REACHED", "VOLUME_IN_USE", "VOLUME_ELSEWHERE", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "POOL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_NOT_FOUND", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX", "QUOTA_REACHED", "VOLUME_IN_USE", "VOLUME_IS_DISK", "VOLUME_ELSEWHERE", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]))))]
 #[post("/instances")]
 pub async fn create_instance(
     app: Data<App>,

@@ -337,7 +337,7 @@ pub async fn restore_volume(
 #[utoipa::path(tag = "volumes", request_body = AttachBody,
     params(("id", description = "Volume identifier")),
     responses((status = 200, body = Success<VolumeView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "VOLUME_NOT_FOUND", "INSTANCE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_IN_USE", "VOLUME_ELSEWHERE", "INSTANCE_NOT_STOPPED"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "VOLUME_NOT_FOUND", "INSTANCE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_IN_USE", "VOLUME_IS_DISK", "VOLUME_ELSEWHERE", "INSTANCE_NOT_STOPPED"]))))]
 #[post("/volumes/{id}/attach")]
 pub async fn attach_volume(
     app: Data<App>,
@@ -359,7 +359,7 @@ pub async fn attach_volume(
 /// Take a volume back from a stopped instance.
 #[utoipa::path(tag = "volumes", params(("id", description = "Volume identifier")),
     responses((status = 200, body = Success<VolumeView>)),
-    extensions(("x-errors" = json!(["VOLUME_NOT_FOUND", "INSTANCE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_DETACHED", "VOLUME_IN_USE", "INSTANCE_NOT_STOPPED"]))))]
+    extensions(("x-errors" = json!(["VOLUME_NOT_FOUND", "INSTANCE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_DETACHED", "VOLUME_IN_USE", "VOLUME_IS_DISK", "INSTANCE_NOT_STOPPED"]))))]
 #[post("/volumes/{id}/detach")]
 pub async fn detach_volume(
     app: Data<App>,

@@ -101,13 +101,15 @@ impl Engine {
         Ok(paths.into_iter().collect())
     }
 
-    /// Names and paths of the volumes that are part of a disk.
+    /// Names and paths of the volumes that are part of a disk. Podman takes several labels as alternatives, so
+    /// that it is asked for one, and the others are looked at here.
     pub async fn volumes_of(&self, disk: DiskOf) -> Driven<Vec<(String, String)>> {
-        let (label, id) = disk.label();
-        let filters = names::labelled([self.whose(), format!("{label}={id}")]);
+        let filters = names::labelled([self.whose()]);
         let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
         let found = self.call("list volumes", self.api.list_volumes(Some(options))).await?;
-        let named = found.volumes.unwrap_or_default().into_iter().filter_map(|mut volume| {
+        let mut volumes = found.volumes.unwrap_or_default();
+        volumes.retain(|volume| DiskOf::by_labels(&volume.labels) == Some(disk));
+        let named = volumes.into_iter().filter_map(|mut volume| {
             volume.labels.remove(names::PATH).map(|path| (volume.name, path))
         });
         Ok(named.collect())

@@ -17,6 +17,7 @@ mod catalogue;
 mod clusters;
 mod databases;
 mod deals;
+mod disks;
 mod docker;
 mod early_ends;
 mod end_to_end;

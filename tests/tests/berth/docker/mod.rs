@@ -2,6 +2,7 @@
 //! make it.
 
 mod changes;
+mod disks;
 mod faults;
 mod life;
 mod pulls;
