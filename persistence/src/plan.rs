@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use domain::clock::Timestamp;
 use domain::location::LocationCode;
 use domain::money::Money;
 use domain::page::Page;
@@ -122,6 +123,15 @@ impl PlanQueries for Handle {
             .limit(u64::from(limit));
         let rows = find.all(&self.connection).await.map_err(failed)?;
         Ok(rows.into_iter().map(price).collect())
+    }
+
+    async fn prices_since(&self, since: Timestamp, limit: u32) -> Result<Vec<(PlanId, PlanPrice)>> {
+        let find = plan_price::Entity::find()
+            .filter(plan_price::Column::ChangedAt.gte(since))
+            .order_by_desc(plan_price::Column::Id)
+            .limit(u64::from(limit));
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        Ok(rows.into_iter().map(|row| (PlanId::from_uuid(row.plan_id), price(row))).collect())
     }
 }
 

@@ -88,10 +88,11 @@ const BROKEN: &[(&str, &str)] = &[
          AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.host_id = c.host_id AND i.is_live)",
     ),
     (
-        "nothing is taken of a storage without instances and volumes",
-        "SELECT 1 FROM storages t WHERE t.used_gb > 0 AND NOT EXISTS (SELECT 1 FROM volumes v \
-         WHERE v.storage = t.name AND v.status NOT IN ('deleted', 'failed')) \
-         AND NOT EXISTS (SELECT 1 FROM instances i JOIN capacities c ON c.host_id = i.host_id \
+        "as much of a storage is taken as volumes and disks of instances have",
+        "SELECT t.name FROM storages t WHERE t.used_gb <> (SELECT COALESCE(SUM(v.size_gb), 0) \
+         FROM volumes v WHERE v.storage = t.name AND v.status NOT IN ('deleted', 'failed')) \
+         + (SELECT COALESCE(SUM(CAST(i.terms -> 'shape' ->> 'disk_gb' AS bigint)), 0) \
+         FROM instances i JOIN capacities c ON c.host_id = i.host_id \
          WHERE c.storage = t.name AND i.is_live)",
     ),
     ("no balance is negative", "SELECT user_id FROM wallets WHERE balance_e8 < 0"),

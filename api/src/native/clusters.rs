@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, delete, get, post};
 use domain::cluster::{self, Cluster, ClusterId, ClusterWithInstances, CreateCluster};
 use domain::error::Thing;
 use domain::instance::Instance;
+use domain::volume::Afterwards;
 use domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -171,6 +172,7 @@ pub async fn delete_cluster(
 ) -> Answer<ClusterView> {
     let id = cluster_id(&id)?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-    let deleted = Box::pin(cluster::delete(store, clock, random, &signed.caller, id)).await?;
+    let what = (id, Afterwards::MoveToTrash);
+    let deleted = Box::pin(cluster::delete(store, clock, random, &signed.caller, what)).await?;
     Ok(Success::ok("Cluster deleted successfully", cluster_view(deleted)))
 }

@@ -4,7 +4,7 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::capacity::{self, AvailabilityFilter};
-use domain::location::LocationCode;
+use domain::location::{self, LocationCode};
 use domain::page::Page;
 use domain::plan::{self, GpuShape, Plan, PlanCode, PlanFilter, Shape};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ fn cluster_type(plan: &Plan, nodes: u32, (images, currency): (&[&str], &str)) ->
     let shape = together(&plan.shape, nodes);
     let gpu = shape.gpu.as_ref();
     Some(json!({
-        "id": plan.id.uuid().to_string(),
+        "id": name(nodes, &plan.code),
         "model": gpu.map_or("", |gpu| gpu.model.as_str()),
         "name": plan.name,
         "cluster_type": name(nodes, &plan.code),
@@ -101,10 +101,19 @@ pub async fn availabilities(
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let mut query = Query::parse(request.query_string());
-    let location = location(&mut query);
+    let location = place(&mut query);
     query.finish()?;
     let plans = gpu_plans(&app).await?;
-    let mut rows: Vec<(LocationCode, Vec<String>)> = Vec::new();
+    // The Python SDK takes the first location, also where nothing is sold.
+    let places = if let Some(code) = &location {
+        vec![code.clone()]
+    } else {
+        let all = Page { after: None, limit: None };
+        let found = location::list(app.store.as_ref(), Some(&project.caller), all).await?.rows;
+        found.into_iter().map(|location| location.code).collect()
+    };
+    let mut rows: Vec<(LocationCode, Vec<String>)> =
+        places.into_iter().map(|code| (code, Vec::new())).collect();
     for nodes in sizes(&app) {
         let filter = AvailabilityFilter {
             location: location.clone(),
@@ -115,9 +124,8 @@ pub async fn availabilities(
         for here in capacity::available(app.store.as_ref(), caller, &filter).await? {
             let sold = here.plans.iter().filter(|code| plans.contains(code));
             let names: Vec<String> = sold.map(|code| name(*nodes, code)).collect();
-            match rows.iter_mut().find(|(code, _)| *code == here.location) {
-                Some((_, all)) => all.extend(names),
-                None => rows.push((here.location, names)),
+            if let Some((_, all)) = rows.iter_mut().find(|(code, _)| *code == here.location) {
+                all.extend(names);
             }
         }
     }
@@ -134,7 +142,7 @@ async fn gpu_plans(app: &App) -> Result<Vec<PlanCode>, Failure> {
     Ok(with_gpu.map(|plan| plan.code).collect())
 }
 
-fn location(query: &mut Query) -> Option<LocationCode> {
+fn place(query: &mut Query) -> Option<LocationCode> {
     let code = |text: &str| LocationCode::parse(text);
     query.value("location_code", code).or(query.value("locationCode", code))
 }
@@ -147,9 +155,11 @@ pub async fn is_available(
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let mut query = Query::parse(request.query_string());
-    let location = location(&mut query);
+    let location = place(&mut query);
     query.finish()?;
-    let (nodes, plan) = parse(&app, &wanted).ok_or(UNKNOWN)?;
+    let Some((nodes, plan)) = parse(&app, &wanted) else {
+        return Ok(HttpResponse::Ok().json(false));
+    };
     let filter = AvailabilityFilter { location, plan: Some(plan), is_spot: false, nodes };
     let found = capacity::available(app.store.as_ref(), Some(&project.caller), &filter).await?;
     Ok(HttpResponse::Ok().json(found.iter().any(|here| !here.plans.is_empty())))

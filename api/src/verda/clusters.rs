@@ -207,7 +207,9 @@ async fn act(
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     for id in ids {
         let caller = &project.caller;
-        let deleted = Box::pin(cluster::delete(store, clock, random, caller, id)).await;
+        // By the Go SDK, shared volumes are left, and deleted by hand.
+        let what = (id, Afterwards::KeepDetached);
+        let deleted = Box::pin(cluster::delete(store, clock, random, caller, what)).await;
         deleted.map_err(known)?;
     }
     Ok(HttpResponse::Accepted().finish())

@@ -48,6 +48,9 @@ pub fn cluster(cluster: &Cluster, nodes: &[InstanceDetail], now: Timestamp) -> V
         "startup_script_id": origin.and_then(|of| of.script_id).map(|id| id.uuid().to_string()),
         "ssh_key_ids": keys.collect::<Vec<_>>(),
         "contract": "PAY_AS_YOU_GO",
+        // Terraform waits for an answer to what it computes, and takes none for a fault.
+        "auto_rental_extension": false,
+        "turn_to_pay_as_you_go": false,
         "worker_nodes": nodes.iter().map(|node| worker(node)).collect::<Vec<_>>(),
         "shared_volumes": shared(cluster, &nodes),
         "tags": tags(&cluster.tags),

@@ -120,6 +120,12 @@ fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Error::Forbidden(Forbidden::Scope(_)) => f.write_str("Insufficient scope"),
         Error::NotFound(Thing::Instance) => f.write_str("Invalid instance id"),
         Error::Conflict(Conflict::NoCapacity) => f.write_str("No capacity available"),
+        // SkyPilot looks for these two words.
+        Error::Conflict(
+            Conflict::QuotaReached { most }
+            | Conflict::SshKeyLimit { most }
+            | Conflict::ScriptLimit { most },
+        ) => write!(f, "Limit exceeded: the project has {most} of these already; delete one first"),
         other => {
             let text = other.to_string();
             let mut letters = text.chars();
@@ -151,7 +157,12 @@ fn code_of(error: &Error) -> Code {
         | Error::PaymentsNotConfigured
         | Error::InvalidSignature
         | Error::Conflict(
-            Conflict::VolumeElsewhere | Conflict::VolumeIsDisk | Conflict::ChargeExceedsMax { .. },
+            Conflict::VolumeElsewhere
+            | Conflict::VolumeIsDisk
+            | Conflict::ChargeExceedsMax { .. }
+            | Conflict::QuotaReached { .. }
+            | Conflict::SshKeyLimit { .. }
+            | Conflict::ScriptLimit { .. },
         ) => Code::InvalidRequest,
         Error::Unauthenticated(_) => Code::Unauthorized,
         Error::Forbidden(_) | Error::Conflict(Conflict::InstanceNotStopped) => Code::Forbidden,

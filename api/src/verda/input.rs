@@ -14,7 +14,7 @@ pub const MOST_TAGS: usize = 10;
 
 /// One id or several, as deletions and actions take them.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "ids must be a text or an array of texts")]
 pub enum OneOrMany {
     One(String),
     Many(Vec<String>),
@@ -44,7 +44,7 @@ impl OneOrMany {
 
 /// A whole number; the document's examples write sizes as text.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "sizes and the like must be whole numbers")]
 pub enum Whole {
     Number(u32),
     Text(String),

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpResponse, ResponseError};
 use domain::error::{Conflict, Error};
-use domain::instance::{self, Act, Action, Disposal, InstanceId, Outcome};
+use domain::instance::{self, Act, Action, Disposal, InstanceId, Outcome, Status};
 use domain::volume::VolumeId;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,6 +15,9 @@ use super::instances::UNKNOWN;
 use super::instances_view::word;
 use super::project::Project;
 use crate::app::App;
+
+/// The state of what is gone.
+const GONE: &str = word(Status::Deleted);
 
 #[derive(Deserialize)]
 pub struct ActionBody {
@@ -45,6 +48,16 @@ pub async fn act(
         Outcome::Unchanged => Ok(HttpResponse::NoContent().finish()),
         Outcome::Accepted => Ok(HttpResponse::Accepted().json([outcome(&asked, id, None)])),
     }
+}
+
+/// The same by the deprecated path, whose answer has no body.
+pub async fn act_quietly(
+    app: Data<App>,
+    project: Project,
+    body: Json<ActionBody>,
+) -> Result<HttpResponse, Failure> {
+    act(app, project, body).await?;
+    Ok(HttpResponse::Accepted().finish())
 }
 
 async fn act_on_all(app: &App, asked: &Asked, ids: &[String]) -> Result<HttpResponse, Failure> {
@@ -87,7 +100,8 @@ fn read(project: Project, body: ActionBody) -> Result<(Vec<String>, Asked), Fail
         Ok::<_, Failure>(Disposal { volume_ids, permanently })
     };
     let action = match name.as_str() {
-        "boot" | "start" | "deploy" => Action::Start,
+        // The Python SDK knows `restore`, which the document does not name.
+        "boot" | "start" | "deploy" | "restore" => Action::Start,
         "shutdown" => Action::Shutdown { force: false },
         "force_shutdown" => Action::Shutdown { force: true },
         "delete" | "discontinue" => Action::Delete(disposal()?),
@@ -114,15 +128,17 @@ fn read(project: Project, body: ActionBody) -> Result<(Vec<String>, Asked), Fail
 async fn act_on(app: &App, asked: &Asked, id: &str) -> Result<Outcome, Failure> {
     let id = InstanceId::parse_uuid(id).ok_or(UNKNOWN)?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-    if asked.only_stopped && status(app, asked, id).await? == "running" {
+    if asked.only_stopped && ["running", "provisioning"].contains(&status(app, asked, id).await?) {
         return Err(not_now(app, asked, id).await?);
     }
     let work = (&app.settings.instance_policy, &asked.act);
     match Box::pin(instance::act(store, clock, random, work, id)).await {
         Ok((outcome, _)) => Ok(outcome),
-        Err(Error::Conflict(
-            Conflict::InstanceBusy | Conflict::InstanceDeleted | Conflict::InstanceNotStopped,
-        )) => Err(not_now(app, asked, id).await?),
+        // Also one whose notice is over, until the next sweep.
+        Err(Error::Conflict(Conflict::InstanceDeleted)) => Err(cannot(asked, GONE)),
+        Err(Error::Conflict(Conflict::InstanceBusy | Conflict::InstanceNotStopped)) => {
+            Err(not_now(app, asked, id).await?)
+        }
         // An action that is not allowed is an invalid request, by the document.
         Err(error @ Error::Conflict(Conflict::PartOfCluster | Conflict::NotSpot)) => {
             let refusal = Failure::Domain(error).to_string();
@@ -137,11 +153,14 @@ async fn status(app: &App, asked: &Asked, id: InstanceId) -> Result<&'static str
     Ok(word(detail.instance.status()))
 }
 
-/// dstack compares texts of this kind, such as "Can't discontinue a provisioning instance".
 async fn not_now(app: &App, asked: &Asked, id: InstanceId) -> Result<Failure, Failure> {
-    let status = status(app, asked, id).await?;
+    Ok(cannot(asked, status(app, asked, id).await?))
+}
+
+/// dstack compares texts of this kind, such as "Can't discontinue a discontinued instance".
+fn cannot(asked: &Asked, status: &str) -> Failure {
     let name = if asked.name == "delete" { "discontinue" } else { &asked.name };
     let article = if status.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     let told = format!("Can't {} {article} {status} instance", name.replace('_', " "));
-    Ok(Failure::Refused(Code::InvalidRequest, told))
+    Failure::Refused(Code::InvalidRequest, told)
 }

@@ -2,11 +2,13 @@
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::Months;
 use domain::Error;
 use domain::capacity::{self, AvailabilityFilter};
 use domain::error::Thing;
 use domain::image::{self, Image};
 use domain::location::LocationCode;
+use domain::money::Money;
 use domain::page::Page;
 use domain::plan::{self, Plan, PlanCode, PlanFilter};
 use serde_json::{Value, json};
@@ -90,22 +92,39 @@ fn display_name(plan: &Plan) -> String {
     format!("{} {}", manufacturer(plan.shape.gpu.as_ref()), plan.name).trim().to_owned()
 }
 
-/// What each type costs since it was last changed; older prices are not kept. Prices are fixed.
-pub async fn price_history(app: Data<App>) -> Result<HttpResponse, Failure> {
-    let all = Page { after: None, limit: None };
-    let plans = plan::list(app.store.as_ref(), None, PlanFilter::default(), all).await?.rows;
+/// The last price of each day on which a type came to cost something else, the newest first; one month back, or
+/// as many as are asked for. Prices are fixed.
+pub async fn price_history(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Failure> {
+    let mut query = Query::parse(request.query_string());
+    let months = query.number("num_of_months", 1, 120).unwrap_or(1);
+    query.finish()?;
+    let now = app.clock.now();
+    let since = now.checked_sub_months(Months::new(months)).unwrap_or(now);
     let currency = app.settings.currency.to_ascii_lowercase();
-    let history = plans.iter().filter_map(|plan| {
-        let price = plan.pricing.per_hour.or(plan.pricing.spot_per_hour)?.exact();
-        let price = json!([{
-            "date": plan.updated_at.date_naive().to_string(),
-            "fixed_price_per_hour": price,
-            "dynamic_price_per_hour": price,
-            "currency": currency,
-        }]);
-        Some((plan.code.to_string(), price))
+    let changes = plan::price_changes(app.store.as_ref(), since).await?;
+    let history = changes.into_iter().map(|(plan, prices)| {
+        let mut days: Vec<Value> = Vec::new();
+        let mut last = None;
+        for price in prices {
+            let day = price.changed_at.date_naive();
+            let per_hour = price.per_hour.or(price.spot_per_hour).filter(|_| last != Some(day));
+            let Some(per_hour) = per_hour.map(Money::exact) else { continue };
+            last = Some(day);
+            days.push(json!({
+                "date": day.to_string(),
+                "fixed_price_per_hour": per_hour,
+                "dynamic_price_per_hour": per_hour,
+                "currency": currency,
+            }));
+        }
+        (plan.code.to_string(), Value::from(days))
     });
     Ok(HttpResponse::Ok().json(history.collect::<serde_json::Map<_, _>>()))
+}
+
+/// Kinds of containers without an instance: none are sold.
+pub async fn list_for_containers() -> Result<HttpResponse, Failure> {
+    Ok(HttpResponse::Ok().json(Vec::<Value>::new()))
 }
 
 /// What could be had now, an entry for each location.

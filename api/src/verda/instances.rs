@@ -73,7 +73,7 @@ pub fn operations(config: &mut ServiceConfig) {
         .route(web::put().to(instance_actions::act))
         .default_service(web::to(super::error::no_method));
     let action = web::resource("/instances/action")
-        .route(web::post().to(instance_actions::act))
+        .route(web::post().to(instance_actions::act_quietly))
         .default_service(web::to(super::error::no_method));
     let types = web::resource("/instances/types")
         .route(web::get().to(instance_types::list))
@@ -115,7 +115,11 @@ async fn list(
 }
 
 /// States that this API's document knows and that no instance of ours is ever in.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 13] = [
+    "pending",
+    "starting_hibernation",
+    "hibernating",
+    "restoring",
     "unknown",
     "ordered",
     "notfound",
@@ -227,14 +231,21 @@ fn require_sold(pricing: Option<&str>, coupon: Option<&str>) -> Result<(), Failu
 /// The keys that may log in.
 pub fn key_ids(ids: Option<OneOrMany>) -> Result<Vec<SshKeyId>, Failure> {
     let Some(ids) = ids else { return Ok(Vec::new()) };
-    let ids = ids.ids(SshKeyId::parse_uuid)?;
-    let no_id = || invalid("ssh_key_ids", "must be ids of SSH keys");
-    Ok(ids.ok_or_else(no_id)?.into_iter().collect())
+    let mut keys = Vec::new();
+    for id in ids.texts()? {
+        let no_id = || invalid("ssh_key_ids", "must be ids of SSH keys");
+        let id = SshKeyId::parse_uuid(&id).ok_or_else(no_id)?;
+        // In the order in which they were sent, which Terraform compares.
+        if !keys.contains(&id) {
+            keys.push(id);
+        }
+    }
+    Ok(keys)
 }
 
 /// The script that runs at the first start.
 pub fn script_id(id: Option<String>) -> Result<Option<ScriptId>, Failure> {
-    let Some(id) = id else { return Ok(None) };
+    let Some(id) = id.filter(|id| !id.is_empty()) else { return Ok(None) };
     let no_id = || invalid("startup_script_id", "must be the id of a script");
     ScriptId::parse_uuid(&id).map(Some).ok_or_else(no_id)
 }

@@ -17,13 +17,13 @@ mod instance_types;
 mod instances;
 mod instances_view;
 mod locations;
+mod long_term;
 mod project;
 mod scripts;
 mod shapes;
 mod ssh_keys;
 mod tags;
 mod tokens;
-mod unsold;
 mod view;
 mod volume_actions;
 mod volume_types;
@@ -72,10 +72,10 @@ fn operations(config: &mut ServiceConfig) {
         .service(reading("/cluster-availability", cluster_types::availabilities))
         .service(reading("/cluster-availability/{cluster_type}", cluster_types::is_available))
         .service(reading("/volume-types", volume_types::list))
-        .service(reading("/container-types", unsold::container_types))
-        .service(reading("/long-term/periods", unsold::long_term_periods))
-        .service(reading("/long-term/periods/instances", unsold::long_term_periods))
-        .service(reading("/long-term/periods/clusters", unsold::long_term_periods))
+        .service(reading("/container-types", instance_types::list_for_containers))
+        .service(reading("/long-term/periods", long_term::of_instances))
+        .service(reading("/long-term/periods/instances", long_term::of_instances))
+        .service(reading("/long-term/periods/clusters", long_term::of_clusters))
         .configure(tags::operations)
         .configure(ssh_keys::operations)
         .configure(scripts::operations)

@@ -63,7 +63,10 @@ fn read(body: ActionBody) -> Result<(Vec<String>, Action), Failure> {
         return Err(invalid("id", "names no volume"));
     }
     let name = required(body.action, "action")?;
-    let instance = only_instance(body.instance_id, body.instance_ids);
+    let is_detached = name == "detach";
+    // A volume has one instance, whichever are named.
+    let many = body.instance_ids.filter(|_| !is_detached);
+    let instance = only_instance(body.instance_id, many);
     let action = match name.as_str() {
         "attach" => Action::Attach(required(instance?, "instance_id")?),
         "detach" => Action::Detach(instance?),

@@ -102,7 +102,7 @@ async fn placed(
         payer_id: payer.wallet.user_id,
         author: payer.caller_id,
         hostname: wish.hostname.to_string(),
-        description: wish.description.trim().to_owned(),
+        description: wish.description.clone(),
         plan: wish.plan.clone(),
         location: wish.location.clone(),
         nodes: request.nodes,
@@ -186,7 +186,10 @@ async fn volume(
     };
     let volume = volume::add_taken(tx, random, (payer, actor), (draft, now)).await?;
     let mounting = Mounting { volume_id: volume.id, path: path.clone() };
-    volume::mount(tx, node, mounting, (actor, now)).await
+    let volume = volume::mount(tx, node, mounting, (actor, now)).await?;
+    let volume = volume.afterwards(Afterwards::MoveToTrash);
+    tx.save_volume(&volume).await?;
+    Ok(volume)
 }
 
 pub(crate) fn event(kind: &'static str, cluster: &Cluster, actor: Actor, at: Timestamp) -> Event {

@@ -15,15 +15,15 @@ use crate::user::Caller;
 use crate::volume::{Afterwards, Volume, VolumeState, discard};
 use crate::wallet::Wallet;
 
-/// Deletes a cluster; its shared volume goes to the trash when its last instance is gone. Done if it
-/// was deleted before.
+/// Deletes a cluster; when its last instance is gone, its shared volume goes where it is said. Done if it was
+/// deleted before.
 #[instrument(name = "cluster.delete", skip_all, fields(%id))]
 pub async fn delete(
     store: &dyn Store,
     clock: &dyn Clock,
     random: &dyn Random,
     caller: &Caller,
-    id: ClusterId,
+    (id, afterwards): (ClusterId, Afterwards),
 ) -> Result<(Cluster, Vec<Instance>)> {
     caller.may(Permission::InstancesWrite)?;
     let now = clock.now();
@@ -42,6 +42,11 @@ pub async fn delete(
         tx.save_cluster(&cluster).await?;
         tx.record(vec![event("cluster.deleted", &cluster, caller.actor(), now)]).await?;
         let wallet = fail_cluster(tx, random, wallet, (id, now)).await?;
+        if let Some(volume_id) = cluster.volume_id {
+            let volume = tx.volume_for_update(volume_id).await?;
+            let volume = volume.ok_or(Error::NotFound(Thing::Volume))?;
+            tx.save_volume(&volume.afterwards(afterwards)).await?;
+        }
         // Where no instance is left whose end would let the volume go.
         member_gone(tx, random, wallet, (id, now)).await?;
         Ok((cluster, tx.instances_of_cluster(id).await?))
@@ -49,8 +54,8 @@ pub async fn delete(
     .await
 }
 
-/// Lets the shared volume go when the last instance of its cluster is gone: to the trash, or for good
-/// where the cluster could not be made. The payer's wallet is locked.
+/// Lets the shared volume go when the last instance of its cluster is gone: where it was said, to the trash if
+/// nothing was, or for good where the cluster could not be made. The payer's wallet is locked.
 pub(crate) async fn member_gone(
     tx: &dyn Tx,
     random: &dyn Random,
@@ -69,11 +74,13 @@ pub(crate) async fn member_gone(
         return Ok(());
     }
     let never_ran = instances.iter().all(|instance| instance.ready_at.is_none());
+    let said = volume.attachment.as_ref().map(|attachment| attachment.afterwards);
     let volume = Volume { attachment: None, is_shared: false, ..volume };
     tx.save_volume(&volume).await?;
     if volume.state != VolumeState::Live {
         return Ok(());
     }
-    let how = if never_ran { Afterwards::DeletePermanently } else { Afterwards::MoveToTrash };
+    let said = said.unwrap_or(Afterwards::MoveToTrash);
+    let how = if never_ran { Afterwards::DeletePermanently } else { said };
     discard(tx, random, wallet, volume, ((how, Actor::System), now)).await.map(|_| ())
 }

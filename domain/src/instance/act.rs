@@ -10,6 +10,7 @@ use super::{Instance, InstanceId, InstancePolicy, InstanceTerms, Phase, Stage, W
 use crate::capacity::{self, Claim, Need, Part, release};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
+use crate::meter::{Metered, finish};
 use crate::money::Money;
 use crate::plan::Shape;
 use crate::pool::{PoolRole, require, role_of};
@@ -354,6 +355,9 @@ impl Work<'_> {
             };
             self.tx.save_volume(&volume.afterwards(afterwards)).await?;
         }
+        // However long its host takes to let go of them.
+        let metered: Vec<Metered> = chosen.iter().map(|id| Metered::Volume(*id)).collect();
+        let wallet = finish(self.tx, self.random, wallet, &metered, self.now).await?;
         let kind = ("instance.delete_requested", self.request.caller.actor());
         remove(self.tx, self.random, wallet, instance, (kind, self.now)).await?;
         Ok(Outcome::Accepted)

@@ -114,7 +114,7 @@ async fn place_with_volumes(
         sources,
         location: request.location.clone(),
         hostname: request.hostname.clone(),
-        description: request.description.trim().to_owned(),
+        description: request.description.clone(),
         tags: request.tags.clone(),
         cluster_id: None,
         storage: storage_of_volumes(tx, request).await?,

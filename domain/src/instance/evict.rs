@@ -11,11 +11,13 @@ use crate::capacity::Capacity;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::{Actor, Event};
+use crate::meter::{Metered, finish_by};
 use crate::plan::Shape;
 use crate::store::{Reads, Store, Tx, atomically};
 use crate::sweep::each_due;
 use crate::token::Permission;
 use crate::user::Operator;
+use crate::volume::Afterwards;
 
 /// Hosts that are looked at for room that spot instances have.
 const HOSTS: u32 = 16;
@@ -110,12 +112,13 @@ async fn fewest_victims(
         }
     }
     let mut best: Option<BTreeSet<InstanceId>> = None;
-    for host_id in reads.hosts_with_spot(&request.location, HOSTS).await? {
+    let hosts = match host_of_disk {
+        Some(host_id) => vec![host_id],
+        None => reads.hosts_with_spot(&request.location, HOSTS).await?,
+    };
+    for host_id in hosts {
         let capacity = reads.capacity(host_id).await?.filter(Capacity::is_open);
-        let fits = |capacity: &Capacity| {
-            storages.iter().all(|name| *name == capacity.storage)
-                && host_of_disk.is_none_or(|host_id| host_id == capacity.host_id)
-        };
+        let fits = |capacity: &Capacity| storages.iter().all(|name| *name == capacity.storage);
         let Some(capacity) = capacity.filter(fits) else { continue };
         let storage = reads.storage(&capacity.storage).await?;
         let storage = storage.ok_or(Error::NotFound(Thing::Server))?;
@@ -182,12 +185,19 @@ async fn gone(tx: &dyn Tx, random: &dyn Random, id: InstanceId, now: Timestamp) 
     if !is_due || instance.wanted == Wanted::Deleted || !instance.is_live() {
         return Ok(false);
     }
+    let mut leaving = Vec::new();
     for volume in tx.volumes_of_instances(&[id]).await? {
         let volume =
             tx.volume_for_update(volume.id).await?.ok_or(Error::NotFound(Thing::Volume))?;
         let on_eviction = volume.on_eviction;
+        if on_eviction != Afterwards::KeepDetached {
+            leaving.push(Metered::Volume(volume.id));
+        }
         tx.save_volume(&volume.afterwards(on_eviction)).await?;
     }
+    // However long its host takes to let go of them.
+    let until = instance.evict_at.map_or(now, |at| at.min(now));
+    let wallet = finish_by(tx, random, wallet, (&leaving, until), now).await?;
     let instance = Instance { last_error: Some("evicted".to_owned()), ..instance };
     remove(tx, random, wallet, instance, (("instance.evicted", Actor::System), now)).await?;
     Ok(true)

@@ -122,7 +122,7 @@ pub async fn remove_orphan(
             let id = InstanceId::parse(&finding.subject).ok_or_else(unknown)?;
             context.instances.remove(&site, id, None).await
         }
-        FindingKind::UnknownVolume => {
+        FindingKind::UnknownVolume | FindingKind::OrphanVolume => {
             let id = VolumeId::parse(&finding.subject).ok_or_else(unknown)?;
             context.instances.delete_volume(&site, id).await
         }

@@ -1,6 +1,6 @@
 //! Compares what hosts say with what the books say, tells the operator, and repairs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 use futures_util::stream::{self, StreamExt};
@@ -88,7 +88,9 @@ impl Host<'_> {
         let Some(inventory) = inventory else { return Ok(self.found) };
         let expected: BTreeMap<InstanceId, Instance> =
             expected.into_iter().map(|instance| (instance.id, instance)).collect();
-        let made = || expected.values().filter(|instance| was_made(instance));
+        let kept = self.kept_disks(&expected, &inventory).await?;
+        let is_missed = |instance: &&Instance| was_made(instance) && !kept.contains(&instance.id);
+        let made = || expected.values().filter(is_missed);
         let has_any = made().any(|instance| inventory.instances.contains_key(&instance.id));
         let patience = if has_any { LOST_AFTER } else { ALL_LOST_AFTER };
         for instance in made() {
@@ -100,6 +102,20 @@ impl Host<'_> {
         self.surplus(&expected, &inventory).await?;
         self.volumes(&inventory).await?;
         Ok(self.found)
+    }
+
+    /// Instances whose disk is there without them, as between two makings: nothing of them is lost.
+    async fn kept_disks(
+        &self,
+        expected: &BTreeMap<InstanceId, Instance>,
+        inventory: &Inventory,
+    ) -> Result<BTreeSet<InstanceId>> {
+        let is_absent = |id: &&InstanceId| !inventory.instances.contains_key(id);
+        let absent: Vec<InstanceId> = expected.keys().filter(is_absent).copied().collect();
+        let volumes = self.context.store.reads().volumes_of_instances(&absent).await?;
+        let disks = volumes.iter().filter(|volume| volume.disk.is_some());
+        let kept = disks.filter(|disk| inventory.volumes.contains(&disk.id));
+        Ok(kept.filter_map(|disk| Some(disk.attachment.as_ref()?.instance_id)).collect())
     }
 
     /// Notes when a host falls silent, and when it answers again: then the finding is closed, and the
@@ -229,6 +245,12 @@ impl Host<'_> {
         for id in inventory.volumes.iter().filter(|id| !is_there(id)) {
             match reads.volume(*id).await? {
                 Some(volume) if volume.is_live() || volume.state == VolumeState::Deleting => {}
+                // It may be the only copy of what its owner was told is lost.
+                Some(volume) if volume.is_lost_disk() => {
+                    let per_hour = Rate::per_month(volume.price_per_month()).hourly();
+                    let kind = FindingKind::OrphanVolume;
+                    self.note(kind, id.to_string(), (per_hour, false)).await?;
+                }
                 Some(volume) => {
                     let deleted = self.context.instances.delete_volume(&self.site, *id).await;
                     let per_hour = Rate::per_month(volume.price_per_month()).hourly();

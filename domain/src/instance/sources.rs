@@ -7,6 +7,7 @@ use crate::image::ImageCode;
 use crate::money::Money;
 use crate::plan::{Plan, Shape};
 use crate::pool::Paying;
+use crate::ssh_key::line;
 use crate::store::Tx;
 
 /// What a wish comes to: the plan's price of today and the texts of image, keys and script.
@@ -50,7 +51,7 @@ pub(crate) async fn sources(
         image,
         ordered_as: request.ordered_as.clone(),
         key_ids: request.key_ids.clone(),
-        public_keys: keys.into_iter().map(|key| key.public_key).collect(),
+        public_keys: keys.iter().map(|key| line(&key.public_key).to_owned()).collect(),
         script_id: request.script_id,
         script: script.map(|script| script.content),
         environment: request.environment.clone(),

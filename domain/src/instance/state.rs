@@ -286,7 +286,9 @@ impl Instance {
             Step::Stop { .. } if self.wanted == Wanted::Hibernated => Phase::Hibernated,
             Step::Stop { .. } => Phase::Stopped,
             Step::Remove => match &self.phase {
-                Phase::Undoing { failure } => Phase::Failed { failure: failure.clone(), at: now },
+                Phase::Undoing { failure } if self.wanted != Wanted::Deleted => {
+                    Phase::Failed { failure: failure.clone(), at: now }
+                }
                 _ => Phase::Deleted { at: now },
             },
         }

@@ -81,7 +81,14 @@ async fn waits_for_its_host(context: JobContext<'_>, kind: JobKind) -> Result<bo
         }
         JobKind::AlignVolume { volume_id } => {
             let Some(volume) = reads.volume(volume_id).await? else { return Ok(false) };
-            Ok(!volume.is_settled() && reads.hosts_at(&volume.storage).await?.is_empty())
+            if volume.is_settled() {
+                return Ok(false);
+            }
+            let Some(disk) = &volume.disk else {
+                return Ok(reads.hosts_at(&volume.storage).await?.is_empty());
+            };
+            let capacity = reads.capacity(disk.host_id).await?;
+            Ok(capacity.is_some_and(|host| matches!(host.health, Health::Unreachable { .. })))
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Plan, PlanCode, PlanId, PlanPrice};
+use crate::clock::Timestamp;
 use crate::error::{Error, Result, Thing};
 use crate::location::LocationCode;
 use crate::money::Money;
@@ -101,6 +102,25 @@ pub async fn show(store: &dyn Store, caller: Option<&Caller>, code: &PlanCode) -
     may_if_known(caller, Permission::MarketplaceRead)?;
     let plan = store.reads().plan_coded(code).await?;
     plan.filter(|plan| plan.is_listed).ok_or(Error::NotFound(Thing::Plan))
+}
+
+/// The most prices that a history tells.
+const MOST_PRICES: u32 = 10_000;
+
+/// What each listed plan has come to cost by the hour since a moment, the newest price first.
+pub async fn price_changes(
+    store: &dyn Store,
+    since: Timestamp,
+) -> Result<Vec<(Plan, Vec<PlanPrice>)>> {
+    let all = Page { after: None, limit: None };
+    let plans = list(store, None, PlanFilter::default(), all).await?.rows;
+    let mut prices = store.reads().prices_since(since, MOST_PRICES).await?;
+    let with = |plan: Plan| {
+        let own = prices.extract_if(.., |(id, _)| *id == plan.id);
+        let own = own.map(|(_, price)| price).collect();
+        (plan, own)
+    };
+    Ok(plans.into_iter().map(with).collect())
 }
 
 /// What a listed plan has cost by the hour, the newest price first: up to `limit` of them.

@@ -8,7 +8,7 @@ mod shape;
 
 use serde::Serialize;
 
-pub use browse::{PlanFilter, PlanPlace, all, list, prices, show};
+pub use browse::{PlanFilter, PlanPlace, all, list, price_changes, prices, show};
 pub use port::{PlanQueries, Plans};
 pub use pricing::{Interval, IntervalPrice, LongTerm, LongTermCode, PlanPricing};
 pub use put::{PlanDraft, put};

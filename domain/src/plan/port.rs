@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 
 use super::{Plan, PlanCode, PlanFilter, PlanId, PlanPlace, PlanPrice};
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::page::Page;
 
@@ -18,6 +19,9 @@ pub trait PlanQueries {
 
     /// What a plan has cost by the hour, the newest price first: up to `limit` of them.
     async fn plan_prices(&self, id: PlanId, limit: u32) -> Result<Vec<PlanPrice>>;
+
+    /// What all plans came to cost by the hour since a moment, the newest price first: up to `limit` prices.
+    async fn prices_since(&self, since: Timestamp, limit: u32) -> Result<Vec<(PlanId, PlanPrice)>>;
 }
 
 /// Changes plans.

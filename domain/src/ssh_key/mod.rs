@@ -12,6 +12,7 @@ pub use add::{AddSshKey, add};
 pub use delete::delete;
 pub use port::{SshKeyQueries, SshKeys};
 pub use public_key::PublicKey;
+pub(crate) use public_key::line;
 pub use show::{list, show};
 
 use crate::clock::Timestamp;
@@ -35,7 +36,7 @@ pub struct SshKey {
     pub pool_id: PoolId,
     /// Its name.
     pub name: String,
-    /// As it was sent, one line as in OpenSSH's `authorized_keys`.
+    /// As it was sent: one line as in OpenSSH's `authorized_keys`, perhaps with its end.
     pub public_key: String,
     /// Such as `SHA256:…`, without regard to the comment.
     pub fingerprint: String,
@@ -48,7 +49,7 @@ pub struct SshKey {
 impl SshKey {
     /// What stands for the text where it is compared: an index cannot hold it.
     pub fn digest(&self) -> [u8; 32] {
-        digest(&self.public_key)
+        digest(line(&self.public_key))
     }
 
     fn facts(&self) -> Value {

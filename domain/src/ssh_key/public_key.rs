@@ -12,15 +12,14 @@ const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=2_048;
 /// A public key in OpenSSH's spelling: kind, data and perhaps a comment, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
-    text: String,
+    sent: String,
     fingerprint: String,
 }
 
 impl PublicKey {
-    /// Checks a text; the line break at its end is cut, and nothing else is changed.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        let text = text.strip_suffix('\r').unwrap_or(text);
+    /// Checks a text, which may end with a line break.
+    pub fn parse(sent: &str) -> Result<Self, &'static str> {
+        let text = line(sent);
         if text.len() > MAX_BYTES {
             return Err("a public key is at most 16 KiB");
         }
@@ -33,18 +32,24 @@ impl PublicKey {
             return Err(NOT_ACCEPTED);
         }
         let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
-        Ok(Self { text: text.to_owned(), fingerprint })
+        Ok(Self { sent: sent.to_owned(), fingerprint })
     }
 
-    /// The text.
+    /// The text as it was sent: Terraform takes any other for a change.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.sent
     }
 
     /// Such as `SHA256:…`.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
+}
+
+/// A key without the line break that a file ends with.
+pub(crate) fn line(sent: &str) -> &str {
+    let text = sent.strip_suffix('\n').unwrap_or(sent);
+    text.strip_suffix('\r').unwrap_or(text)
 }
 
 const NOT_A_KEY: &str = "is not an OpenSSH public key such as `ssh-ed25519 AAAA… comment`, without \

@@ -61,8 +61,11 @@ pub async fn attach(
 
 /// The pool's instance, locked, if it does not run.
 pub(super) async fn stopped(tx: &dyn Tx, pool_id: PoolId, id: InstanceId) -> Result<Instance> {
-    let instance = tx.instance_for_update(id).await?.filter(|found| found.pool_id == pool_id);
-    let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
+    let missing = || Error::NotFound(Thing::Instance);
+    let is_own = |found: &Instance| found.pool_id == pool_id;
+    // Nobody is kept waiting by those who may not touch it.
+    tx.instance(id).await?.filter(is_own).ok_or_else(missing)?;
+    let instance = tx.instance_for_update(id).await?.filter(is_own).ok_or_else(missing)?;
     if instance.phase != Phase::Stopped || !matches!(instance.wanted, Wanted::Stopped { .. }) {
         return Err(Error::Conflict(Conflict::InstanceNotStopped));
     }
@@ -80,6 +83,10 @@ async fn beside(tx: &dyn Tx, instance: &Instance, id: VolumeId) -> Result<Volume
     let is_there = volume.disk.as_ref().is_none_or(|disk| disk.host_id == instance.host_id);
     if capacity.storage != volume.storage || !is_there {
         return Err(Error::Conflict(Conflict::VolumeElsewhere));
+    }
+    // A copy is of what it is when it was ordered, and is not written over meanwhile.
+    if tx.has_unfinished_copies(id).await? {
+        return Err(Error::Conflict(Conflict::VolumeInUse));
     }
     Ok(volume)
 }

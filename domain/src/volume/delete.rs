@@ -8,7 +8,7 @@ use super::{Afterwards, IN_TRASH, Volume, VolumeId, VolumeState};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::Actor;
-use crate::instance::require_funds;
+use crate::instance::{Wanted, require_funds};
 use crate::job::{Job, JobKind};
 use crate::meter::{FundsPolicy, MeterId, Metered, Rate, begin, finish};
 use crate::store::{Store, Tx, atomically};
@@ -18,7 +18,8 @@ use crate::user::Caller;
 use crate::wallet::Wallet;
 
 /// Puts a volume that nothing has into the trash, or destroys it at once; one in the trash can be
-/// destroyed as well. Done if it is there already.
+/// destroyed as well. Done if it is there already. One whose instance is being deleted goes when that is
+/// gone, and costs nothing more from now on.
 #[instrument(name = "volume.delete", skip_all, fields(%id))]
 pub async fn delete(
     store: &dyn Store,
@@ -31,10 +32,20 @@ pub async fn delete(
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
         let (wallet, volume) = locked(tx, caller, id).await?;
-        if volume.attachment.is_some() {
-            return Err(Error::Conflict(Conflict::VolumeInUse));
-        }
         let how = if permanently { Afterwards::DeletePermanently } else { Afterwards::MoveToTrash };
+        if let Some(attachment) = &volume.attachment {
+            // What was decided about an instance that is to go is not taken back, so that it goes on.
+            let instance = tx.instance(attachment.instance_id).await?;
+            let is_leaving = instance.is_some_and(|holder| holder.wanted == Wanted::Deleted);
+            if !is_leaving || volume.is_shared {
+                return Err(Error::Conflict(Conflict::VolumeInUse));
+            }
+            let volume = volume.afterwards(how);
+            tx.save_volume(&volume).await?;
+            tx.record(vec![event("volume.edited", &volume, caller.actor(), now)]).await?;
+            finish(tx, random, wallet, &[Metered::Volume(id)], now).await?;
+            return Ok(volume);
+        }
         discard(tx, random, wallet, volume, ((how, caller.actor()), now)).await?;
         tx.volume(id).await?.ok_or(Error::NotFound(Thing::Volume))
     })

@@ -270,6 +270,11 @@ impl Volume {
         self.disk.is_some() && self.made_gb == 0 && self.copy_of.is_none()
     }
 
+    /// Whether it is a disk that had data and is lost: what is found of it is for an operator to look at.
+    pub const fn is_lost_disk(&self) -> bool {
+        self.disk.is_some() && self.made_gb > 0 && matches!(self.state, VolumeState::Failed { .. })
+    }
+
     /// Whether it exists for its owner: it is there or will be, in the trash or not.
     pub const fn is_live(&self) -> bool {
         matches!(self.state, VolumeState::Live | VolumeState::Trashed { .. })

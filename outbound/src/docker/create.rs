@@ -28,6 +28,7 @@ impl Engine {
         self.require_volumes(spec).await?;
         if let Some(container) = found {
             if container.label(names::SPEC) == Some(&wanted) {
+                self.retire_base(DiskOf::of(spec)).await?;
                 // The call that made it may have ended before the keys were in place.
                 return if container.status() == Status::Created {
                     self.put_files(spec).await
@@ -36,11 +37,12 @@ impl Engine {
                 };
             }
             self.stop(spec.id, false).await?;
-            self.keep_disk(DiskOf::of(spec), &container).await?;
+            self.commit(DiskOf::of(spec), &container.name).await?;
             self.remove_container(&container.name).await?;
         }
         let base = self.base(spec).await?;
         self.make(spec, &base, wanted).await?;
+        self.retire_base(DiskOf::of(spec)).await?;
         self.put_files(spec).await?;
         if base.is_kept_disk {
             self.drop_disks(DiskOf::of(spec), base.id.as_deref()).await?;
@@ -101,8 +103,8 @@ impl Engine {
         Ok(paths.into_iter().collect())
     }
 
-    /// Names and paths of the volumes that are part of a disk. Podman takes several labels as alternatives, so
-    /// that it is asked for one, and the others are looked at here.
+    /// Names and paths of the volumes that are part of a disk. Podman takes several labels as
+    /// alternatives, so that it is asked for one, and the others are looked at here.
     pub async fn volumes_of(&self, disk: DiskOf) -> Driven<Vec<(String, String)>> {
         let filters = names::labelled([self.whose()]);
         let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
@@ -117,8 +119,10 @@ impl Engine {
 
     async fn make(&self, spec: &InstanceSpec, base: &Base, wanted: String) -> Driven<()> {
         let name = names::container(spec.id);
+        // Also where it is none: the image may bring a label of its own.
+        let volume = spec.disk.map_or_else(String::new, |disk| disk.volume_id.to_string());
         let labels = self.labels([
-            DiskOf::of(spec).label(),
+            (names::VOLUME, volume),
             (names::INSTANCE, spec.id.to_string()),
             (names::SPEC, wanted),
             (names::VARIABLES, plan::variable_names(spec)),
@@ -149,15 +153,24 @@ impl Engine {
             if let Some(volume_id) = keep {
                 self.stop(id, false).await?;
                 let disk = DiskOf::Volume(volume_id);
-                self.keep_disk(disk, &container).await?;
+                self.commit(disk, &container.name).await?;
+                let kept = self.kept_image(disk).await?;
                 self.remove_container(&container.name).await?;
-                let kept = self.image(&disk.image()).await?.and_then(|image| image.id);
-                self.drop_disks(disk, kept.as_deref()).await?;
+                self.drop_disks(disk, Some(&kept)).await?;
             } else {
                 self.remove_container(&container.name).await?;
             }
+        } else if let Some(volume_id) = keep {
+            // What is told as kept is there.
+            self.kept_image(DiskOf::Volume(volume_id)).await?;
         }
         self.drop_disk(DiskOf::Instance(id)).await
+    }
+
+    /// The id of the image that a disk is without a container.
+    async fn kept_image(&self, disk: DiskOf) -> Driven<String> {
+        let found = self.image(&disk.image()).await?.and_then(|image| image.id);
+        found.ok_or_else(|| self.failed(&format!("{} is not there", disk.image())))
     }
 
     /// Removes all of a disk that no container stands on.

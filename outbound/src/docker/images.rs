@@ -4,15 +4,18 @@
 use bollard::models::{ContainerConfig, ImageInspect, ImageSummary};
 use bollard::query_parameters::{
     CommitContainerOptionsBuilder, CreateImageOptionsBuilder, ListImagesOptionsBuilder,
-    RemoveImageOptionsBuilder,
+    RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
 use domain::instance::Driven;
 use futures_util::StreamExt;
 
-use super::engine::{Container, Engine};
+use super::engine::Engine;
 use super::fault::Found;
 use super::names::{self, DiskOf};
 use super::settings::is_name;
+
+/// The status of what cannot be removed because something stands on it.
+const IN_USE: u16 = 409;
 
 impl Engine {
     /// The image, fetched if it is not there.
@@ -49,23 +52,29 @@ impl Engine {
         pulled.map_err(super::fault::Trouble::of_pull)
     }
 
-    /// Keeps a stopped container's disk as an image.
-    pub async fn keep_disk(&self, disk: DiskOf, container: &Container) -> Driven<()> {
-        self.commit(disk, &container.name).await
-    }
-
     /// Makes a disk of what a container that does not run holds; its labels become the image's.
     pub async fn commit(&self, disk: DiskOf, container: &str) -> Driven<()> {
-        let image = disk.image();
-        let repository = image.trim_end_matches(names::DISK_TAG).trim_end_matches(':');
         let options = CommitContainerOptionsBuilder::new()
             .container(container)
-            .repo(repository)
+            .repo(&disk.repository())
             .tag(names::DISK_TAG)
             .pause(false);
         let call = self.api.commit_container(options.build(), ContainerConfig::default());
         self.long_call(&format!("keep the disk of {container}"), call).await?;
         Ok(())
+    }
+
+    /// Once a container stands on the image of a volume's disk, that is not the disk any more: it gets another
+    /// tag, so that nobody starts from it and takes what was written since for lost.
+    pub async fn retire_base(&self, disk: DiskOf) -> Driven<()> {
+        if matches!(disk, DiskOf::Instance(_)) || self.image(&disk.image()).await?.is_none() {
+            return Ok(());
+        }
+        let (image, repository) = (disk.image(), disk.repository());
+        let options = TagImageOptionsBuilder::new().repo(&repository).tag(names::BASE_TAG).build();
+        let call = self.api.tag_image(&image, Some(options));
+        self.call(&format!("tag {image}"), call).await?;
+        self.drop_image(&image, false).await
     }
 
     /// Drops our images of a disk, but for the one named.
@@ -77,8 +86,10 @@ impl Engine {
         // Of a volume that was copied, the copies stand on it.
         let may_be_needed = kept.is_some() || matches!(disk, DiskOf::Volume(_));
         if kept.is_none() && !images.is_empty() {
-            // Without its name it is nobody's any more, and goes with the last that stands on it.
-            self.drop_image(&disk.image(), may_be_needed).await?;
+            // Without its names it is nobody's any more, and goes with the last that stands on it.
+            for tag in [names::DISK_TAG, names::BASE_TAG] {
+                self.drop_image(&format!("{}:{tag}", disk.repository()), false).await?;
+            }
         }
         for image in images.iter().filter(|image| Some(image.id.as_str()) != kept) {
             self.drop_image(&image.id, may_be_needed).await?;
@@ -91,7 +102,7 @@ impl Engine {
         let call = self.api.remove_image(image, Some(options), None);
         match self.call(&format!("remove image {image}"), call).await {
             // What another one stands on goes with it later.
-            Err(trouble) if may_be_needed && trouble.status.is_some() => Ok(()),
+            Err(trouble) if may_be_needed && trouble.status == Some(IN_USE) => Ok(()),
             dropped => dropped.found().map(|_| ()),
         }
     }

@@ -29,6 +29,8 @@ pub fn volume(id: VolumeId) -> String {
 }
 
 pub const DISK_TAG: &str = "disk";
+/// Of the image of a disk on which a container stands: what was written since is not in it.
+pub const BASE_TAG: &str = "base";
 
 /// Whose a disk is: an instance's, with which it ends, or a volume's, which outlives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,15 +64,20 @@ impl DiskOf {
     /// Whose something is by its labels. An image has those of the container that it was, so that a volume's
     /// also names the instance.
     pub fn by_labels(labels: &HashMap<String, String>) -> Option<Self> {
-        match labels.get(VOLUME) {
+        match labels.get(VOLUME).filter(|id| !id.is_empty()) {
             Some(id) => VolumeId::parse(id).map(Self::Volume),
             None => labels.get(INSTANCE).and_then(|id| InstanceId::parse(id)).map(Self::Instance),
         }
     }
 
-    /// The image that it is without a container, and what the next one stands on.
+    /// The image that it is without a container.
     pub fn image(self) -> String {
-        format!("localhost/berth-{}:{DISK_TAG}", self.id())
+        format!("{}:{DISK_TAG}", self.repository())
+    }
+
+    /// The repository of its images.
+    pub fn repository(self) -> String {
+        format!("localhost/berth-{}", self.id())
     }
 
     /// The volume for a path that an image declares one for.

@@ -41,7 +41,7 @@ impl Engine {
         for image in self.disk_images().await? {
             match DiskOf::by_labels(&image.labels) {
                 Some(DiskOf::Instance(id)) => drop(inventory.instances.entry(id).or_insert(false)),
-                // One without its name is only what another stands on.
+                // Without its name it is only what another image or a container stands on.
                 Some(disk @ DiskOf::Volume(id)) if image.repo_tags.contains(&disk.image()) => {
                     inventory.volumes.push(id);
                 }

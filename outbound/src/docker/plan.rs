@@ -37,14 +37,13 @@ pub fn fingerprint(spec: &InstanceSpec, settings: &Settings) -> String {
     let mounts: Vec<_> =
         spec.mounts.iter().map(|mount| (mount.volume_id.to_string(), &mount.path)).collect();
     // A name each, so that no two of them can change places unnoticed.
-    let all = json!({
+    let mut all = json!({
         "hostname": spec.hostname,
         "image": spec.image,
         "username": spec.username,
         "cpus": spec.cpus,
         "pinned_cpus": spec.pinned_cpus,
         "ram_mib": spec.ram_mib,
-        "disk": spec.disk.map(|disk| disk.volume_id.to_string()),
         "disk_gb": spec.disk_gb,
         "gpus": spec.gpus,
         "address": spec.address,
@@ -59,6 +58,10 @@ pub fn fingerprint(spec: &InstanceSpec, settings: &Settings) -> String {
         "limits": settings.limits,
         "disk_limit": settings.disk_limit,
     });
+    // Only where there is one: what was made before there were any is not made anew for it.
+    if let (Some(all), Some(disk)) = (all.as_object_mut(), spec.disk) {
+        all.insert("disk".to_owned(), disk.volume_id.to_string().into());
+    }
     domain::id::hex(&Sha256::digest(all.to_string().as_bytes()))
 }
 

@@ -84,6 +84,8 @@ impl Engine {
     }
 
     pub async fn delete_volume(&self, id: VolumeId) -> Driven<()> {
+        // A copy that was cut short holds what it was made from.
+        self.remove_container(&names::copier(id)).await?;
         self.drop_disk(DiskOf::Volume(id)).await?;
         if !self.has_volume(id).await? {
             return Ok(());

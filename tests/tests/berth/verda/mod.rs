@@ -1,11 +1,15 @@
 //! The surface of Verda's clients. Each rule that one of them needs has a test that names it.
 
 mod catalogue;
+mod clusters;
 mod credentials;
+mod examples;
+mod instances;
 mod isolation;
 mod keys_and_scripts;
 mod limits;
 mod tokens;
+mod volumes;
 
 use reqwest::Method;
 use serde_json::{Value, json};

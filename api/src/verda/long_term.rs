@@ -1,0 +1,48 @@
+//! Long terms and what is taken off for them, as plans name them. They are told and not yet sold: an order by
+//! `LONG_TERM` is refused, so that no period is enabled.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use domain::page::Page;
+use domain::plan::{self, LongTerm, Plan, PlanFilter};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::error::Failure;
+use super::view::number;
+use crate::app::App;
+
+/// Of instances. Anybody may look.
+pub async fn of_instances(app: Data<App>) -> Result<HttpResponse, Failure> {
+    periods(&app, |_| true).await
+}
+
+/// Of clusters, whose nodes have graphics processors.
+pub async fn of_clusters(app: Data<App>) -> Result<HttpResponse, Failure> {
+    periods(&app, |plan| plan.shape.gpu.is_some()).await
+}
+
+/// Each period once, the shortest first. Where plans take off different shares for it, the smallest is told.
+async fn periods(app: &App, is_asked: fn(&Plan) -> bool) -> Result<HttpResponse, Failure> {
+    let all = Page { after: None, limit: None };
+    let plans = plan::list(app.store.as_ref(), None, PlanFilter::default(), all).await?.rows;
+    let sold = plans.into_iter().filter(is_asked);
+    let mut terms: Vec<LongTerm> = sold.flat_map(|plan| plan.pricing.long_terms).collect();
+    terms.sort_by(|one, other| {
+        let key = |term: &LongTerm| (term.months, term.code.to_string(), term.discount_bp);
+        key(one).cmp(&key(other))
+    });
+    terms.dedup_by(|one, other| one.code == other.code && one.months == other.months);
+    Ok(HttpResponse::Ok().json(terms.iter().map(period).collect::<Vec<_>>()))
+}
+
+fn period(term: &LongTerm) -> Value {
+    json!({
+        "code": term.code.as_str(),
+        "name": term.name,
+        "is_enabled": false,
+        "unit_name": "month",
+        "unit_value": term.months,
+        "discount_percentage": number(&Decimal::new(term.discount_bp.into(), 2).to_string()),
+    })
+}
