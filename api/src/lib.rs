@@ -3,9 +3,10 @@
 //! # Map
 //! - [`config`]: what can be configured. [`app`]: the parts of a running Berth. [`system`]: the
 //!   machine's clock and randomness. [`auth`]: passwords, access tokens, limits on guessing.
-//! - [`http`]: what all surfaces share. [`native`]: the surface under `/api/v1`. [`health`]. [`json`]:
-//!   reading what others sent.
-//! - [`worker`]: jobs and sweeps. [`rehearsal`]: a clock that an operator moves. [`import`]: files of servers. [`commands`]: `berth …`.
+//! - [`http`]: what all surfaces share. [`native`]: the surface under `/api/v1`. [`verda`]: that of
+//!   Verda's clients. [`health`]. [`json`]: reading what others sent.
+//! - [`worker`]: jobs and sweeps. [`rehearsal`]: a clock that an operator moves. [`import`]: files of
+//!   servers and of instance types. [`commands`]: `berth …`.
 //!
 //! *To add a surface*: a folder like [`native`] with its own error map and views, mounted in
 //! `http/server.rs`; every rule it needs is already in `domain`, or is added there.

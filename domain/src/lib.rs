@@ -3,12 +3,13 @@
 //! # Map
 //! - [`store`]: the unit of work. [`error`]: the one vocabulary of refusals. [`money`], [`clock`],
 //!   [`id`], [`page`]: small words that everything uses.
-//! - [`user`], [`session`], [`token`]: who calls and what they may do.
+//! - [`user`], [`session`], [`token`], [`client_credential`]: who calls and what they may do;
+//!   [`rate_limit`]: how often programs may.
 //! - [`pool`]: teams. [`host`]: machines, their prices, and browsing them. [`rental`]: who has which
 //!   host until when. [`wallet`]: every cent. [`quote`]: prices that hold for a while. [`supplier`]:
 //!   whose machines they are, and what they earn. [`outage`]: downtime and what it gives.
 //! - [`capacity`]: what hosts have for instances. [`instance`], [`volume`], [`cluster`]: what runs there
-//!   for somebody. [`meter`]: what that costs, by the second.
+//!   for somebody. [`meter`]: what that costs, by the second. [`tag`]: their owners' labels.
 //! - [`location`], [`plan`], [`image`]: what instances are made of and cost. [`ssh_key`], [`script`]:
 //!   what a pool keeps for them. [`fleet`]: plans and simulated hosts for them, all at once.
 //! - [`payment`]: deposits by card.

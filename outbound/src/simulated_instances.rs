@@ -107,6 +107,11 @@ impl SimulatedInstances {
         self.state().hosts.entry(host_id).or_default().instances.remove(&id);
     }
 
+    /// Lets a host have a volume that nobody made.
+    pub fn bring_volume(&self, host_id: HostId, id: VolumeId, size_gb: u32) {
+        self.state().hosts.entry(host_id).or_default().volumes.insert(id, size_gb);
+    }
+
     /// Lets a host forget a volume.
     pub fn lose_volume(&self, host_id: HostId, id: VolumeId) {
         self.state().hosts.entry(host_id).or_default().volumes.remove(&id);

@@ -153,7 +153,11 @@ impl Engine {
             if let Some(volume_id) = keep {
                 self.stop(id, false).await?;
                 let disk = DiskOf::Volume(volume_id);
-                self.commit(disk, &container.name).await?;
+                // It is there already where an engine finished what was given up here: what a container has
+                // written since would have no such name ([`Engine::retire_base`]).
+                if self.image(&disk.image()).await?.is_none() {
+                    self.commit(disk, &container.name).await?;
+                }
                 let kept = self.kept_image(disk).await?;
                 self.remove_container(&container.name).await?;
                 self.drop_disks(disk, Some(&kept)).await?;

@@ -87,8 +87,8 @@ impl Engine {
         let may_be_needed = kept.is_some() || matches!(disk, DiskOf::Volume(_));
         if kept.is_none() && !images.is_empty() {
             // Without its names it is nobody's any more, and goes with the last that stands on it.
-            for tag in [names::DISK_TAG, names::BASE_TAG] {
-                self.drop_image(&format!("{}:{tag}", disk.repository()), false).await?;
+            for name in [disk.image(), disk.base()] {
+                self.drop_image(&name, false).await?;
             }
         }
         for image in images.iter().filter(|image| Some(image.id.as_str()) != kept) {

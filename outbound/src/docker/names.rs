@@ -75,6 +75,11 @@ impl DiskOf {
         format!("{}:{DISK_TAG}", self.repository())
     }
 
+    /// The image that a container stands on, or one did.
+    pub fn base(self) -> String {
+        format!("{}:{BASE_TAG}", self.repository())
+    }
+
     /// The repository of its images.
     pub fn repository(self) -> String {
         format!("localhost/berth-{}", self.id())

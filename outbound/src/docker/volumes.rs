@@ -133,6 +133,10 @@ impl Engine {
             let why = "its image declares volumes of its own, which are not copied";
             return Err(self.refused(&format!("{} is not copied: {why}", from.image())));
         }
+        // A call that comes too late does not write over what has been used.
+        if self.image(&to.base()).await?.is_some() {
+            return Err(self.failed(&format!("{} is there, and was used", to.image())));
+        }
         self.remove_container(&copier).await?;
         let body = ContainerCreateBody {
             image: Some(from.image()),

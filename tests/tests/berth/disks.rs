@@ -178,14 +178,16 @@ on_both_databases! {
         let mut cluster = wish(&new(20));
         cluster["nodes"] = json!(2);
         assert_eq!(jane.post("/clusters", cluster).await.faults(), ["/os_volume"]);
-        let image = json!({ "name": "Large", "category": "x", "reference": "x", "min_disk_gb": 21 });
+        let image = json!({
+            "name": "Large", "category": "x", "reference": "x", "min_disk_gb": 21
+        });
         boss.put("/admin/images/large", image).await.data(200);
         let mut small = new(20);
         small["image"] = json!("large");
         assert_eq!(jane.post("/instances", wish(&small)).await.faults(), ["/image"]);
     }
 
-    // Seen failing without the pool in the query, and without the member's role.
+    // Seen failing where the volume's pool is not compared with the order's.
     async fn a_disk_of_somebody_else_is_not_there(app: &TestApp) {
         let (_, jane, _) = fleet(app).await;
         let disk = kept(app, &jane).await;
@@ -242,6 +244,60 @@ on_both_databases! {
         delete(&jane, &other, json!({})).await;
         app.do_jobs().await;
         assert_eq!(taken(&boss, &host).await, [0; 5]);
+    }
+
+    // Seen failing without the look at disks: the instance was lost, and its disk destroyed.
+    async fn an_instance_whose_disk_is_there_is_not_lost(app: &TestApp) {
+        let (_, jane, host) = fleet(app).await;
+        app.instances.behave(Conduct { remembers: true, ..Conduct::default() });
+        running(app, &jane, json!({})).await;
+        let instance = running(app, &jane, new(20)).await;
+        let disk = disk_of(&jane, &instance).await;
+        act(&jane, &instance, "shutdown").await.data(200);
+        app.do_jobs().await;
+        // As between the end of one container and the next.
+        let at = HostId::parse(&host).unwrap();
+        let volume_id = domain::volume::VolumeId::parse(&disk).unwrap();
+        app.instances.lose(at, InstanceId::parse(&instance).unwrap());
+        app.instances.bring_volume(at, volume_id, 20);
+        for _ in 0..10 {
+            api::worker::reconcile(&app.app).await.unwrap();
+            app.clock.advance(Duration::minutes(5));
+        }
+        assert_eq!(status(&jane, &instance).await, "stopped");
+        assert_eq!(inventory(app, &host).volumes, [volume_id]);
+        act(&jane, &instance, "start").await.data(200);
+        app.do_jobs().await;
+        assert_eq!(status(&jane, &instance).await, "running");
+    }
+
+    async fn what_is_found_of_a_lost_disk_is_for_an_operator(app: &TestApp) {
+        let (boss, jane, host) = fleet(app).await;
+        app.instances.behave(Conduct { remembers: true, ..Conduct::default() });
+        running(app, &jane, json!({})).await;
+        let instance = running(app, &jane, new(20)).await;
+        let disk = disk_of(&jane, &instance).await;
+        let at = HostId::parse(&host).unwrap();
+        app.instances.lose(at, InstanceId::parse(&instance).unwrap());
+        let reconcile = async || {
+            for _ in 0..12 {
+                api::worker::reconcile(&app.app).await.unwrap();
+                app.clock.advance(Duration::minutes(10));
+            }
+        };
+        reconcile().await;
+        assert_eq!(seen(&jane, &disk).await["status"], "failed");
+        let volume_id = domain::volume::VolumeId::parse(&disk).unwrap();
+        app.instances.bring_volume(at, volume_id, 20);
+        reconcile().await;
+        assert_eq!(inventory(app, &host).volumes, [volume_id], "it may be the only copy");
+        let findings = boss.get("/admin/findings").await.data(200);
+        let rows = findings.as_array().unwrap();
+        let open: Vec<_> = rows.iter().filter(|row| row["subject"] == disk.as_str()).collect();
+        assert_eq!((open.len(), &open[0]["is_repaired"]), (1, &json!(false)));
+        let path = format!("/admin/findings/{}/remove", open[0]["id"].as_str().unwrap());
+        boss.post(&path, json!({})).await.data(200);
+        assert_eq!(inventory(app, &host).volumes, []);
     }
 
     async fn a_disk_that_is_not_there_is_not_made_anew(app: &TestApp) {

@@ -80,7 +80,12 @@ async fn a_copied_disk_lives_by_itself() {
     let second = on(to, true);
     bed.run(&second).await;
     assert_eq!(bed.exec(&second, "cat /root/file"), "kept");
-    bed.driver.remove(&bed.site, second.id, None).await.unwrap();
+    bed.exec(&second, "echo more >>/root/file");
+    bed.driver.remove(&bed.site, second.id, Some(to)).await.unwrap();
+    let third = on(to, true);
+    bed.run(&third).await;
+    assert_eq!(bed.exec(&third, "cat /root/file"), "kept\nmore");
+    bed.driver.remove(&bed.site, third.id, None).await.unwrap();
     bed.driver.delete_volume(&bed.site, to).await.unwrap();
     assert_eq!(bed.inventory().await, Inventory::default());
     assert!(!bed.engine.podman(&["ps", "--all"]).contains("berth-copy"));

@@ -11,6 +11,7 @@ use tests::engine::{Engine, IMAGE, ssh};
 use tests::relay::Relay;
 
 use super::process::{Berth, list_server};
+use super::verda::{credentials, lines_of_the_readme};
 use super::with_either_database;
 
 const SCRIPT: &str = "#!/bin/sh\necho \"made of $COLOUR\" >/root/made\n";
@@ -177,6 +178,42 @@ with_either_database! {
         scene.wait(&volume, "detached").await;
         jane.delete(&format!("{volume}?permanently=true")).await.data(200);
         scene.wait(&volume, "deleted").await;
+        scene.assert_nothing_is_left(&[IMAGE], "at the end").await;
+    }
+
+    async fn the_lines_of_the_readme_deploy_a_container(berth: &mut Berth) {
+        let engine = Engine::start();
+        let endpoint = format!("unix://{}", engine.socket().display());
+        berth.start(&["serve"]).await;
+        let scene = Scene::set(berth, engine, &endpoint).await;
+        let (client, secret) = credentials(&scene.jane).await;
+        let (key_file, _) = scene.engine.key("readme");
+        let public = key_file.with_extension("pub");
+        let file = public.to_str().unwrap();
+        let printed =
+            lines_of_the_readme(berth, [&client, &secret, file, "small", "box", "FIN-03"]);
+        assert!(printed.starts_with("running "), "{printed}");
+        let instance = scene.see("/instances").await[0].take();
+        let scene = Scene { key_file, ..scene };
+        assert_eq!(scene.tell(&instance, "uname -n; echo kept >/root/file"), "hello");
+        // Its disk outlives it and is the next one's.
+        let path = format!("/instances/{}", id(&instance));
+        let keep = json!({ "action": "delete", "volume_ids": [] });
+        scene.jane.post(&format!("{path}/actions"), keep).await.data(200);
+        scene.wait(&path, "deleted").await;
+        let disk = instance["os_volume_id"].as_str().unwrap();
+        let mut next = scene.order("next", &json!([]));
+        next.as_object_mut().unwrap().remove("image");
+        next["os_volume"] = json!({ "id": disk });
+        next["ssh_key_ids"] = instance["ssh_key_ids"].clone();
+        let next = scene.jane.post("/instances", next).await.data(201);
+        let next = format!("/instances/{}", id(&next));
+        let running = scene.wait(&next, "running").await;
+        assert_eq!(scene.tell(&running, "uname -n; cat /root/file /root/made"),
+            "next\nkept\nmade of green");
+        let gone = json!({ "action": "delete", "delete_permanently": true });
+        scene.jane.post(&format!("{next}/actions"), gone).await.data(200);
+        scene.wait(&format!("/volumes/{disk}"), "deleted").await;
         scene.assert_nothing_is_left(&[IMAGE], "at the end").await;
     }
 

@@ -12,8 +12,11 @@ use super::process::{Berth, list_server};
 use super::servers::stock;
 use super::with_either_database;
 
+const KEY: &str = "ssh-ed25519 \
+    AAAAC3NzaC1lZDI1NTE5AAAAIISdR6vjl8nBcyzFTN2zAUpCF+U7DltE1VdvLyUntbok jane\n";
+
 /// Both halves of credentials for somebody's pool.
-async fn credentials(client: &Client) -> (String, String) {
+pub async fn credentials(client: &Client) -> (String, String) {
     let pools = client.get("/pools").await.data(200);
     let path = format!("/pools/{}/client-credentials", pools[0]["id"].as_str().unwrap());
     let made = client.post(&path, json!({ "alias": "sdk" })).await.data(201);
@@ -69,7 +72,36 @@ async fn fleet(operator: &Client) {
     operator.put(&format!("/admin/servers/{host}/capacity"), capacity).await.data(200);
 }
 
+/// Runs the lines of Python that the README has, with values for their names; answers what they
+/// print.
+pub fn lines_of_the_readme(berth: &Berth, values: [&str; 6]) -> String {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, block) = readme.split_once("```python\n").unwrap();
+    let (lines, _) = block.split_once("```").unwrap();
+    assert_eq!(lines.lines().count(), 5);
+    let lines = lines.replace("http://localhost:8080", &berth.address);
+    let names = "CLIENT_ID, CLIENT_SECRET, PUBLIC_KEY_FILE, TYPE, IMAGE, LOCATION";
+    let script = format!("import sys\n{names} = sys.argv[1:]\n{lines}");
+    succeed(Command::new(tools().join("python")).args(["-c", &script]).args(values))
+}
+
 with_either_database! {
+    async fn the_lines_of_the_readme_deploy_a_simulated_instance(berth: &mut Berth) {
+        berth.start(&["serve"]).await;
+        let operator = berth.operator().await;
+        fleet(&operator).await;
+        let jane = berth.renter(&operator, "jane", "100.00").await;
+        let (id, secret) = credentials(&jane).await;
+        let key = berth.folder.join("key.pub");
+        std::fs::write(&key, KEY).unwrap();
+        let sold = ["1H100.80S.4V", "ubuntu-24.04", "FIN-03"];
+        let [plan, image, location] = sold;
+        let values = [&id, &secret, key.to_str().unwrap(), plan, image, location];
+        let printed = lines_of_the_readme(berth, values);
+        assert!(printed.starts_with("running 203.0.113.8 "), "{printed}");
+    }
+
     async fn the_sdk_has_instances_volumes_and_clusters(berth: &mut Berth) {
         berth.start(&["serve"]).await;
         let operator = berth.operator().await;

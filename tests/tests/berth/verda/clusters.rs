@@ -101,7 +101,8 @@ on_both_databases! {
             let answer = get(&program, &format!("/cluster-availability/{kind}")).await;
             assert_eq!((answer.status, answer.body), (200, json!(is_there)), "{kind}");
         }
-        let refusal = post(&program, "/clusters", wish(&json!({ "cluster_type": "4x1H200" }))).await;
+        let four = wish(&json!({ "cluster_type": "4x1H200" }));
+        let refusal = post(&program, "/clusters", four).await;
         is_refused(&refusal, 503, "service_unavailable", "No capacity available");
         for (change, told) in [
             (json!({ "cluster_type": "16H200" }), "Invalid cluster type"),

@@ -1,8 +1,9 @@
 //! Every example of the published document, against answers of ours.
 //!
-//! An answer has at least the members of its example, each of the same type or null, and stands as a snapshot
-//! besides, ids and times replaced. A request of the document is sent as it is, but for the ids and names of what it
-//! is about; where it cannot be had here, the refusal says why. The examples are copies of the published ones.
+//! An answer has at least the members of its example, each of the same type or null, and stands as
+//! a snapshot besides, ids replaced. A request of the document is sent as it is, but for the ids
+//! and names of what it is about; where it cannot be had here, the refusal says why. The examples
+//! are copies of the published ones.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +19,8 @@ use crate::instances::furnish;
 
 const KEY: &str = "ssh-ed25519 \
     AAAAC3NzaC1lZDI1NTE5AAAAIISdR6vjl8nBcyzFTN2zAUpCF+U7DltE1VdvLyUntbok jane";
-/// Members that the document shows of what there is not: contracts for long terms, and labels of its own makers'.
+/// Members that the document shows of what there is not: contracts for long terms, and labels of
+/// its own makers'.
 const NOT_HERE: [&str; 3] = ["long_term_period", "extension_settings", "GPU VRAM"];
 
 fn example(name: &str) -> Value {
@@ -207,14 +209,16 @@ on_both_databases! {
 
     async fn instances_and_volumes(app: &TestApp) {
         let program = world(app).await;
-        let key = post(&program, "/sshkeys", request("create_ssh_key", json!({ "key": KEY }))).await;
+        let key = request("create_ssh_key", json!({ "key": KEY }));
+        let key = post(&program, "/sshkeys", key).await;
         let script = post(&program, "/scripts", request("create_script", json!({}))).await.body;
         let volume = json!({ "instance_id": null, "instance_ids": [] });
         let volume = post(&program, "/volumes", request("create_volume", volume)).await.body;
         let own = json!({
             "ssh_key_ids": [key.body], "startup_script_id": script, "existing_volumes": [volume]
         });
-        let with_coupon = post(&program, "/instances", request("create_instance", own.clone())).await;
+        let with_coupon = request("create_instance", own.clone());
+        let with_coupon = post(&program, "/instances", with_coupon).await;
         assert_eq!(with_coupon.body["message"], "coupon is not known here; leave it out");
         let mut own = request("create_instance", own);
         own["coupon"] = Value::Null;
@@ -258,7 +262,8 @@ on_both_databases! {
 
     async fn clusters(app: &TestApp) {
         let program = world(app).await;
-        let key = post(&program, "/sshkeys", request("create_ssh_key", json!({ "key": KEY }))).await;
+        let key = request("create_ssh_key", json!({ "key": KEY }));
+        let key = post(&program, "/sshkeys", key).await;
         let script = post(&program, "/scripts", request("create_script", json!({}))).await.body;
         let own = json!({
             "ssh_key_ids": [key.body], "startup_script_id": script, "cluster_type": "2x8H200"

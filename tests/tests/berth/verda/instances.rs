@@ -58,7 +58,9 @@ on_both_databases! {
         let change = json!({
             "ssh_key_ids": [other, key], "image": image, "description": "two\nlines\n",
             "os_volume": { "name": "system", "size": "30" },
-            "volumes": [{ "name": "data", "size": 10, "type": "NVMe", "on_spot_discontinue": null }],
+            "volumes": [
+                { "name": "data", "size": 10, "type": "NVMe", "on_spot_discontinue": null }
+            ],
             "tags": [{ "key": "Team", "value": "red" }]
         });
         let id = ordered(&program, change).await;
@@ -94,7 +96,8 @@ on_both_databases! {
         let bad = json!({ "name": "x", "category": "x", "reference": "x", "aliases": ["a b"] });
         assert_eq!(boss.put("/admin/images/bad", bad).await.faults(), ["/aliases"]);
         let id = ordered(&program, json!({
-            "image": name, "pricing": "FIXED_PRICE", "os_volume": { "name": "OS volume", "size": 20 }
+            "image": name, "pricing": "FIXED_PRICE",
+            "os_volume": { "name": "OS volume", "size": 20 }
         })).await;
         app.do_jobs().await;
         assert_eq!(seen(&program, &id).await["os_name"], "CUDA");
@@ -132,9 +135,11 @@ on_both_databases! {
         assert_eq!((quiet.status, quiet.headers["content-length"].as_str()), (202, "0"));
         app.do_jobs().await;
         for (body, told) in [
-            (json!({ "id": [UNKNOWN], "action": "delete" }), (404, "not_found", "Invalid instance id")),
+            (json!({ "id": [UNKNOWN], "action": "delete" }),
+                (404, "not_found", "Invalid instance id")),
             (json!({ "id": "x", "action": "delete" }), (404, "not_found", "Invalid instance id")),
-            (json!({ "id": [], "action": "delete" }), (400, "invalid_request", "id names no instance")),
+            (json!({ "id": [], "action": "delete" }),
+                (400, "invalid_request", "id names no instance")),
             (json!({ "action": "delete" }), (400, "invalid_request", "id is required")),
             (json!({ "id": id }), (400, "invalid_request", "action is required")),
         ] {
@@ -145,7 +150,8 @@ on_both_databases! {
         assert_eq!((transfer.status, &transfer.body["code"]), (403, &json!("forbidden_action")));
         let unknown = act(&program, &id, "explode").await;
         assert_eq!((unknown.status, &unknown.body["code"]), (400, &json!("invalid_request")));
-        let both = put(&program, "/instances", json!({ "id": [id, "x"], "action": "delete" })).await;
+        let both = json!({ "id": [id, "x"], "action": "delete" });
+        let both = put(&program, "/instances", both).await;
         assert_eq!(both.status, 207);
         assert_eq!(both.body[1], json!({
             "action": "delete", "instanceId": "x", "status": "error",
@@ -211,7 +217,8 @@ on_both_databases! {
         }
         assert_eq!(post(&program, "/instances", short).await.status, 202);
         let poor = payer(app, "poor", "0.01").await;
-        let refusal = post(&crate::verda::program(&poor).await, "/instances", wish(&json!({}))).await;
+        let poor = crate::verda::program(&poor).await;
+        let refusal = post(&poor, "/instances", wish(&json!({}))).await;
         assert_eq!((refusal.status, &refusal.body["code"]), (402, &json!("insufficient_funds")));
         let large = json!({ "os_volume": { "name": "x", "size": 5000 } });
         let refusal = post(&program, "/instances", wish(&large)).await;

@@ -83,7 +83,7 @@ on_both_databases! {
         assert_eq!(delete(&program, &path, None).await.status, 204);
     }
 
-    // Seen failing without the lock on what carries them: twelve.
+    // Seen failing on PostgreSQL without the locks of pool and volume.
     async fn tags_are_ten_however_many_come_at_once(app: &TestApp) {
         let (_, jane, _) = fleet(app).await;
         let program = program(&jane).await;
