@@ -220,7 +220,13 @@ impl InstanceDriver for SimulatedInstances {
             let made = Made { spec: spec.clone(), runs: false, looks: 0 };
             match host.instances.get_mut(&spec.id) {
                 Some(there) => there.spec = spec.clone(),
-                None => drop(host.instances.insert(spec.id, made)),
+                None => {
+                    // From now on it is the instance's own.
+                    if let Some(disk) = spec.disk {
+                        host.volumes.remove(&disk.volume_id);
+                    }
+                    host.instances.insert(spec.id, made);
+                }
             }
             Ok(())
         })

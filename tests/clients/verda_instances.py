@@ -349,7 +349,7 @@ refused(
     ssh_key_ids=[key.id],
     location=LOCATION,
 )
-# The SDK waits for exactly this status, and for ever if it has passed.
+# The SDK waits for exactly this status, and for a quarter of an hour if it has passed.
 cluster = verda.clusters.create(
     kind.cluster_type,
     images[0],

@@ -23,8 +23,8 @@ pub struct ScriptBody {
     #[schema(value_type = String, required, min_length = 1, max_length = 100, example = "update")]
     #[serde(default)]
     name: Field<String>,
-    /// Begins with `#!`; up to 64 KiB.
-    #[schema(value_type = String, required, min_length = 2, max_length = 65_536, pattern = "^#!", example = "#!/bin/sh\napt-get update")]
+    /// Up to 64 KiB; without `#!` at its beginning it is run by `/bin/sh`.
+    #[schema(value_type = String, required, min_length = 1, max_length = 65_536, example = "#!/bin/sh\napt-get update")]
     #[serde(default)]
     content: Field<String>,
     /// The pool that it is for; one's default pool if it is not given.

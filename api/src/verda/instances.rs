@@ -177,6 +177,7 @@ async fn wish(app: &App, project: Project, body: NewInstance) -> Result<CreateIn
     let hostname = required(body.hostname, "hostname")?;
     let image = required(body.image, "image")?;
     let boot = boot(app, &project, (&image, &plan, &hostname), body.os_volume).await?;
+    let is_code = matches!(&boot, Boot::NewVolume { image: code, .. } if code.as_str() == image);
     let mut volumes = Vec::new();
     for volume in body.volumes.unwrap_or_default() {
         volumes.push(new_volume(volume)?);
@@ -191,7 +192,7 @@ async fn wish(app: &App, project: Project, body: NewInstance) -> Result<CreateIn
         caller: project.caller,
         plan,
         boot,
-        ordered_as: Some(image),
+        ordered_as: (!is_code).then_some(image),
         location: parsed(&location, "location_code", LocationCode::parse)?,
         hostname: parsed(&hostname, "hostname", Hostname::parse)?,
         description: body.description.unwrap_or_default(),

@@ -8,6 +8,7 @@ use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result, Thing};
 use crate::event::Actor;
 use crate::instance::{Instance, fail_cluster};
+use crate::meter::{Metered, finish};
 use crate::pool::{PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
@@ -41,11 +42,19 @@ pub async fn delete(
         let cluster = Cluster { deleted_at: Some(now), ..cluster };
         tx.save_cluster(&cluster).await?;
         tx.record(vec![event("cluster.deleted", &cluster, caller.actor(), now)]).await?;
-        let wallet = fail_cluster(tx, random, wallet, (id, now)).await?;
+        let mut wallet = fail_cluster(tx, random, wallet, (id, now)).await?;
         if let Some(volume_id) = cluster.volume_id {
             let volume = tx.volume_for_update(volume_id).await?;
             let volume = volume.ok_or(Error::NotFound(Thing::Volume))?;
-            tx.save_volume(&volume.afterwards(afterwards)).await?;
+            // One that has gone its way before is nothing of the cluster's any more.
+            if volume.is_shared {
+                tx.save_volume(&volume.afterwards(afterwards)).await?;
+                if afterwards != Afterwards::KeepDetached {
+                    // However long the hosts take to let go of it.
+                    let metered = [Metered::Volume(volume_id)];
+                    wallet = finish(tx, random, wallet, &metered, now).await?;
+                }
+            }
         }
         // Where no instance is left whose end would let the volume go.
         member_gone(tx, random, wallet, (id, now)).await?;

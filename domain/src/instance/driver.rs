@@ -200,8 +200,8 @@ pub trait InstanceDriver: Send + Sync {
     async fn delete_volume(&self, site: &Site, id: VolumeId) -> Driven<()>;
 
     /// Makes the instance without starting it, its image fetched or its kept disk put in, its volumes
-    /// mounted, its ports published, its keys in place. One that is there with other volumes, keys, limits or devices is
-    /// brought to what is asked for now and keeps the data of its own disk.
+    /// mounted, its ports published, its keys in place. One that is there with other volumes, keys,
+    /// limits or devices is brought to what is asked for now and keeps the data of its own disk.
     async fn create(&self, site: &Site, spec: &InstanceSpec) -> Driven<()>;
 
     /// Starts it; nothing happens if it runs. At its first start the script is run as well.

@@ -85,7 +85,7 @@ pub struct CreateInstance {
     pub plan: PlanCode,
     /// What it is made from, and on which disk.
     pub boot: Boot,
-    /// By which name its owner knows what it is made from, if that is not the image's code.
+    /// By which name its owner asked for what it is made from, if that is not the image's code.
     pub ordered_as: Option<String>,
     /// Where.
     pub location: LocationCode,

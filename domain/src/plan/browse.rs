@@ -1,5 +1,6 @@
 //! Looks at plans and what they have cost.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Plan, PlanCode, PlanId, PlanPrice};
@@ -114,10 +115,12 @@ pub async fn price_changes(
 ) -> Result<Vec<(Plan, Vec<PlanPrice>)>> {
     let all = Page { after: None, limit: None };
     let plans = list(store, None, PlanFilter::default(), all).await?.rows;
-    let mut prices = store.reads().prices_since(since, MOST_PRICES).await?;
+    let mut prices: BTreeMap<PlanId, Vec<PlanPrice>> = BTreeMap::new();
+    for (id, price) in store.reads().prices_since(since, MOST_PRICES).await? {
+        prices.entry(id).or_default().push(price);
+    }
     let with = |plan: Plan| {
-        let own = prices.extract_if(.., |(id, _)| *id == plan.id);
-        let own = own.map(|(_, price)| price).collect();
+        let own = prices.remove(&plan.id).unwrap_or_default();
         (plan, own)
     };
     Ok(plans.into_iter().map(with).collect())

@@ -174,7 +174,7 @@ async fn storage_for(
     Ok(capacity.ok_or(Error::NotFound(Thing::Server))?.storage)
 }
 
-/// Orders a copy of a volume as it is when the copy is made.
+/// Orders a copy of a volume that nothing has, nor gets before the copy is made.
 #[instrument(name = "volume.clone", skip_all, fields(id = %request.volume_id))]
 pub async fn clone(
     store: &dyn Store,

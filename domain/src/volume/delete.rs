@@ -40,9 +40,11 @@ pub async fn delete(
             if !is_leaving || volume.is_shared {
                 return Err(Error::Conflict(Conflict::VolumeInUse));
             }
+            let is_for_good = attachment.afterwards == Afterwards::DeletePermanently;
+            let how = if is_for_good { Afterwards::DeletePermanently } else { how };
             let volume = volume.afterwards(how);
             tx.save_volume(&volume).await?;
-            tx.record(vec![event("volume.edited", &volume, caller.actor(), now)]).await?;
+            tx.record(vec![event("volume.delete_requested", &volume, caller.actor(), now)]).await?;
             finish(tx, random, wallet, &[Metered::Volume(id)], now).await?;
             return Ok(volume);
         }

@@ -7,7 +7,7 @@ use super::create::{MOST_GB, event};
 use super::{Volume, VolumeId, VolumeState, price_per_month};
 use crate::clock::{Clock, Random};
 use crate::error::{Conflict, Error, Result};
-use crate::instance::require_funds;
+use crate::instance::{Wanted, require_funds};
 use crate::job::{Job, JobKind};
 use crate::meter::{FundsPolicy, MeterId, Metered, Rate, begin, finish};
 use crate::store::{Store, Tx, atomically};
@@ -51,6 +51,13 @@ pub async fn edit(
         let (wallet, volume) = locked(tx, caller, request.id).await?;
         if volume.state != VolumeState::Live {
             return Err(Error::Conflict(Conflict::VolumeInUse));
+        }
+        if let Some(attachment) = &volume.attachment {
+            // What its instance's end has ended is not begun again.
+            let holder = tx.instance(attachment.instance_id).await?;
+            if holder.is_some_and(|holder| holder.wanted == Wanted::Deleted) {
+                return Err(Error::Conflict(Conflict::VolumeInUse));
+            }
         }
         let size_gb = request.size_gb.unwrap_or(volume.size_gb);
         if size_gb > MOST_GB {

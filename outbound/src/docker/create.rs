@@ -2,7 +2,7 @@
 //!
 //! An instance's disk outlives its container: when something else is asked for, the disk becomes an
 //! image ([`DiskOf::image`]), the container goes, and a new one stands on that image. After a crash at
-//! any point the next call finds either the old container, or the image and no container. A disk that is
+//! any point the next call finds the old container, or the image, or both. A disk that is
 //! a volume stays as that image when its instance goes.
 
 use std::collections::BTreeSet;
@@ -76,7 +76,8 @@ impl Engine {
     }
 
     /// Paths that the image declares volumes for belong to the disk, but an engine does not keep them
-    /// with it. So they get volumes of ours, which every container that stands on it mounts. Podman's images of disks declare none, so that those there count as well.
+    /// with it. So they get volumes of ours, which every container that stands on it mounts. Podman's
+    /// images of disks declare none, so that those there count as well.
     async fn own_volumes(&self, spec: &InstanceSpec, image: &ImageInspect) -> Driven<Vec<String>> {
         let declared = image.config.as_ref().and_then(|config| config.volumes.as_deref());
         let declared = declared.unwrap_or_default().iter().cloned();
@@ -153,20 +154,13 @@ impl Engine {
             if let Some(volume_id) = keep {
                 self.stop(id, false).await?;
                 let disk = DiskOf::Volume(volume_id);
-                // It is there already where an engine finished what was given up here: what a container has
-                // written since would have no such name ([`Engine::retire_base`]).
-                if self.image(&disk.image()).await?.is_none() {
-                    self.commit(disk, &container.name).await?;
-                }
+                self.commit(disk, &container.name).await?;
                 let kept = self.kept_image(disk).await?;
                 self.remove_container(&container.name).await?;
                 self.drop_disks(disk, Some(&kept)).await?;
             } else {
                 self.remove_container(&container.name).await?;
             }
-        } else if let Some(volume_id) = keep {
-            // What is told as kept is there.
-            self.kept_image(DiskOf::Volume(volume_id)).await?;
         }
         self.drop_disk(DiskOf::Instance(id)).await
     }

@@ -1,5 +1,4 @@
-//! Images: those that instances are made from, and ours that hold a disk while its container is made
-//! anew.
+//! Images: those that instances are made from, and ours that hold a disk while it has no container.
 
 use bollard::models::{ContainerConfig, ImageInspect, ImageSummary};
 use bollard::query_parameters::{

@@ -54,8 +54,10 @@ impl Engine {
             if let Some(id) = instance_of(&volume.labels) {
                 inventory.instances.entry(id).or_insert(false);
             }
-            let id = volume.labels.get(names::VOLUME).and_then(|id| VolumeId::parse(id));
-            inventory.volumes.extend(id);
+            // A part of a disk is not the disk.
+            let is_part = volume.labels.contains_key(names::PATH);
+            let id = volume.labels.get(names::VOLUME).filter(|_| !is_part);
+            inventory.volumes.extend(id.and_then(|id| VolumeId::parse(id)));
         }
         inventory.volumes.sort();
         inventory.volumes.dedup();

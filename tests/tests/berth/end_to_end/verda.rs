@@ -50,7 +50,7 @@ with_either_database! {
     }
 }
 
-/// Sells the plan `gpu` on demand and as spot, on one server for all there is to do.
+/// Sells a plan on demand and as spot, on one server for all there is to do.
 async fn fleet(operator: &Client) {
     let helsinki = json!({ "name": "Finland 3", "country": "FI" });
     operator.put("/admin/locations/FIN-03", helsinki).await.data(200);
