@@ -218,16 +218,15 @@ impl InstanceDriver for SimulatedInstances {
                 return Err(DriverFault::Failed(format!("disk {} is not there", disk.volume_id)));
             }
             let made = Made { spec: spec.clone(), runs: false, looks: 0 };
-            match host.instances.get_mut(&spec.id) {
-                Some(there) => there.spec = spec.clone(),
-                None => {
-                    // From now on it is the instance's own.
-                    if let Some(disk) = spec.disk {
-                        host.volumes.remove(&disk.volume_id);
-                    }
-                    host.instances.insert(spec.id, made);
-                }
+            if let Some(there) = host.instances.get_mut(&spec.id) {
+                there.spec = spec.clone();
+                return Ok(());
             }
+            // From now on it is the instance's own.
+            if let Some(disk) = spec.disk {
+                host.volumes.remove(&disk.volume_id);
+            }
+            host.instances.insert(spec.id, made);
             Ok(())
         })
         .await
