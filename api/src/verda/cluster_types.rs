@@ -6,11 +6,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use domain::capacity::{self, AvailabilityFilter};
 use domain::location::{self, LocationCode};
 use domain::page::Page;
-use domain::plan::{self, GpuShape, Plan, PlanCode, PlanFilter, Shape};
+use domain::plan::{GpuShape, Plan, PlanCode, Shape};
 use serde_json::{Value, json};
 
+use super::catalogue::{self, images, plans};
 use super::error::{Code, Failure};
-use super::instance_types::images;
 use super::project::Project;
 use super::shapes::{cpu, gpu_memory, gpus, manufacturer, memory};
 use crate::app::App;
@@ -37,9 +37,8 @@ fn sizes(app: &App) -> &[u32] {
 
 /// Every kind that is sold. Anybody may look.
 pub async fn list(app: Data<App>) -> Result<HttpResponse, Failure> {
-    let all = Page { after: None, limit: None };
-    let plans = plan::list(app.store.as_ref(), None, PlanFilter::default(), all).await?.rows;
-    let images = images(&app).await?;
+    let plans = plans(&app).await?;
+    let images = images(&app, None).await?;
     let currency = app.settings.currency.to_ascii_lowercase();
     let mut rows = Vec::new();
     for plan in plans.iter().filter(|plan| plan.shape.gpu.is_some()) {
@@ -101,9 +100,10 @@ pub async fn availabilities(
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let mut query = Query::parse(request.query_string());
-    let location = place(&mut query);
+    let location = catalogue::location(&mut query);
     query.finish()?;
-    let plans = gpu_plans(&app).await?;
+    let with_gpu = plans(&app).await?.into_iter().filter(|plan| plan.shape.gpu.is_some());
+    let with_gpu: Vec<PlanCode> = with_gpu.map(|plan| plan.code).collect();
     // The Python SDK takes the first location, also where nothing is sold.
     let places = if let Some(code) = &location {
         vec![code.clone()]
@@ -122,7 +122,7 @@ pub async fn availabilities(
         };
         let caller = Some(&project.caller);
         for here in capacity::available(app.store.as_ref(), caller, &filter).await? {
-            let sold = here.plans.iter().filter(|code| plans.contains(code));
+            let sold = here.plans.iter().filter(|code| with_gpu.contains(code));
             let names: Vec<String> = sold.map(|code| name(*nodes, code)).collect();
             if let Some((_, all)) = rows.iter_mut().find(|(code, _)| *code == here.location) {
                 all.extend(names);
@@ -135,18 +135,6 @@ pub async fn availabilities(
     Ok(HttpResponse::Ok().json(shown.collect::<Vec<_>>()))
 }
 
-async fn gpu_plans(app: &App) -> Result<Vec<PlanCode>, Failure> {
-    let all = Page { after: None, limit: None };
-    let plans = plan::list(app.store.as_ref(), None, PlanFilter::default(), all).await?.rows;
-    let with_gpu = plans.into_iter().filter(|plan| plan.shape.gpu.is_some());
-    Ok(with_gpu.map(|plan| plan.code).collect())
-}
-
-fn place(query: &mut Query) -> Option<LocationCode> {
-    let code = |text: &str| LocationCode::parse(text);
-    query.value("location_code", code).or(query.value("locationCode", code))
-}
-
 /// Whether this kind could be had now, somewhere or there: exactly `true` or `false`.
 pub async fn is_available(
     app: Data<App>,
@@ -155,7 +143,7 @@ pub async fn is_available(
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let mut query = Query::parse(request.query_string());
-    let location = place(&mut query);
+    let location = catalogue::location(&mut query);
     query.finish()?;
     let Some((nodes, plan)) = parse(&app, &wanted) else {
         return Ok(HttpResponse::Ok().json(false));

@@ -12,17 +12,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::body::Json;
-use super::cluster_types;
+use super::catalogue::{is_shared, volume_kind};
 use super::clusters_view::{GONE, cluster as shown};
-use super::error::{Code, Failure};
+use super::error::Failure;
 use super::input::{NewTag, OneOrMany, invalid, parsed, required, tags};
 use super::instances::{NewVolume, image_named, key_ids, script_id};
 use super::project::Project;
+use super::{cluster_types, reading, resource};
 use crate::app::App;
 use crate::http::Query;
 
-/// For ids of clusters that are not the project's, or none.
-pub const UNKNOWN: Failure = Failure::Told(Code::NotFound, "Invalid cluster id");
 /// Where the shared volume is mounted, by the document.
 const HOME: &str = "/home";
 /// Clusters of a project that are listed, the newest first; the Python SDK knows no pages.
@@ -58,14 +57,11 @@ struct Actions {
 
 /// The collection and its members.
 pub fn operations(config: &mut ServiceConfig) {
-    let collection = web::resource("/clusters")
+    let collection = resource("/clusters")
         .route(web::get().to(list))
         .route(web::post().to(create))
-        .route(web::put().to(act))
-        .default_service(web::to(super::error::no_method));
-    let member = web::resource("/clusters/{id}")
-        .route(web::get().to(show))
-        .default_service(web::to(super::error::no_method));
+        .route(web::put().to(act));
+    let member = reading("/clusters/{id}", show);
     config.service(collection).service(member);
 }
 
@@ -103,17 +99,10 @@ async fn all_shown(app: &App, found: Vec<ClusterWithInstances>) -> Result<Vec<Va
 
 /// One, also when it is gone.
 async fn show(app: Data<App>, project: Project, id: Path<String>) -> Result<HttpResponse, Failure> {
-    let id = ClusterId::parse_uuid(&id).ok_or(UNKNOWN)?;
-    let found = cluster::show(app.store.as_ref(), &project.caller, id).await.map_err(known)?;
+    let id = ClusterId::parse_uuid(&id).ok_or(Error::NotFound(Thing::Cluster))?;
+    let found = cluster::show(app.store.as_ref(), &project.caller, id).await?;
     let rows = all_shown(&app, vec![found]).await?;
     Ok(HttpResponse::Ok().json(rows.into_iter().next()))
-}
-
-fn known(error: Error) -> Failure {
-    match error {
-        Error::NotFound(Thing::Cluster) => UNKNOWN,
-        error => Failure::Domain(error),
-    }
 }
 
 /// Unlike instances and volumes, it is answered by an object.
@@ -168,21 +157,12 @@ async fn wish(app: &App, project: Project, body: NewCluster) -> Result<CreateClu
     let shared = required(body.shared_volume, "shared_volume")?;
     let shared_volume = Some(VolumeWish::New {
         name: required(shared.name, "shared_volume.name")?,
-        kind: shared_kind(app)?,
+        kind: volume_kind(app, is_shared)?,
         size_gb: required(shared.size, "shared_volume.size")?.read("shared_volume.size")?,
         path: Some(HOME.to_owned()),
         on_eviction: Afterwards::default(),
     });
     Ok(CreateCluster { instance, nodes, shared_volume })
-}
-
-/// A kind for sharing, if the operator sells one, else the first.
-fn shared_kind(app: &App) -> Result<String, Failure> {
-    let kinds = &app.settings.instance_policy.volume_types;
-    let is_shared = |name: &str| name.contains("_Shared");
-    let kind = kinds.iter().find(|kind| is_shared(&kind.name)).or_else(|| kinds.first());
-    let none = || Error::internal("no kind of volume is configured");
-    Ok(kind.ok_or_else(none)?.name.clone())
 }
 
 /// Lets clusters go; done for those that are gone already.
@@ -202,15 +182,14 @@ async fn act(
             return Err(invalid("action", "must be discontinue"));
         }
         let id = required(wanted.id, "id")?;
-        ids.push(ClusterId::parse_uuid(&id).ok_or(UNKNOWN)?);
+        ids.push(ClusterId::parse_uuid(&id).ok_or(Error::NotFound(Thing::Cluster))?);
     }
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     for id in ids {
         let caller = &project.caller;
         // By the Go SDK, shared volumes are left, and deleted by hand.
         let what = (id, Afterwards::KeepDetached);
-        let deleted = Box::pin(cluster::delete(store, clock, random, caller, what)).await;
-        deleted.map_err(known)?;
+        Box::pin(cluster::delete(store, clock, random, caller, what)).await?;
     }
     Ok(HttpResponse::Accepted().finish())
 }

@@ -118,7 +118,10 @@ fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         Error::Unauthenticated(_) => f.write_str("Access token is missing or invalid"),
         Error::Forbidden(Forbidden::Scope(_)) => f.write_str("Insufficient scope"),
+        // dstack compares the first of these.
         Error::NotFound(Thing::Instance) => f.write_str("Invalid instance id"),
+        Error::NotFound(Thing::Volume) => f.write_str("Invalid volume id"),
+        Error::NotFound(Thing::Cluster) => f.write_str("Invalid cluster id"),
         Error::Conflict(Conflict::NoCapacity) => f.write_str("No capacity available"),
         // SkyPilot looks for these two words.
         Error::Conflict(

@@ -4,11 +4,11 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use domain::Error;
 use domain::error::Thing;
-use domain::image::{self, Image};
-use domain::page::Page;
+use domain::image::Image;
 use domain::plan::{self, PlanCode};
 use serde_json::{Value, json};
 
+use super::catalogue::images;
 use super::cluster_types;
 use super::error::{Code, Failure};
 use super::project::Project;
@@ -57,8 +57,7 @@ async fn found(
             }
         }
     };
-    let all = Page { after: None, limit: None };
-    let images = image::list(store, Some(&project.caller), all).await?.rows;
+    let images = images(app, Some(project)).await?;
     let fitting = images.iter().filter(|image| image.fits(disk_gb));
     let shown: Vec<Value> = fitting.map(|image| shown(image, is_cluster)).collect();
     Ok(HttpResponse::Ok().json(shown))

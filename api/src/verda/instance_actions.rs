@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, ResponseError};
-use domain::error::{Conflict, Error};
+use domain::error::{Conflict, Error, Thing};
 use domain::instance::{self, Act, Action, Disposal, InstanceId, Outcome, Status};
 use domain::volume::VolumeId;
 use serde::Deserialize;
@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::body::Json;
 use super::error::{Code, Failure};
 use super::input::{OneOrMany, invalid, required};
-use super::instances::UNKNOWN;
 use super::instances_view::word;
 use super::project::Project;
 use crate::app::App;
@@ -126,7 +125,7 @@ fn read(project: Project, body: ActionBody) -> Result<(Vec<String>, Asked), Fail
 }
 
 async fn act_on(app: &App, asked: &Asked, id: &str) -> Result<Outcome, Failure> {
-    let id = InstanceId::parse_uuid(id).ok_or(UNKNOWN)?;
+    let id = InstanceId::parse_uuid(id).ok_or(Error::NotFound(Thing::Instance))?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     if asked.only_stopped && ["running", "provisioning"].contains(&status(app, asked, id).await?) {
         return Err(not_now(app, asked, id).await?);

@@ -6,13 +6,12 @@ use chrono::Months;
 use domain::Error;
 use domain::capacity::{self, AvailabilityFilter};
 use domain::error::Thing;
-use domain::image::{self, Image};
-use domain::location::LocationCode;
+use domain::image::Image;
 use domain::money::Money;
-use domain::page::Page;
-use domain::plan::{self, Plan, PlanCode, PlanFilter};
+use domain::plan::{self, Plan, PlanCode};
 use serde_json::{Value, json};
 
+use super::catalogue::{images, location, plans};
 use super::error::{Code, Failure};
 use super::project::Project;
 use super::shapes::{cpu, gpu_memory, gpus, manufacturer, memory};
@@ -24,10 +23,8 @@ const UNKNOWN: Failure = Failure::Told(Code::NotFound, "Instance type not found"
 /// Every plan that is sold. Anybody may look; prices are in the one currency of the deployment, whichever
 /// is asked for.
 pub async fn list(app: Data<App>) -> Result<HttpResponse, Failure> {
-    let store = app.store.as_ref();
-    let all = Page { after: None, limit: None };
-    let plans = plan::list(store, None, PlanFilter::default(), all).await?.rows;
-    let images = images(&app).await?;
+    let plans = plans(&app).await?;
+    let images = images(&app, None).await?;
     let currency = app.settings.currency.to_ascii_lowercase();
     let types = plans.iter().filter_map(|plan| instance_type(plan, &images, &currency));
     Ok(HttpResponse::Ok().json(types.collect::<Vec<_>>()))
@@ -41,14 +38,8 @@ pub async fn show(app: Data<App>, name: Path<String>) -> Result<HttpResponse, Fa
         plan => plan?,
     };
     let currency = app.settings.currency.to_ascii_lowercase();
-    let shown = instance_type(&plan, &images(&app).await?, &currency).ok_or(UNKNOWN)?;
+    let shown = instance_type(&plan, &images(&app, None).await?, &currency).ok_or(UNKNOWN)?;
     Ok(HttpResponse::Ok().json(shown))
-}
-
-/// Every image that is offered.
-pub async fn images(app: &App) -> Result<Vec<Image>, Error> {
-    let all = Page { after: None, limit: None };
-    Ok(image::list(app.store.as_ref(), None, all).await?.rows)
 }
 
 /// `None` for a plan that is sold neither on demand nor spot.
@@ -161,8 +152,7 @@ pub async fn is_available(
 fn filter(request: &HttpRequest) -> Result<AvailabilityFilter, Failure> {
     let mut query = Query::parse(request.query_string());
     let is_spot = query.flag("is_spot") | query.flag("isSpot");
-    let code = |text: &str| LocationCode::parse(text);
-    let location = query.value("location_code", code).or(query.value("locationCode", code));
+    let location = location(&mut query);
     query.finish()?;
     Ok(AvailabilityFilter { location, plan: None, is_spot, nodes: 1 })
 }

@@ -20,17 +20,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::body::Json;
-use super::error::{Code, Failure};
+use super::catalogue::{images, volume_kind};
+use super::error::Failure;
 use super::input::{NewTag, OneOrMany, Whole, afterwards, invalid, parsed, required, tags};
 use super::instances_view::{instance as shown, word};
 use super::project::Project;
 use super::view::ordered;
-use super::{instance_actions, instance_types};
+use super::{instance_actions, instance_types, reading, resource};
 use crate::app::App;
 use crate::http::Query;
 
-/// dstack compares this very text.
-pub const UNKNOWN: Failure = Failure::Told(Code::NotFound, "Invalid instance id");
 /// The newest of those that are gone that a list names.
 const MOST_GONE: u32 = 1_000;
 /// The disk of a plan that names none, in GB.
@@ -67,23 +66,15 @@ struct NewInstance {
 
 /// The collection, its members, and the calls that are deprecated and go on working.
 pub fn operations(config: &mut ServiceConfig) {
-    let collection = web::resource("/instances")
+    let collection = resource("/instances")
         .route(web::get().to(list))
         .route(web::post().to(create))
-        .route(web::put().to(instance_actions::act))
-        .default_service(web::to(super::error::no_method));
-    let action = web::resource("/instances/action")
-        .route(web::post().to(instance_actions::act_quietly))
-        .default_service(web::to(super::error::no_method));
-    let types = web::resource("/instances/types")
-        .route(web::get().to(instance_types::list))
-        .default_service(web::to(super::error::no_method));
-    let availability = web::resource("/instances/availability/{instance_type}")
-        .route(web::get().to(instance_types::is_available))
-        .default_service(web::to(super::error::no_method));
-    let member = web::resource("/instances/{id}")
-        .route(web::get().to(show))
-        .default_service(web::to(super::error::no_method));
+        .route(web::put().to(instance_actions::act));
+    let action = resource("/instances/action").route(web::post().to(instance_actions::act_quietly));
+    let types = reading("/instances/types", instance_types::list);
+    let availability =
+        reading("/instances/availability/{instance_type}", instance_types::is_available);
+    let member = reading("/instances/{id}", show);
     config.service(collection).service(action).service(types).service(availability).service(member);
 }
 
@@ -145,7 +136,7 @@ async fn read(
 
 /// One, also when it is gone.
 async fn show(app: Data<App>, project: Project, id: Path<String>) -> Result<HttpResponse, Failure> {
-    let id = InstanceId::parse_uuid(&id).ok_or(UNKNOWN)?;
+    let id = InstanceId::parse_uuid(&id).ok_or(Error::NotFound(Thing::Instance))?;
     let detail = instance::show(app.store.as_ref(), &project.caller, id).await?;
     Ok(HttpResponse::Ok().json(shown(&detail)))
 }
@@ -283,7 +274,8 @@ async fn boot(
     Ok(Boot::NewVolume {
         image: image.code,
         name: name.unwrap_or_else(|| format!("OS-{hostname}")),
-        kind: kind_of_disks(app)?,
+        // By the document.
+        kind: volume_kind(app, |name| name == "NVMe")?,
         size_gb,
         on_eviction: afterwards(then)?,
     })
@@ -295,8 +287,7 @@ pub async fn image_named(
     project: &Project,
     named: &str,
 ) -> Result<Option<image::Image>, Failure> {
-    let all = Page { after: None, limit: None };
-    let images = image::list(app.store.as_ref(), Some(&project.caller), all).await?.rows;
+    let images = images(app, Some(project)).await?;
     Ok(images.into_iter().find(|image| {
         image.code.as_str() == named
             || image.id.uuid().to_string() == named
@@ -312,12 +303,4 @@ async fn disk_of(app: &App, project: &Project, plan: &PlanCode) -> Result<u32, F
         Err(Error::NotFound(Thing::Plan)) => Ok(LEAST_DISK_GB),
         Err(error) => Err(error.into()),
     }
-}
-
-/// NVMe, by this API's document, or what the operator sells first.
-fn kind_of_disks(app: &App) -> Result<String, Failure> {
-    let kinds = &app.settings.instance_policy.volume_types;
-    let nvme = kinds.iter().find(|kind| kind.name == "NVMe").or_else(|| kinds.first());
-    let none = || Error::internal("no kind of volume is configured");
-    Ok(nvme.ok_or_else(none)?.name.clone())
 }

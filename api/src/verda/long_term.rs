@@ -3,11 +3,11 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use domain::page::Page;
-use domain::plan::{self, LongTerm, Plan, PlanFilter};
+use domain::plan::{LongTerm, Plan};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use super::catalogue::plans;
 use super::error::Failure;
 use super::view::number;
 use crate::app::App;
@@ -24,9 +24,7 @@ pub async fn of_clusters(app: Data<App>) -> Result<HttpResponse, Failure> {
 
 /// Each period once, the shortest first. Where plans take off different shares for it, the smallest is told.
 async fn periods(app: &App, is_asked: fn(&Plan) -> bool) -> Result<HttpResponse, Failure> {
-    let all = Page { after: None, limit: None };
-    let plans = plan::list(app.store.as_ref(), None, PlanFilter::default(), all).await?.rows;
-    let sold = plans.into_iter().filter(is_asked);
+    let sold = plans(app).await?.into_iter().filter(is_asked);
     let mut terms: Vec<LongTerm> = sold.flat_map(|plan| plan.pricing.long_terms).collect();
     terms.sort_by(|one, other| {
         let key = |term: &LongTerm| (term.months, term.code.to_string(), term.discount_bp);

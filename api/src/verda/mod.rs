@@ -6,6 +6,7 @@
 
 mod balance;
 mod body;
+mod catalogue;
 mod cluster_types;
 mod clusters;
 mod clusters_view;
@@ -90,5 +91,10 @@ where
     F: Handler<Args, Output = Result<HttpResponse, Failure>>,
     Args: FromRequest + 'static,
 {
-    web::resource(path).route(web::get().to(handler)).default_service(web::to(error::no_method))
+    resource(path).route(web::get().to(handler))
+}
+
+/// A path, which refuses the methods that it has not.
+fn resource(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(error::no_method))
 }

@@ -2,6 +2,7 @@
 
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use domain::error::{Error, Thing};
 use domain::pool::{Duplicates, Label};
 use domain::script::{self, AddScript, Content, Script, ScriptId};
 use serde::Deserialize;
@@ -11,11 +12,11 @@ use super::body::Json;
 use super::error::{Code, Failure};
 use super::input::OneOrMany;
 use super::project::Project;
+use super::resource;
 use super::view::{instant, made};
 use crate::app::App;
 use crate::http::Query;
 
-const UNKNOWN: Failure = Failure::Told(Code::NotFound, "Script not found");
 const PAGE_SIZE: u32 = 10;
 const LARGEST_PAGE: u32 = 100;
 
@@ -32,15 +33,12 @@ struct Scripts {
 
 /// The collection and its members.
 pub fn operations(config: &mut ServiceConfig) {
-    let collection = web::resource("/scripts")
+    let collection = resource("/scripts")
         .route(web::get().to(list))
         .route(web::post().to(add))
-        .route(web::delete().to(delete_many))
-        .default_service(web::to(super::error::no_method));
-    let member = web::resource("/scripts/{id}")
-        .route(web::get().to(show))
-        .route(web::delete().to(delete_one))
-        .default_service(web::to(super::error::no_method));
+        .route(web::delete().to(delete_many));
+    let member =
+        resource("/scripts/{id}").route(web::get().to(show)).route(web::delete().to(delete_one));
     config.service(collection).service(member);
 }
 
@@ -79,9 +77,9 @@ async fn add(
     body: Json<NewScript>,
 ) -> Result<HttpResponse, Failure> {
     let name = Label::parse(&body.0.name.unwrap_or_default());
-    let name = name.map_err(|fault| domain::Error::invalid("/name", fault))?;
+    let name = name.map_err(|fault| Error::invalid("/name", fault))?;
     let content = Content::parse(&body.0.script.unwrap_or_default());
-    let content = content.map_err(|fault| domain::Error::invalid("/script", fault))?;
+    let content = content.map_err(|fault| Error::invalid("/script", fault))?;
     // dstack adds its script anew for every instance.
     let duplicates = Duplicates::Allowed;
     let request = AddScript { caller: project.caller, pool_id: None, name, content, duplicates };
@@ -92,7 +90,7 @@ async fn add(
 
 /// An array of the one: clients take its first element.
 async fn show(app: Data<App>, project: Project, id: Path<String>) -> Result<HttpResponse, Failure> {
-    let id = ScriptId::parse_uuid(&id).ok_or(UNKNOWN)?;
+    let id = ScriptId::parse_uuid(&id).ok_or(Error::NotFound(Thing::Script))?;
     let script = script::show(app.store.as_ref(), &project.caller, id).await?;
     Ok(HttpResponse::Ok().json([shown(&script)]))
 }
@@ -115,7 +113,7 @@ async fn delete_many(
 }
 
 async fn delete(app: &App, project: &Project, ids: OneOrMany) -> Result<HttpResponse, Failure> {
-    let ids = ids.ids(ScriptId::parse_uuid)?.ok_or(UNKNOWN)?;
+    let ids = ids.ids(ScriptId::parse_uuid)?.ok_or(Error::NotFound(Thing::Script))?;
     script::delete(app.store.as_ref(), app.clock.as_ref(), &project.caller, &ids).await?;
     Ok(HttpResponse::Ok().finish())
 }

@@ -3,6 +3,7 @@
 
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
+use domain::error::{Error, Thing};
 use domain::page::Page;
 use domain::pool::{Duplicates, Label};
 use domain::ssh_key::{self, AddSshKey, PublicKey, SshKey, SshKeyId};
@@ -13,10 +14,9 @@ use super::body::Json;
 use super::error::{Code, Failure};
 use super::input::OneOrMany;
 use super::project::Project;
+use super::resource;
 use super::view::{instant, made};
 use crate::app::App;
-
-const UNKNOWN: Failure = Failure::Told(Code::NotFound, "SSH key not found");
 
 #[derive(Deserialize)]
 struct NewKey {
@@ -37,18 +37,16 @@ pub fn operations(config: &mut ServiceConfig) {
 }
 
 fn collection(name: &str) -> Resource {
-    web::resource(name)
+    resource(name)
         .route(web::get().to(list))
         .route(web::post().to(add))
         .route(web::delete().to(delete_many))
-        .default_service(web::to(super::error::no_method))
 }
 
 fn member(name: &str) -> Resource {
-    web::resource(format!("{name}/{{id}}"))
+    resource(&format!("{name}/{{id}}"))
         .route(web::get().to(show))
         .route(web::delete().to(delete_one))
-        .default_service(web::to(super::error::no_method))
 }
 
 fn shown(key: &SshKey) -> Value {
@@ -73,9 +71,9 @@ async fn add(
     body: Json<NewKey>,
 ) -> Result<HttpResponse, Failure> {
     let name = Label::parse(&body.0.name.unwrap_or_default());
-    let name = name.map_err(|fault| domain::Error::invalid("/name", fault))?;
+    let name = name.map_err(|fault| Error::invalid("/name", fault))?;
     let public_key = PublicKey::parse(&body.0.key.unwrap_or_default());
-    let public_key = public_key.map_err(|fault| domain::Error::invalid("/key", fault))?;
+    let public_key = public_key.map_err(|fault| Error::invalid("/key", fault))?;
     // dstack adds its key anew for every instance.
     let duplicates = Duplicates::Allowed;
     let request = AddSshKey { caller: project.caller, pool_id: None, name, public_key, duplicates };
@@ -86,7 +84,7 @@ async fn add(
 
 /// An array of the one: clients take its first element.
 async fn show(app: Data<App>, project: Project, id: Path<String>) -> Result<HttpResponse, Failure> {
-    let id = SshKeyId::parse_uuid(&id).ok_or(UNKNOWN)?;
+    let id = SshKeyId::parse_uuid(&id).ok_or(Error::NotFound(Thing::SshKey))?;
     let key = ssh_key::show(app.store.as_ref(), &project.caller, id).await?;
     Ok(HttpResponse::Ok().json([shown(&key)]))
 }
@@ -109,7 +107,7 @@ async fn delete_many(
 }
 
 async fn delete(app: &App, project: &Project, ids: OneOrMany) -> Result<HttpResponse, Failure> {
-    let ids = ids.ids(SshKeyId::parse_uuid)?.ok_or(UNKNOWN)?;
+    let ids = ids.ids(SshKeyId::parse_uuid)?.ok_or(Error::NotFound(Thing::SshKey))?;
     ssh_key::delete(app.store.as_ref(), app.clock.as_ref(), &project.caller, &ids).await?;
     Ok(HttpResponse::Ok().finish())
 }

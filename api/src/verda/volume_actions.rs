@@ -10,7 +10,7 @@ use super::body::Json;
 use super::error::{Code, Failure};
 use super::input::{OneOrMany, Whole, invalid, required};
 use super::project::Project;
-use super::volumes::{find, is_copying, known, only_instance, remove};
+use super::volumes::{find, is_copying, only_instance, remove};
 use crate::app::App;
 
 #[derive(Deserialize)]
@@ -142,7 +142,8 @@ async fn act_on(
             return Err(Failure::Told(Code::InvalidRequest, why));
         }
     };
-    changed.map(|_| None).map_err(known)
+    changed?;
+    Ok(None)
 }
 
 fn require_holder(volume: &Volume, named: Option<InstanceId>) -> Result<(), Failure> {
@@ -172,6 +173,6 @@ async fn copy(
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     let policy = &app.settings.instance_policy;
     let sold = (policy.volume_types.as_slice(), policy.funds);
-    let copy = Box::pin(volume::clone(store, clock, random, sold, request)).await.map_err(known)?;
+    let copy = Box::pin(volume::clone(store, clock, random, sold, request)).await?;
     Ok(copy.id.uuid().to_string())
 }

@@ -8,6 +8,7 @@ use domain::volume::VolumeType;
 use rust_decimal::Decimal;
 use serde_json::{Number, Value, json};
 
+use super::catalogue::is_shared;
 use super::error::Failure;
 use super::view::{amount, number};
 use crate::app::App;
@@ -28,7 +29,7 @@ fn volume_type(kind: &VolumeType, currency: &str) -> Value {
             "cps_per_gb": per_second(kind.price_per_gb),
             "currency": currency,
         },
-        "is_shared_fs": kind.name.contains("_Shared"),
+        "is_shared_fs": is_shared(&kind.name),
         "burst_bandwidth": 0,
         "continuous_bandwidth": 0,
         "internal_network_speed": 0,

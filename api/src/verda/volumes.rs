@@ -13,17 +13,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::body::Json;
-use super::error::{Code, Failure};
+use super::error::Failure;
 use super::input::{Whole, afterwards, invalid, parsed, required};
 use super::project::Project;
 use super::view::ordered;
 use super::volumes_view::{volume as shown, word_of};
-use super::{instances, volume_actions};
+use super::{reading, resource, volume_actions};
 use crate::app::App;
 use crate::http::Query;
 
-/// For ids of volumes that are not the project's, or none.
-pub const UNKNOWN: Failure = Failure::Told(Code::NotFound, "Invalid volume id");
 /// The newest of those in the trash that a list names; a pool has no more volumes than this.
 const MOST_IN_TRASH: u32 = 10_000;
 
@@ -47,18 +45,13 @@ struct Deletion {
 
 /// The collection, the trash, and the members.
 pub fn operations(config: &mut ServiceConfig) {
-    let collection = web::resource("/volumes")
+    let collection = resource("/volumes")
         .route(web::get().to(list))
         .route(web::post().to(create))
-        .route(web::put().to(volume_actions::act))
-        .default_service(web::to(super::error::no_method));
-    let trash = web::resource("/volumes/trash")
-        .route(web::get().to(list_trash))
-        .default_service(web::to(super::error::no_method));
-    let member = web::resource("/volumes/{id}")
-        .route(web::get().to(show))
-        .route(web::delete().to(delete))
-        .default_service(web::to(super::error::no_method));
+        .route(web::put().to(volume_actions::act));
+    let trash = reading("/volumes/trash", list_trash);
+    let member =
+        resource("/volumes/{id}").route(web::get().to(show)).route(web::delete().to(delete));
     config.service(collection).service(trash).service(member);
 }
 
@@ -118,16 +111,8 @@ async fn show(app: Data<App>, project: Project, id: Path<String>) -> Result<Http
 
 /// A volume of the project.
 pub async fn find(app: &App, project: &Project, id: &str) -> Result<Volume, Failure> {
-    let id = VolumeId::parse_uuid(id).ok_or(UNKNOWN)?;
-    volume::show(app.store.as_ref(), &project.caller, id).await.map_err(known)
-}
-
-/// A refusal about a volume in this API's words.
-pub fn known(error: Error) -> Failure {
-    match error {
-        Error::NotFound(Thing::Volume) => UNKNOWN,
-        error => Failure::Domain(error),
-    }
+    let id = VolumeId::parse_uuid(id).ok_or(Error::NotFound(Thing::Volume))?;
+    Ok(volume::show(app.store.as_ref(), &project.caller, id).await?)
 }
 
 async fn create(
@@ -166,7 +151,10 @@ pub fn only_instance(
     ids.dedup();
     match ids.as_slice() {
         [] => Ok(None),
-        [id] => InstanceId::parse_uuid(id).map(Some).ok_or(instances::UNKNOWN),
+        [id] => {
+            let id = InstanceId::parse_uuid(id).ok_or(Error::NotFound(Thing::Instance))?;
+            Ok(Some(id))
+        }
         _ => Err(invalid("instance_ids", "names several, and a volume has one instance")),
     }
 }
@@ -198,8 +186,8 @@ async fn delete(
 /// Puts a volume into the trash, or destroys it.
 pub async fn remove(app: &App, project: &Project, what: (VolumeId, bool)) -> Result<(), Failure> {
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-    let removed = Box::pin(volume::delete(store, clock, random, &project.caller, what)).await;
-    removed.map(|_| ()).map_err(known)
+    Box::pin(volume::delete(store, clock, random, &project.caller, what)).await?;
+    Ok(())
 }
 
 /// Whether a copy is still being made.

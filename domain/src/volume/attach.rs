@@ -66,10 +66,15 @@ pub(super) async fn stopped(tx: &dyn Tx, pool_id: PoolId, id: InstanceId) -> Res
     // Nobody is kept waiting by those who may not touch it.
     tx.instance(id).await?.filter(is_own).ok_or_else(missing)?;
     let instance = tx.instance_for_update(id).await?.filter(is_own).ok_or_else(missing)?;
+    require_stopped(&instance)?;
+    Ok(instance)
+}
+
+fn require_stopped(instance: &Instance) -> Result<()> {
     if instance.phase != Phase::Stopped || !matches!(instance.wanted, Wanted::Stopped { .. }) {
         return Err(Error::Conflict(Conflict::InstanceNotStopped));
     }
-    Ok(instance)
+    Ok(())
 }
 
 /// A volume of the instance's pool, locked, if it is where the instance is.
@@ -99,9 +104,15 @@ pub(crate) async fn mount_disk(
     (actor, now): (Actor, Timestamp),
 ) -> Result<Volume> {
     let volume = beside(tx, instance, id).await?;
-    let (instance_id, afterwards) = (instance.id, Afterwards::default());
-    let path = ROOT.to_owned();
-    let volume = volume.attached(Attachment { instance_id, path, afterwards })?;
+    let volume = volume.attached(to(instance, ROOT.to_owned()))?;
+    given(tx, volume, (actor, now)).await
+}
+
+fn to(instance: &Instance, path: String) -> Attachment {
+    Attachment { instance_id: instance.id, path, afterwards: Afterwards::default() }
+}
+
+async fn given(tx: &dyn Tx, volume: Volume, (actor, now): (Actor, Timestamp)) -> Result<Volume> {
     tx.save_volume(&volume).await?;
     tx.record(vec![event("volume.attached", &volume, actor, now)]).await?;
     Ok(volume)
@@ -122,16 +133,13 @@ pub(crate) async fn mount(
         Some(path) => checked(path)?,
         None => format!("/mnt/{}", volume.id),
     };
-    let (instance_id, afterwards) = (instance.id, Afterwards::default());
-    let volume = volume.attached(Attachment { instance_id, path: path.clone(), afterwards })?;
+    let volume = volume.attached(to(instance, path.clone()))?;
     let others = tx.volumes_of_instances(&[instance.id]).await?;
     let is_there = |other: &Volume| other.attachment.as_ref().is_some_and(|at| at.path == path);
     if others.iter().any(is_there) {
         return Err(Error::invalid("/mount_path", "another volume is mounted there"));
     }
-    tx.save_volume(&volume).await?;
-    tx.record(vec![event("volume.attached", &volume, actor, now)]).await?;
-    Ok(volume)
+    given(tx, volume, (actor, now)).await
 }
 
 /// Takes a volume back from a stopped instance.
@@ -163,9 +171,7 @@ pub async fn detach(
         if volume.is_shared {
             return Err(Error::Conflict(Conflict::VolumeInUse));
         }
-        if instance.phase != Phase::Stopped || !matches!(instance.wanted, Wanted::Stopped { .. }) {
-            return Err(Error::Conflict(Conflict::InstanceNotStopped));
-        }
+        require_stopped(&instance)?;
         let volume = Volume { attachment: None, ..volume };
         tx.save_volume(&volume).await?;
         tx.record(vec![event("volume.detached", &volume, caller.actor(), now)]).await?;
