@@ -13,6 +13,7 @@ use domain::quote::Signer;
 use domain::rental::{Driver, RentalPolicy};
 use domain::store::Store;
 use domain::user::Passwords;
+use domain::vault::Vault;
 use ipnet::IpNet;
 
 use crate::auth::{AccessTokens, ClientTokens, Limits};
@@ -33,6 +34,8 @@ pub struct App {
     pub passwords: Arc<dyn Passwords>,
     /// Signs quotes.
     pub signer: Arc<dyn Signer>,
+    /// Seals secrets that must be given on.
+    pub vault: Arc<dyn Vault>,
     /// What reaches the hosts.
     pub driver: Arc<dyn Driver>,
     /// What makes instances on hosts.
@@ -87,6 +90,15 @@ pub struct Settings {
     pub client_deadline: std::time::Duration,
     /// The surface of Verda's clients, unless it is switched off.
     pub verda: Option<VerdaSettings>,
+    /// The surface of SimplePod's clients, unless it is switched off.
+    pub simplepod: Option<SimplePodSettings>,
+}
+
+/// How the surface of SimplePod's clients is configured.
+#[derive(Clone, Debug)]
+pub struct SimplePodSettings {
+    /// A host name at which it is mounted as well.
+    pub host: Option<String>,
 }
 
 /// How the surface of Verda's clients is configured.

@@ -3,8 +3,9 @@
 //! # Map
 //! - [`config`]: what can be configured. [`app`]: the parts of a running Berth. [`system`]: the
 //!   machine's clock and randomness. [`auth`]: passwords, access tokens, limits on guessing.
-//! - [`http`]: what all surfaces share. [`native`]: the surface under `/api/v1`. [`verda`]: that of
-//!   Verda's clients. [`health`]. [`json`]: reading what others sent.
+//! - [`http`]: what all surfaces share. [`native`]: the surface under `/api/v1`. [`verda`], [`simplepod`]:
+//!   those of the clients of these two. [`health`]. [`json`]: reading what others sent; [`floats`]:
+//!   figures for clients who read them so.
 //! - [`worker`]: jobs and sweeps. [`rehearsal`]: a clock that an operator moves. [`import`]: files of
 //!   servers and of instance types. [`commands`]: `berth …`.
 //!
@@ -15,12 +16,14 @@ pub mod app;
 pub mod auth;
 pub mod commands;
 pub mod config;
+pub mod floats;
 pub mod health;
 pub mod http;
 pub mod import;
 pub mod json;
 pub mod native;
 pub mod rehearsal;
+pub mod simplepod;
 pub mod system;
 pub mod verda;
 pub mod worker;

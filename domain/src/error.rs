@@ -195,12 +195,16 @@ pub enum Thing {
     AutoTopUp,
     /// A plan.
     Plan,
+    /// What is sold of a host by the graphics processor.
+    GpuOffer,
     /// An image.
     Image,
     /// An SSH key.
     SshKey,
     /// A script.
     Script,
+    /// A template.
+    Template,
     /// An instance.
     Instance,
     /// A volume.
@@ -234,9 +238,11 @@ impl std::fmt::Display for Thing {
             Self::Payment => "payment",
             Self::AutoTopUp => "automatic top-up",
             Self::Plan => "plan",
+            Self::GpuOffer => "GPU offer",
             Self::Image => "image",
             Self::SshKey => "SSH key",
             Self::Script => "script",
+            Self::Template => "template",
             Self::Instance => "instance",
             Self::Volume => "volume",
             Self::Cluster => "cluster",
@@ -323,6 +329,12 @@ pub enum Conflict {
     #[error("the pool has {most} scripts already; delete one first")]
     ScriptLimit {
         /// How many a pool holds at most.
+        most: u64,
+    },
+    /// There are as many templates as there may be, in the pool or of the operator.
+    #[error("there are {most} templates already; delete one first")]
+    TemplateLimit {
+        /// How many there are at most.
         most: u64,
     },
     /// No host has room for it.

@@ -2,7 +2,7 @@
 //!
 //! # Map
 //! - [`store`]: the unit of work. [`error`]: the one vocabulary of refusals. [`money`], [`clock`],
-//!   [`id`], [`page`]: small words that everything uses.
+//!   [`id`], [`number`], [`page`]: small words that everything uses.
 //! - [`user`], [`session`], [`token`], [`client_credential`]: who calls and what they may do;
 //!   [`rate_limit`]: how often programs may.
 //! - [`pool`]: teams. [`host`]: machines, their prices, and browsing them. [`rental`]: who has which
@@ -10,10 +10,12 @@
 //!   whose machines they are, and what they earn. [`outage`]: downtime and what it gives.
 //! - [`capacity`]: what hosts have for instances. [`instance`], [`volume`], [`cluster`]: what runs there
 //!   for somebody. [`meter`]: what that costs, by the second. [`tag`]: their owners' labels.
-//! - [`location`], [`plan`], [`image`]: what instances are made of and cost. [`ssh_key`], [`script`]:
-//!   what a pool keeps for them. [`fleet`]: plans and simulated hosts for them, all at once.
+//! - [`location`], [`plan`], [`image`]: what instances are made of and cost; [`gpu_offer`]: the same of one
+//!   host, by the graphics processor. [`ssh_key`], [`script`], [`template`]: what a pool keeps for them.
+//!   [`fleet`]: plans and simulated hosts for them, all at once.
 //! - [`payment`]: deposits by card.
 //! - [`job`], [`event`], [`idempotency`]: work after the commit, what happened, and once only.
+//!   [`vault`]: secrets that must be given on.
 //!
 //! Each noun's `mod.rs` holds the type and its transitions, `port.rs` the storage traits, and each
 //! verb has a file with its use case.
@@ -33,15 +35,18 @@ pub mod cluster;
 pub mod error;
 pub mod event;
 pub mod fleet;
+pub mod gpu_offer;
 pub mod host;
 pub mod id;
 pub mod idempotency;
 pub mod image;
+mod inside;
 pub mod instance;
 pub mod job;
 pub mod location;
 pub mod meter;
 pub mod money;
+pub mod number;
 pub mod outage;
 pub mod page;
 pub mod payment;
@@ -57,11 +62,13 @@ pub mod store;
 pub mod supplier;
 mod sweep;
 pub mod tag;
+pub mod template;
 #[cfg(test)]
 mod testing;
 mod text;
 pub mod token;
 pub mod user;
+pub mod vault;
 pub mod volume;
 pub mod wallet;
 

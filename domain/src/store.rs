@@ -8,6 +8,7 @@ use crate::client_credential::{ClientCredentialQueries, ClientCredentials};
 use crate::cluster::{ClusterQueries, Clusters};
 use crate::error::{Error, Result};
 use crate::event::{EventQueries, Events};
+use crate::gpu_offer::{GpuOfferQueries, GpuOffers};
 use crate::host::{Catalogue, HostQueries, Hosts};
 use crate::idempotency::Idempotency;
 use crate::image::{ImageQueries, Images};
@@ -15,6 +16,7 @@ use crate::instance::{InstanceQueries, Instances};
 use crate::job::{JobQueries, Jobs};
 use crate::location::{LocationQueries, Locations};
 use crate::meter::{MeterQueries, Meters};
+use crate::number::{NumberQueries, Numbers};
 use crate::outage::{OutageQueries, Outages};
 use crate::payment::{PaymentQueries, Payments};
 use crate::plan::{PlanQueries, Plans};
@@ -26,6 +28,7 @@ use crate::script::{ScriptQueries, Scripts};
 use crate::session::{SessionQueries, Sessions};
 use crate::ssh_key::{SshKeyQueries, SshKeys};
 use crate::supplier::{SupplierQueries, Suppliers};
+use crate::template::{TemplateQueries, Templates};
 use crate::token::{ApiTokenQueries, ApiTokens};
 use crate::user::{UserQueries, Users};
 use crate::volume::{VolumeQueries, Volumes};
@@ -52,13 +55,16 @@ pub trait Reads:
     + ImageQueries
     + SshKeyQueries
     + ScriptQueries
+    + TemplateQueries
     + CapacityQueries
+    + GpuOfferQueries
     + InstanceQueries
     + VolumeQueries
     + ClusterQueries
     + MeterQueries
     + JobQueries
     + EventQueries
+    + NumberQueries
     + Send
     + Sync
 {
@@ -67,9 +73,9 @@ pub trait Reads:
 /// One transaction: dropped means rolled back.
 ///
 /// Locks are taken in one order, ids sorted within a kind: idempotency key → user/wallet →
-/// supplier → pool → SSH keys and scripts → host → capacity → storage → rental → mandate → instance →
-/// volume; payment last. Meters and clusters are guarded by their payer's wallet. A location, a plan or
-/// an image is changed with nothing else locked. Nobody waits for a driver, HTTP or mail while holding
+/// supplier → pool → SSH keys, scripts and templates → host → capacity → storage → rental → mandate →
+/// instance → volume; payment last. Meters and clusters are guarded by their payer's wallet. A location,
+/// a plan, an image or an operator's template is changed with nothing else locked. Nobody waits for a driver, HTTP or mail while holding
 /// one.
 #[async_trait]
 pub trait Tx:
@@ -91,13 +97,16 @@ pub trait Tx:
     + Images
     + SshKeys
     + Scripts
+    + Templates
     + Capacities
+    + GpuOffers
     + Instances
     + Volumes
     + Clusters
     + Meters
     + Jobs
     + Events
+    + Numbers
     + Idempotency
     + RequestCounts
 {

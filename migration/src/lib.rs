@@ -25,6 +25,8 @@ impl MigratorTrait for Migrator {
             of_sql("m0006_lists", include_str!("m0006_lists.sql")),
             of_sql("m0007_clients", include_str!("m0007_clients.sql")),
             of_sql("m0008_disks", include_str!("m0008_disks.sql")),
+            of_sql("m0009_gpu_offers", include_str!("m0009_gpu_offers.sql")),
+            of_sql("m0010_templates", include_str!("m0010_templates.sql")),
         ]
     }
 }

@@ -61,6 +61,7 @@ fn capacity(row: Model) -> Result<Capacity> {
         health: row
             .unreachable_since
             .map_or(Health::Healthy, |since| Health::Unreachable { since }),
+        down_seconds: number(row.down_seconds)?,
         is_draining: row.is_draining,
         benchmark: from_json(row.benchmark)?,
         created_at: row.created_at,
@@ -91,11 +92,16 @@ fn stored(capacity: &Capacity) -> Result<ActiveModel> {
         used_gpus: Set(capacity.used.gpus.into()),
         instances: Set(capacity.used.instances.into()),
         unreachable_since: Set(since(capacity.health)),
+        down_seconds: Set(seconds(capacity.down_seconds)),
         is_draining: Set(capacity.is_draining),
         benchmark: Set(to_json(&capacity.benchmark)?),
         created_at: Set(capacity.created_at),
         updated_at: Set(capacity.updated_at),
     })
+}
+
+fn seconds(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 const fn since(health: Health) -> Option<Timestamp> {
@@ -345,6 +351,7 @@ impl Capacities for Handle {
     async fn save_health(&self, capacity: &Capacity, now: Timestamp) -> Result<()> {
         let update = Entity::update_many()
             .col_expr(Column::UnreachableSince, Expr::value(since(capacity.health)))
+            .col_expr(Column::DownSeconds, Expr::value(seconds(capacity.down_seconds)))
             .col_expr(Column::UpdatedAt, Expr::value(now))
             .filter(Column::HostId.eq(capacity.host_id.uuid()));
         update.exec(&self.connection).await.map_err(failed).map(|_| ())

@@ -79,7 +79,7 @@ fn stored(instance: &Instance) -> Result<ActiveModel> {
         last_error: Set(instance.last_error.clone()),
         driver_fault: Set(instance.driver_fault.clone()),
         missing_since: Set(instance.missing_since),
-        per_hour_e8: Set(instance.terms.per_hour.e8()),
+        per_hour_e8: Set(instance.terms.hourly().e8()),
         created_at: Set(instance.created_at),
         ready_at: Set(instance.ready_at),
         status: Set(instance.status().as_str().to_owned()),

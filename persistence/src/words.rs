@@ -1,5 +1,7 @@
-//! Enumerations of the domain as the words that are stored: those of their serde names.
+//! Enumerations of the domain as the words that are stored: those of their serde names; and texts that are
+//! looked for.
 
+use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef, LikeExpr};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -37,4 +39,11 @@ pub(crate) fn to_json(value: impl Serialize) -> Result<Value> {
 /// A stored whole number in the size that the domain gives it.
 pub(crate) fn number<T: TryFrom<i64>>(stored: i64) -> Result<T> {
     T::try_from(stored).map_err(|_| corrupt("a number"))
+}
+
+/// Whether a column contains a text, whatever characters that has. Case counts on PostgreSQL, so both are in
+/// lower case.
+pub(crate) fn contains(column: impl IntoColumnRef, text: &str) -> Expr {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    Expr::col(column).like(LikeExpr::new(format!("%{escaped}%")).escape('\\'))
 }

@@ -8,8 +8,10 @@ use std::time::Duration as StdDuration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use api::app::{App, Cards, Settings, VerdaSettings};
-use api::auth::{AccessTokens, Argon2Passwords, ClientTokens, HmacSigner, Limits, LimitsConfig};
+use api::app::{App, Cards, Settings, SimplePodSettings, VerdaSettings};
+use api::auth::{
+    AccessTokens, Argon2Passwords, ClientTokens, HmacSigner, Limits, LimitsConfig, SealingVault,
+};
 use api::http::{Kept, Listening, serve};
 use api::system::SystemRandom;
 use chrono::Duration;
@@ -114,6 +116,7 @@ impl TestApp {
             random: Arc::new(SystemRandom),
             passwords: Arc::new(Argon2Passwords::default()),
             signer: Arc::new(HmacSigner::new(&key).unwrap()),
+            vault: Arc::new(SealingVault::new(&key, Arc::new(SystemRandom)).unwrap()),
             driver: as_driver,
             instances: instances.clone(),
             cards: configured,
@@ -229,5 +232,6 @@ fn settings() -> Settings {
             requests_per_minute_and_endpoint: 60,
             cluster_nodes: vec![2, 4],
         }),
+        simplepod: Some(SimplePodSettings { host: Some("simplepod.example".to_owned()) }),
     }
 }

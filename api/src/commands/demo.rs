@@ -1,5 +1,5 @@
 //! `berth demo`: serves, and fills an empty database first, so that there is something to look at: servers
-//! to rent, and plans of instances with simulated hosts.
+//! to rent, plans of instances with simulated hosts, and graphics processors of others.
 
 use domain::fleet::{self, ImportFleet};
 use domain::host;
@@ -13,7 +13,7 @@ use tracing::info;
 use super::{Outcome, serve, setup};
 use crate::app::App;
 use crate::config::Config;
-use crate::import::{self, instance_types};
+use crate::import::{self, gpu_hosts, instance_types};
 
 /// The same for all three, because the demo is for looking around on loopback.
 const PASSWORD: &str = "berth-demo-password";
@@ -68,6 +68,8 @@ async fn fill(app: &App) -> Outcome {
     host::import(store, clock, random, drafts, false).await?;
     let fleet = ImportFleet { fleet: instance_types::demo()?, dry_run: false };
     let plans = fleet::import(store, clock, random, app.instances.as_ref(), fleet).await?.plans;
+    let fleet = ImportFleet { fleet: gpu_hosts::demo()?, dry_run: false };
+    fleet::import(store, clock, random, app.instances.as_ref(), fleet).await?;
     put_images(app).await?;
     let passwords = app.passwords.as_ref();
     user::create_operator(store, clock, random, passwords, account(OPERATOR)?).await?;

@@ -9,6 +9,7 @@ use outbound::simulated_instances::SimulatedInstances;
 
 use super::{Outcome, setup};
 use crate::config::Config;
+use crate::import::gpu_hosts::{self, GpuHosts};
 use crate::import::instance_types::{self, InstanceTypes};
 use crate::import::{self as files, Row};
 use crate::system::SystemRandom;
@@ -35,6 +36,15 @@ pub enum Import {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Simulated servers whose graphics processors are sold one by one, from CSV; the same file twice changes
+    /// nothing
+    GpuHosts {
+        /// The file
+        file: PathBuf,
+        /// List what would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// Imports a file.
@@ -43,7 +53,16 @@ pub async fn run(config: &Config, what: &Import) -> Outcome {
         Import::Servers { file, dry_run, skip_bad } => {
             servers(config, file, *dry_run, *skip_bad).await
         }
-        Import::InstanceTypes { file, dry_run } => types(config, file, *dry_run).await,
+        Import::InstanceTypes { file, dry_run } => {
+            let InstanceTypes { fleet, bad_rows } = instance_types::read(file)?;
+            let request = ImportFleet { fleet, dry_run: *dry_run };
+            fleet_of(config, file, (request, instance_types::CURRENCY), &bad_rows).await
+        }
+        Import::GpuHosts { file, dry_run } => {
+            let GpuHosts { fleet, bad_rows } = gpu_hosts::read(file)?;
+            let request = ImportFleet { fleet, dry_run: *dry_run };
+            fleet_of(config, file, (request, gpu_hosts::CURRENCY), &bad_rows).await
+        }
     }
 }
 
@@ -72,13 +91,17 @@ async fn servers(config: &Config, file: &Path, dry_run: bool, skip_bad: bool) ->
     Ok(())
 }
 
-async fn types(config: &Config, file: &Path, dry_run: bool) -> Outcome {
-    let InstanceTypes { fleet, bad_rows } = instance_types::read(file)?;
-    tell(file, &bad_rows);
+async fn fleet_of(
+    config: &Config,
+    file: &Path,
+    (request, theirs): (ImportFleet, &str),
+    bad_rows: &[BadRow],
+) -> Outcome {
+    tell(file, bad_rows);
     if !bad_rows.is_empty() {
         return Err(format!("bad rows: {}, so nothing was imported", bad_rows.len()).into());
     }
-    let (theirs, ours) = (instance_types::CURRENCY, &config.settings.currency);
+    let ours = &config.settings.currency;
     if ours != theirs {
         return Err(
             format!("the prices are in {theirs} and not in {ours}, and are not converted").into()
@@ -87,7 +110,7 @@ async fn types(config: &Config, file: &Path, dry_run: bool) -> Outcome {
     let database = setup::database(config).await?;
     let clock = setup::clock(config, &database).await?;
     let driver = SimulatedInstances::default();
-    let request = ImportFleet { fleet, dry_run };
+    let dry_run = request.dry_run;
     let imported =
         fleet::import(&database, clock.as_ref(), &SystemRandom, &driver, request).await?;
     database.optimize().await?;
@@ -95,7 +118,11 @@ async fn types(config: &Config, file: &Path, dry_run: bool) -> Outcome {
         ("Locations", "location ", &imported.locations),
         ("Servers", "server ", &imported.hosts),
         ("Plans", "plan ", &imported.plans),
+        ("GPU offers", "GPU offer of ", &imported.gpu_offers),
     ] {
+        if changes.is_empty() {
+            continue;
+        }
         if dry_run {
             list(kind, changes);
         }

@@ -20,7 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Outcome;
 use crate::app::{App, Cards};
-use crate::auth::{AccessTokens, Argon2Passwords, ClientTokens, HmacSigner, Limits};
+use crate::auth::{AccessTokens, Argon2Passwords, ClientTokens, HmacSigner, Limits, SealingVault};
 use crate::config::{Config, StripeConfig, signing_key};
 use crate::http::Kept;
 use crate::rehearsal::ManualClock;
@@ -110,9 +110,10 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
         limits: Limits::new(config.limits, &clock),
         clock,
         manual_clock,
-        random,
+        random: random.clone(),
         passwords: Arc::new(Argon2Passwords::default()),
         signer: Arc::new(HmacSigner::new(&key)?),
+        vault: Arc::new(SealingVault::new(&key, random)?),
         driver: Arc::new(WithDeadline::new(Simulated::default(), DRIVER_DEADLINE)),
         instances: Arc::new(Drivers {
             simulated: Arc::new(SimulatedInstances::default()),

@@ -25,7 +25,7 @@ pub use keys::signing_key;
 pub use payments::StripeConfig;
 use read::Reader;
 
-use crate::app::{Settings, VerdaSettings};
+use crate::app::{Settings, SimplePodSettings, VerdaSettings};
 use crate::auth::LimitsConfig;
 use crate::http::network;
 
@@ -163,6 +163,7 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
     let instance_policy = instances::policy(from);
     let invitation_days = from.number("pools.invitation_days", 14, 1..=3_650);
     let verda = verda(from);
+    let simplepod = simplepod(from);
     let client_seconds = from.number("http.client_timeout_seconds", 15, 1..=3_600);
     Some(Settings {
         currency: currency?,
@@ -180,7 +181,15 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
         cors_origins: cors_origins?,
         client_deadline: std::time::Duration::from_secs(client_seconds.into()),
         verda: verda?,
+        simplepod: simplepod?,
     })
+}
+
+/// `None` inside where the surface is switched off.
+fn simplepod(from: &mut Reader<'_>) -> Option<Option<SimplePodSettings>> {
+    let is_enabled = from.flag("simplepod.enabled", true);
+    let host = from.checked("simplepod.host", "", host_name)?;
+    Some(is_enabled.then_some(SimplePodSettings { host }))
 }
 
 /// `None` inside where the surface is switched off.

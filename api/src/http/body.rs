@@ -1,11 +1,16 @@
 //! Reads a body within bounds of size and time.
 
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
 use std::time::Duration;
 
-use actix_web::HttpRequest;
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::{Bytes, Data, Payload};
+use actix_web::{FromRequest, HttpRequest, dev};
+use domain::Error;
 use serde::de::DeserializeOwned;
 
+use crate::app::App;
 use crate::json;
 
 /// No request of ours needs more.
@@ -24,6 +29,48 @@ pub enum BodyFault {
     Malformed(String),
     /// The connection broke.
     Broken,
+}
+
+/// What is read of a request before its handler, with a surface's own refusals.
+pub type Extracted<T, F> = Pin<Box<dyn Future<Output = Result<T, F>>>>;
+
+/// A JSON body of a wire type, read within the deadline for clients; no body at all is an empty object.
+pub struct JsonBody<T, F>(pub T, PhantomData<fn() -> F>);
+
+impl<T, F> FromRequest for JsonBody<T, F>
+where
+    T: DeserializeOwned + 'static,
+    F: From<BodyFault> + From<Error> + Into<actix_web::Error> + 'static,
+{
+    type Error = F;
+    type Future = Extracted<Self, F>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        extracted(request, payload, async |request, payload, deadline| {
+            read_json(request, payload, deadline).await.map(|body| Self(body, PhantomData))
+        })
+    }
+}
+
+/// Reads a body within the deadline for clients.
+pub fn extracted<T: 'static, F: From<BodyFault> + From<Error>>(
+    request: &HttpRequest,
+    payload: &mut dev::Payload,
+    read: impl AsyncFnOnce(&HttpRequest, Payload, Duration) -> Result<T, BodyFault> + 'static,
+) -> Extracted<T, F> {
+    let request = request.clone();
+    let payload = Payload::from_request(&request, payload).into_inner();
+    Box::pin(async move {
+        let deadline = app(&request)?.settings.client_deadline;
+        let payload = payload.map_err(|_| BodyFault::Broken)?;
+        Ok(read(&request, payload, deadline).await?)
+    })
+}
+
+/// The parts of the running Berth.
+pub fn app(request: &HttpRequest) -> Result<Data<App>, Error> {
+    let app = request.app_data::<Data<App>>().cloned();
+    app.ok_or_else(|| Error::internal("the application is not in the request"))
 }
 
 /// The body as JSON; an empty body is `{}`.

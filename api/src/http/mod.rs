@@ -10,7 +10,7 @@ mod query;
 mod server;
 
 pub use address::{client_address, network};
-pub use body::{BodyFault, read_bytes, read_json};
+pub use body::{BodyFault, Extracted, JsonBody, app, extracted, read_bytes, read_json};
 pub use drain::Stopper;
 pub use kept::{Encoded, Kept};
 pub use log::{RefusalCode, RequestFacts, request_log};

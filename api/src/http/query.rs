@@ -100,6 +100,21 @@ impl Query {
         values
     }
 
+    /// The members of a parameter that is spelled `name[member]=value`, in the order in which they came; at
+    /// most 50.
+    pub fn members(&mut self, name: &str) -> Vec<(String, String)> {
+        let member = |(key, value): &(String, String)| {
+            let member = key.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?;
+            Some((member.to_owned(), value.trim().to_owned()))
+        };
+        let members: Vec<_> = self.pairs.iter().filter_map(member).collect();
+        if members.len() > 50 {
+            self.fault(name, "has more than 50 members");
+            return Vec::new();
+        }
+        members
+    }
+
     /// Every fault, or that there is none.
     pub fn finish(self) -> Result<(), Error> {
         if self.violations.is_empty() { Ok(()) } else { Err(Error::Invalid(self.violations)) }

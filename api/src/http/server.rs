@@ -19,7 +19,7 @@ use tracing::warn;
 use super::drain::{self, Requests, Stopper, counted};
 use super::request_log;
 use crate::app::App;
-use crate::{health, native, verda};
+use crate::{health, native, simplepod, verda};
 
 /// A client that has not sent its headers by then is cut off.
 const HEADERS_DEADLINE: Duration = Duration::from_secs(5);
@@ -59,6 +59,7 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
             .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
             .configure(health::routes)
             .configure(|config| verda::routes(config, &app.settings))
+            .configure(|config| simplepod::routes(config, &app.settings))
             .configure(native::routes)
     })
     .workers(workers)
@@ -77,7 +78,8 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
 /// Lets the pages of these origins call from a browser. Credentials are tokens in a header that
 /// they set themselves, so no cookie needs to be allowed.
 fn cors(origins: &[String]) -> Cors {
-    let headers = ["authorization", "content-type", "idempotency-key", "x-request-id"];
+    let headers =
+        ["authorization", "content-type", "idempotency-key", "x-auth-token", "x-request-id"];
     let cors = Cors::default()
         .allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allowed_headers(headers)

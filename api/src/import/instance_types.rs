@@ -127,7 +127,7 @@ pub fn parse(text: &str) -> Result<InstanceTypes, ImportError> {
     codes.sort_unstable();
     codes.dedup();
     let locations = codes.into_iter().map(location).collect();
-    Ok(InstanceTypes { fleet: Fleet { locations, plans }, bad_rows })
+    Ok(InstanceTypes { fleet: Fleet { locations, plans, ..Fleet::default() }, bad_rows })
 }
 
 /// Why two rows of a type do not go together.

@@ -1,6 +1,6 @@
 //! Reads files to import without a database: a checked draft for every row, or every reason why it
-//! cannot be imported with the line it stands on. [`instance_types`] has files of plans; the rest is
-//! about servers, in JSON or CSV.
+//! cannot be imported with the line it stands on. [`instance_types`] has files of plans,
+//! [`gpu_hosts`] of hosts that are sold by the GPU; the rest is about servers, in JSON or CSV.
 //!
 //! A row is in one of two shapes, told apart by its keys: Berth's own ([`own`]), or that of a
 //! public auction ([`auction`]) if it has an `auction_id`.
@@ -16,6 +16,7 @@ pub mod auction;
 mod cpu;
 mod disks;
 mod fields;
+pub mod gpu_hosts;
 pub mod instance_types;
 mod json;
 mod lines;

@@ -64,9 +64,11 @@ codes! {
     PaymentNotFound = "PAYMENT_NOT_FOUND", NOT_FOUND;
     AutoTopUpNotFound = "AUTO_TOP_UP_NOT_FOUND", NOT_FOUND;
     PlanNotFound = "PLAN_NOT_FOUND", NOT_FOUND;
+    GpuOfferNotFound = "GPU_OFFER_NOT_FOUND", NOT_FOUND;
     ImageNotFound = "IMAGE_NOT_FOUND", NOT_FOUND;
     SshKeyNotFound = "SSH_KEY_NOT_FOUND", NOT_FOUND;
     ScriptNotFound = "SCRIPT_NOT_FOUND", NOT_FOUND;
+    TemplateNotFound = "TEMPLATE_NOT_FOUND", NOT_FOUND;
     InstanceNotFound = "INSTANCE_NOT_FOUND", NOT_FOUND;
     VolumeNotFound = "VOLUME_NOT_FOUND", NOT_FOUND;
     ClusterNotFound = "CLUSTER_NOT_FOUND", NOT_FOUND;
@@ -94,6 +96,7 @@ codes! {
     SshKeyLimit = "SSH_KEY_LIMIT", CONFLICT;
     ScriptExists = "SCRIPT_EXISTS", CONFLICT;
     ScriptLimit = "SCRIPT_LIMIT", CONFLICT;
+    TemplateLimit = "TEMPLATE_LIMIT", CONFLICT;
     NoCapacity = "NO_CAPACITY", CONFLICT;
     CapacityInUse = "CAPACITY_IN_USE", CONFLICT;
     CarriesInstances = "CARRIES_INSTANCES", CONFLICT;

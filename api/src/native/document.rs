@@ -36,6 +36,7 @@ use super::{PREFIX, headers, operations};
         (name = "catalogue", description = "What instances are made of and cost"),
         (name = "keys", description = "SSH keys of one's pools"),
         (name = "scripts", description = "Scripts of one's pools, for new instances"),
+        (name = "templates", description = "What containers are started from: those of one's pools and the operator's"),
         (name = "rentals", description = "Rent, look, extend"),
         (name = "instances", description = "What runs for one, and what it costs"),
         (name = "volumes", description = "Disks that outlive an instance"),
@@ -108,7 +109,7 @@ fn name_data(components: &mut Components) {
 }
 
 /// What nobody needs to sign in for, and what heeds credentials that come along.
-const OPEN_TO_ALL: [&str; 4] = ["/servers/", "/locations", "/plans", "/images"];
+const OPEN_TO_ALL: [&str; 5] = ["/servers/", "/locations", "/plans", "/gpu-offers", "/images"];
 
 fn complete(operation: &mut Operation, path: &str) {
     for response in operation.responses.responses.values_mut() {

@@ -55,6 +55,12 @@ pub struct Problem {
     pub data: Option<Value>,
 }
 
+impl From<BodyFault> for Failure {
+    fn from(fault: BodyFault) -> Self {
+        Self::Body(fault)
+    }
+}
+
 impl Failure {
     /// Its code.
     pub fn code(&self) -> Code {
@@ -95,6 +101,7 @@ impl Failure {
             Error::Conflict(
                 Conflict::SshKeyLimit { most }
                 | Conflict::ScriptLimit { most }
+                | Conflict::TemplateLimit { most }
                 | Conflict::QuotaReached { most },
             ) => Some(json!({ "limit": most })),
             Error::Forbidden(Forbidden::Scope(permission)) => {
@@ -211,9 +218,11 @@ fn code_of(error: &Error) -> Code {
             Thing::Payment => Code::PaymentNotFound,
             Thing::AutoTopUp => Code::AutoTopUpNotFound,
             Thing::Plan => Code::PlanNotFound,
+            Thing::GpuOffer => Code::GpuOfferNotFound,
             Thing::Image => Code::ImageNotFound,
             Thing::SshKey => Code::SshKeyNotFound,
             Thing::Script => Code::ScriptNotFound,
+            Thing::Template => Code::TemplateNotFound,
             Thing::Instance => Code::InstanceNotFound,
             Thing::Volume => Code::VolumeNotFound,
             Thing::Cluster => Code::ClusterNotFound,
@@ -260,6 +269,7 @@ fn code_of_conflict(conflict: &Conflict) -> Code {
         Conflict::SshKeyLimit { .. } => Code::SshKeyLimit,
         Conflict::ScriptExists => Code::ScriptExists,
         Conflict::ScriptLimit { .. } => Code::ScriptLimit,
+        Conflict::TemplateLimit { .. } => Code::TemplateLimit,
         Conflict::NoCapacity => Code::NoCapacity,
         Conflict::CapacityInUse => Code::CapacityInUse,
         Conflict::CarriesInstances => Code::CarriesInstances,

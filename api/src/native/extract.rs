@@ -1,12 +1,9 @@
 //! What handlers take: the caller, a checked body, ids, an idempotency key, a page.
 
-use std::future::Future;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 
 use actix_web::dev::Payload;
-use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use domain::Error;
 use domain::error::Unauthenticated;
@@ -15,13 +12,10 @@ use domain::page::Page;
 use domain::session::{self, SessionId};
 use domain::token::{self, ApiToken, ApiTokenSecret};
 use domain::user::Caller;
-use serde::de::DeserializeOwned;
 
 use super::error::Failure;
 use crate::app::App;
-use crate::http::{Query, RequestFacts, client_address, read_json};
-
-type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
+use crate::http::{Extracted, JsonBody, Query, RequestFacts, app, client_address};
 
 /// Who calls.
 pub struct Authenticated {
@@ -35,7 +29,7 @@ pub struct Authenticated {
 
 impl FromRequest for Authenticated {
     type Error = Failure;
-    type Future = Extracted<Self>;
+    type Future = Extracted<Self, Failure>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
@@ -58,7 +52,7 @@ impl MaybeAuthenticated {
 
 impl FromRequest for MaybeAuthenticated {
     type Error = Failure;
-    type Future = Extracted<Self>;
+    type Future = Extracted<Self, Failure>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
@@ -118,27 +112,13 @@ impl FromRequest for ClientAddress {
     type Future = std::future::Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        std::future::ready(app(request).map(|app| Self(client_address(request, &app))))
+        let app = app(request).map_err(Failure::from);
+        std::future::ready(app.map(|app| Self(client_address(request, &app))))
     }
 }
 
 /// A JSON body of a wire type.
-pub struct Body<T>(pub T);
-
-impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
-    type Error = Failure;
-    type Future = Extracted<Self>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        let payload = actix_web::web::Payload::from_request(&request, payload).into_inner();
-        Box::pin(async move {
-            let deadline = app(&request)?.settings.client_deadline;
-            let payload = payload.map_err(|_| Failure::Body(crate::http::BodyFault::Broken))?;
-            read_json(&request, payload, deadline).await.map(Self).map_err(Failure::Body)
-        })
-    }
-}
+pub type Body<T> = JsonBody<T, Failure>;
 
 /// The `Idempotency-Key` header, if it was sent.
 pub struct IdempotencyHeader(pub Option<IdempotencyKey>);
@@ -153,12 +133,6 @@ impl FromRequest for IdempotencyHeader {
         let key = key.transpose().map_err(|fault| Error::invalid("Idempotency-Key", fault));
         std::future::ready(key.map(Self).map_err(Failure::from))
     }
-}
-
-/// The parts of the running Berth.
-pub fn app(request: &HttpRequest) -> Result<Data<App>, Failure> {
-    let app = request.app_data::<Data<App>>().cloned();
-    app.ok_or_else(|| Error::internal("the application is not in the request").into())
 }
 
 /// `limit` (1 to 500) and `cursor`; without a limit the whole list.

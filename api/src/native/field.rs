@@ -267,6 +267,12 @@ pub fn count(value: i64) -> Result<u32, &'static str> {
     u32::try_from(value).map_err(|_| "must be a whole number from 0 to 4294967295")
 }
 
+/// Ports, of which the domain knows how many there may be.
+pub fn ports(numbers: Vec<i64>) -> Result<Vec<u16>, &'static str> {
+    let port = |number: i64| u16::try_from(number).map_err(|_| "must be ports from 1 to 65535");
+    numbers.into_iter().map(port).collect()
+}
+
 /// A number of days or the like, within bounds.
 pub fn whole(least: u32, most: u32) -> impl Fn(i64) -> Result<u32, String> {
     move |value| {

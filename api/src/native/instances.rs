@@ -4,10 +4,11 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, get, patch, post};
 use domain::cluster::ClusterId;
 use domain::error::Thing;
+use domain::host::HostId;
 use domain::image::ImageCode;
 use domain::instance::{
-    self, Boot, CreateInstance, EditInstance, Hostname, InstanceFilter, InstanceId, Status,
-    VolumeWish,
+    self, Boot, CreateInstance, EditInstance, Hostname, InstanceFilter, InstanceId, Offering,
+    Status, VolumeWish,
 };
 use domain::location::LocationCode;
 use domain::plan::PlanCode;
@@ -23,10 +24,10 @@ use utoipa::ToSchema;
 use super::audit::EventView;
 use super::envelope::{Answer, Paging, Success};
 use super::extract::{Authenticated, Body, IdempotencyHeader, bounded_page};
-use super::field::{Check, Field, ID, Nested, amount, as_is, count};
+use super::field::{Check, Field, ID, Nested, amount, as_is, count, ports, whole};
 use super::instances_view::{
-    ChargesView, InstanceBody, InstanceEditBody, InstanceView, VolumeWishBody, charges_view,
-    instance_view,
+    ChargesView, GpuWishBody, InstanceBody, InstanceEditBody, InstanceView, VolumeWishBody,
+    charges_view, instance_view,
 };
 use crate::app::App;
 use crate::http::Query;
@@ -42,9 +43,11 @@ pub fn wish(
     (signed, once): (Authenticated, IdempotencyHeader),
 ) -> Option<CreateInstance> {
     let pool_id = check.optional("/pool_id", body.pool_id, |text| PoolId::parse(&text).ok_or(ID));
-    let plan = check.required("/plan", body.plan, |text| PlanCode::parse(&text));
+    let offering = match check.optional("/gpu_offer", body.gpu_offer, as_is) {
+        Some(Nested(wish)) => gpus(wish, (body.plan, body.location), check),
+        None => plan(body.plan, body.location, check),
+    };
     let boot = boot(body.image, body.os_volume, check);
-    let location = check.required("/location", body.location, |text| LocationCode::parse(&text));
     let hostname = check.required("/hostname", body.hostname, |text| Hostname::parse(&text));
     let description = check.optional("/description", body.description, as_is);
     let key_ids = check.optional("/ssh_key_ids", body.ssh_key_ids, |ids| {
@@ -53,10 +56,7 @@ pub fn wish(
     let script_id =
         check.optional("/script_id", body.script_id, |text| ScriptId::parse(&text).ok_or(ID));
     let environment = check.optional("/environment", body.environment, as_is);
-    let ports = check.optional("/ports", body.ports, |ports| {
-        let port = |port: i64| u16::try_from(port).map_err(|_| "must be ports from 1 to 65535");
-        ports.into_iter().map(port).collect::<Result<Vec<u16>, _>>()
-    });
+    let ports = check.optional("/ports", body.ports, ports);
     let volumes = check.optional("/volumes", body.volumes, as_is).unwrap_or_default();
     let volumes = volumes.into_iter().enumerate();
     let volumes: Vec<Option<VolumeWish>> = volumes
@@ -68,10 +68,9 @@ pub fn wish(
     Some(CreateInstance {
         caller: signed.caller,
         pool_id,
-        plan: plan?,
+        offering: offering?,
         boot: boot?,
         ordered_as: None,
-        location: location?,
         hostname: hostname?,
         description: description.unwrap_or_default(),
         key_ids: key_ids.unwrap_or_default(),
@@ -84,6 +83,33 @@ pub fn wish(
         tags,
         idempotency_key: once.0,
     })
+}
+
+/// A plan, where it is sold.
+fn plan(code: Field<String>, location: Field<String>, check: &mut Check) -> Option<Offering> {
+    let code = check.required("/plan", code, |text| PlanCode::parse(&text));
+    let location = check.required("/location", location, |text| LocationCode::parse(&text));
+    Some(Offering::Plan { code: code?, location: location? })
+}
+
+/// Graphics processors of a server, which say where it is.
+fn gpus(
+    wish: GpuWishBody,
+    (plan, location): (Field<String>, Field<String>),
+    check: &mut Check,
+) -> Option<Offering> {
+    for (path, field) in [("/plan", plan), ("/location", location)] {
+        if !field.is_absent() {
+            check.fault(path, "is not given with gpu_offer, which says it");
+        }
+    }
+    let at = |name: &str| format!("/gpu_offer/{name}");
+    let host_id =
+        check.required(&at("server_id"), wish.server_id, |text| HostId::parse(&text).ok_or(ID));
+    let gpus = check.required(&at("gpus"), wish.gpus, count);
+    let disk_gb = check.required(&at("disk_gb"), wish.disk_gb, whole(1, 65_536));
+    let is_machine = check.optional(&at("is_machine"), wish.is_machine, as_is).unwrap_or(false);
+    Some(Offering::Gpus { host_id: host_id?, gpus: gpus?, disk_gb: disk_gb?, is_machine })
 }
 
 /// What it is made from: an image, on a disk of its own or a new volume, or a volume that there is.
@@ -138,7 +164,7 @@ pub fn volume_wish(body: VolumeWishBody, check: &mut Check, at: &str) -> Option<
 #[utoipa::path(tag = "instances", request_body = InstanceBody,
     params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "1 to 255 visible ASCII characters")),
     responses((status = 201, body = Success<InstanceView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "POOL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_NOT_FOUND", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX", "QUOTA_REACHED", "VOLUME_IN_USE", "VOLUME_IS_DISK", "VOLUME_ELSEWHERE", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "POOL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_NOT_FOUND", "GPU_OFFER_NOT_FOUND", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX", "QUOTA_REACHED", "VOLUME_IN_USE", "VOLUME_IS_DISK", "VOLUME_ELSEWHERE", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]))))]
 #[post("/instances")]
 pub async fn create_instance(
     app: Data<App>,

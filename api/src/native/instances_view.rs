@@ -45,9 +45,14 @@ pub struct InstanceBody {
     #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
     #[serde(default)]
     pub pool_id: Field<String>,
-    #[schema(value_type = String, required, example = "small")]
+    /// Required where `gpu_offer` is not given, as is `location`.
+    #[schema(value_type = Option<String>, example = "small")]
     #[serde(default)]
     pub plan: Field<String>,
+    /// Graphics processors of a server in place of a plan; see `GET /gpu-offers`.
+    #[schema(value_type = Option<GpuWishBody>)]
+    #[serde(default)]
+    pub gpu_offer: Field<Nested<GpuWishBody>>,
     /// What it is made from; left out where `os_volume` is one that there is.
     #[schema(value_type = Option<String>, example = "ubuntu-24.04")]
     #[serde(default)]
@@ -57,7 +62,7 @@ pub struct InstanceBody {
     #[schema(value_type = Option<VolumeWishBody>)]
     #[serde(default)]
     pub os_volume: Field<Nested<VolumeWishBody>>,
-    #[schema(value_type = String, required, example = "FIN-03")]
+    #[schema(value_type = Option<String>, example = "FIN-03")]
     #[serde(default)]
     pub location: Field<String>,
     #[schema(value_type = String, required, pattern = "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$", example = "hazy-star")]
@@ -97,6 +102,25 @@ pub struct InstanceBody {
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     #[serde(default)]
     pub tags: Field<BTreeMap<String, String>>,
+}
+
+/// Graphics processors of a server, with their share of its processors and memory.
+#[derive(Deserialize, ToSchema)]
+pub struct GpuWishBody {
+    #[schema(value_type = String, required, pattern = "^[0-9a-f]{24}$")]
+    #[serde(default)]
+    pub server_id: Field<String>,
+    #[schema(value_type = u32, required, minimum = 1, example = 1)]
+    #[serde(default)]
+    pub gpus: Field<i64>,
+    /// The instance's own disk, which costs what the offer says.
+    #[schema(value_type = u32, required, minimum = 1, maximum = 65_536, example = 32)]
+    #[serde(default)]
+    pub disk_gb: Field<i64>,
+    /// Whether it is to be a virtual machine; a container if it is not given.
+    #[schema(value_type = Option<bool>, example = false)]
+    #[serde(default)]
+    pub is_machine: Field<bool>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -191,8 +215,8 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
         description: instance.description,
         status,
         wanted,
-        plan: instance.terms.plan.to_string(),
-        shape: instance.terms.shape.into(),
+        plan: instance.terms.code(),
+        shape: instance.terms.shape.clone().into(),
         location: instance.location.to_string(),
         image: instance.origin.image.image,
         username: instance.origin.image.username,
@@ -205,7 +229,7 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
         tags: instance.tags.as_map().clone(),
         is_spot: instance.terms.is_spot,
         evict_at: instance.evict_at.map(Stamp),
-        price_per_hour: instance.terms.per_hour.to_decimal().to_string(),
+        price_per_hour: instance.terms.hourly().to_decimal().to_string(),
         stopped_percent: instance.terms.stopped_percent,
         last_error: instance.last_error,
         created_at: Stamp(instance.created_at),

@@ -8,9 +8,9 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use domain::Error;
 
 use super::error::Failure;
-use super::extract::app;
 use crate::app::App;
 use crate::auth::Decision;
+use crate::http::app;
 use crate::http::{RequestFacts, client_address};
 
 /// A route that takes credentials: extracting this counts an attempt from the caller's address.

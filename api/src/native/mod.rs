@@ -25,6 +25,8 @@ mod extract;
 mod fallback;
 mod field;
 mod findings;
+mod gpu_offers;
+mod gpu_offers_view;
 mod headers;
 mod hosted_instances;
 mod images;
@@ -49,6 +51,8 @@ mod scripts;
 mod server_view;
 mod ssh_keys;
 mod suppliers;
+mod templates;
+mod templates_view;
 mod tokens;
 mod usage;
 mod view;
@@ -160,6 +164,12 @@ fn catalogue_operations(config: &mut ServiceConfig) {
         .service(scripts::delete_scripts)
         .service(scripts::show_script)
         .service(scripts::delete_script)
+        .service(templates::list_templates)
+        .service(templates::add_template)
+        .service(templates::list_global_templates)
+        .service(templates::show_template)
+        .service(templates::replace_template)
+        .service(templates::delete_template)
         .configure(instance_operations)
         .configure(operator_operations);
 }
@@ -198,6 +208,9 @@ fn instance_operations(config: &mut ServiceConfig) {
         .service(capacities::furnish_server)
         .service(capacities::show_capacity)
         .service(capacities::change_capacity)
+        .service(gpu_offers::list_gpu_offers)
+        .service(gpu_offers::put_gpu_offer)
+        .service(gpu_offers::show_gpu_offer)
         .service(findings::list_findings)
         .service(findings::remove_finding)
         .service(hosted_instances::list_hosted_instances)
@@ -220,6 +233,9 @@ fn operator_operations(config: &mut ServiceConfig) {
         .service(plans::put_plan)
         .service(images::list_all_images)
         .service(images::put_image)
+        .service(templates::add_global_template)
+        .service(templates::replace_global_template)
+        .service(templates::delete_global_template)
         .service(clock::show_clock)
         .service(clock::move_clock)
         .service(admin::book_deposit)

@@ -119,7 +119,7 @@ pub async fn add_ssh_key(
         Some(AddSshKey { caller: signed.caller, pool_id, name, public_key, duplicates })
     })?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-    let key = ssh_key::add(store, clock, random, request).await?;
+    let (key, _) = ssh_key::add(store, clock, random, request).await?;
     Ok(Success::created("SSH key added successfully", key.into()))
 }
 

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::error::Failure;
 use super::project::Project;
-use super::view::amount;
 use crate::app::App;
+use crate::floats::amount;
 
 /// The balance of the wallet that pays for the project: that of its owner.
 pub async fn show(app: Data<App>, project: Project) -> Result<HttpResponse, Failure> {

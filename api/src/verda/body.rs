@@ -1,39 +1,21 @@
 //! Bodies: JSON objects, and for the token endpoint forms as well.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::time::Duration;
-
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
 use super::error::Failure;
-use super::project::app;
-use crate::http::{BodyFault, read_bytes, read_json};
+use crate::http::{BodyFault, Extracted, JsonBody, extracted, read_bytes, read_json};
 
-type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
-
-/// A JSON body of a wire type; no body at all is an empty object.
-pub struct Json<T>(pub T);
-
-impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
-    type Error = Failure;
-    type Future = Extracted<Self>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        extracted(request, payload, async |request, payload, deadline| {
-            read_json(request, payload, deadline).await.map(Self)
-        })
-    }
-}
+/// A JSON body of a wire type.
+pub type Json<T> = JsonBody<T, Failure>;
 
 /// The same, or a form (RFC 6749 wants one, this API's own clients send JSON).
 pub struct JsonOrForm<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for JsonOrForm<T> {
     type Error = Failure;
-    type Future = Extracted<Self>;
+    type Future = Extracted<Self, Failure>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         extracted(request, payload, async |request, payload, deadline| {
@@ -48,19 +30,4 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonOrForm<T> {
                 .map_err(|fault| BodyFault::Malformed(fault.to_string()))
         })
     }
-}
-
-/// Reads a body within the deadline for clients.
-fn extracted<T: 'static>(
-    request: &HttpRequest,
-    payload: &mut Payload,
-    read: impl AsyncFnOnce(&HttpRequest, web::Payload, Duration) -> Result<T, BodyFault> + 'static,
-) -> Extracted<T> {
-    let request = request.clone();
-    let payload = web::Payload::from_request(&request, payload).into_inner();
-    Box::pin(async move {
-        let deadline = app(&request)?.settings.client_deadline;
-        let payload = payload.map_err(|_| Failure::Body(BodyFault::Broken))?;
-        read(&request, payload, deadline).await.map_err(Failure::Body)
-    })
 }

@@ -4,7 +4,9 @@ use actix_web::web::{self, Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::cluster::{self, ClusterId, ClusterWithInstances, CreateCluster};
 use domain::error::{Error, Thing};
-use domain::instance::{self, Boot, CreateInstance, Hostname, InstanceDetail, VolumeWish};
+use domain::instance::{
+    self, Boot, CreateInstance, Hostname, InstanceDetail, Offering, VolumeWish,
+};
 use domain::location::LocationCode;
 use domain::page::Page;
 use domain::volume::Afterwards;
@@ -138,10 +140,12 @@ async fn wish(app: &App, project: Project, body: NewCluster) -> Result<CreateClu
     let instance = CreateInstance {
         pool_id: Some(project.pool_id),
         caller: project.caller,
-        plan,
+        offering: Offering::Plan {
+            code: plan,
+            location: parsed(&location, "location_code", LocationCode::parse)?,
+        },
         boot: Boot::OwnDisk(found.code),
         ordered_as: Some(image),
-        location: parsed(&location, "location_code", LocationCode::parse)?,
         hostname: parsed(&hostname, "hostname", Hostname::parse)?,
         description: body.description.unwrap_or_default(),
         key_ids: key_ids(body.ssh_key_ids)?,

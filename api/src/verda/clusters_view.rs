@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::cluster_types::{name, together};
 use super::instances_view::{tags, word};
 use super::shapes::{cpu, gpu_memory, gpus, memory};
-use super::view::{amount, instant};
+use super::view::instant;
+use crate::floats::amount;
 
 /// The state of one that was let go.
 pub const GONE: &str = "discontinued";
@@ -24,18 +25,18 @@ pub fn cluster(cluster: &Cluster, nodes: &[InstanceDetail], now: Timestamp) -> V
     nodes.sort_by_key(|node| by_number(&node.instance));
     let first = nodes.first().map(|node| &node.instance);
     let shape = first.map(|node| together(&node.terms.shape, cluster.nodes)).unwrap_or_default();
-    let plan_name = first.map_or("", |node| node.terms.plan_name.as_str());
+    let plan_name = first.map_or_else(String::new, |node| node.terms.name());
     let origin = first.map(|node| &node.origin);
     let image = origin.map(|of| of.ordered_as.as_ref().unwrap_or(&of.image.image));
     let keys = origin.into_iter().flat_map(|of| &of.key_ids).map(|id| id.uuid().to_string());
-    let price = nodes.iter().map(|node| node.instance.terms.per_hour).sum();
+    let price = nodes.iter().map(|node| node.instance.terms.hourly()).sum();
     json!({
         "id": cluster.id.uuid().to_string(),
         "ip": nodes.first().and_then(|node| node.instance.address(node.host_address)),
         "status": status(cluster, &nodes, now),
         "created_at": instant(cluster.created_at),
         "cpu": cpu(shape.cpus),
-        "gpu": gpus(shape.gpus(), plan_name),
+        "gpu": gpus(shape.gpus(), &plan_name),
         "gpu_memory": gpu_memory(shape.gpu.as_ref()),
         "memory": memory(shape.ram_mib),
         "hostname": cluster.hostname,

@@ -79,6 +79,12 @@ impl<E: Into<Error>> From<E> for Failure {
     }
 }
 
+impl From<BodyFault> for Failure {
+    fn from(fault: BodyFault) -> Self {
+        Self::Body(fault)
+    }
+}
+
 impl Failure {
     fn code(&self) -> Code {
         match self {
@@ -127,7 +133,8 @@ fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Error::Conflict(
             Conflict::QuotaReached { most }
             | Conflict::SshKeyLimit { most }
-            | Conflict::ScriptLimit { most },
+            | Conflict::ScriptLimit { most }
+            | Conflict::TemplateLimit { most },
         ) => write!(f, "Limit exceeded: the project has {most} of these already; delete one first"),
         other => {
             let text = other.to_string();
@@ -165,7 +172,8 @@ fn code_of(error: &Error) -> Code {
             | Conflict::ChargeExceedsMax { .. }
             | Conflict::QuotaReached { .. }
             | Conflict::SshKeyLimit { .. }
-            | Conflict::ScriptLimit { .. },
+            | Conflict::ScriptLimit { .. }
+            | Conflict::TemplateLimit { .. },
         ) => Code::InvalidRequest,
         Error::Unauthenticated(_) => Code::Unauthorized,
         Error::Forbidden(_) | Error::Conflict(Conflict::InstanceNotStopped) => Code::Forbidden,

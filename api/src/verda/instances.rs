@@ -7,8 +7,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use domain::error::{Error, Thing};
 use domain::image;
 use domain::instance::{
-    self, Boot, CreateInstance, Hostname, InstanceDetail, InstanceFilter, InstanceId, Status,
-    VolumeWish,
+    self, Boot, CreateInstance, Hostname, InstanceDetail, InstanceFilter, InstanceId, Offering,
+    Status, VolumeWish,
 };
 use domain::location::LocationCode;
 use domain::page::Page;
@@ -181,10 +181,12 @@ async fn wish(app: &App, project: Project, body: NewInstance) -> Result<CreateIn
     Ok(CreateInstance {
         pool_id: Some(project.pool_id),
         caller: project.caller,
-        plan,
+        offering: Offering::Plan {
+            code: plan,
+            location: parsed(&location, "location_code", LocationCode::parse)?,
+        },
         boot,
         ordered_as: (!is_code).then_some(image),
-        location: parsed(&location, "location_code", LocationCode::parse)?,
         hostname: parsed(&hostname, "hostname", Hostname::parse)?,
         description: body.description.unwrap_or_default(),
         key_ids: key_ids(body.ssh_key_ids)?,

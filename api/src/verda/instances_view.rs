@@ -6,7 +6,8 @@ use domain::volume::Volume;
 use serde_json::{Value, json};
 
 use super::shapes::{cpu, gpu_memory, gpus, memory};
-use super::view::{amount, instant};
+use super::view::instant;
+use crate::floats::amount;
 
 /// An instance's state in this API's words. `SkyPilot` knows `provisioning`, `running`, `offline`, `error` and
 /// `discontinued` and fails at any other; dstack takes whatever is none of these for a failed start.
@@ -37,16 +38,16 @@ pub fn instance(detail: &InstanceDetail) -> Value {
         "status": word(instance.status()),
         "created_at": instant(instance.created_at),
         "cpu": cpu(terms.shape.cpus),
-        "gpu": gpus(terms.shape.gpus(), &terms.plan_name),
+        "gpu": gpus(terms.shape.gpus(), &terms.name()),
         "gpu_memory": gpu_memory(gpu),
         "memory": memory(terms.shape.ram_mib),
         "storage": { "description": "dynamic" },
         "hostname": instance.hostname.as_str(),
         "description": instance.description,
         "location": instance.location.as_str(),
-        "price_per_hour": amount(terms.per_hour),
+        "price_per_hour": amount(terms.hourly()),
         "is_spot": terms.is_spot,
-        "instance_type": terms.plan.as_str(),
+        "instance_type": terms.code(),
         // Terraform takes another answer than what was sent for a change.
         "image": origin.ordered_as.as_ref().unwrap_or(&origin.image.image),
         "os_name": origin.image.image_name,

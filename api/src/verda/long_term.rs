@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::catalogue::plans;
 use super::error::Failure;
-use super::view::number;
 use crate::app::App;
+use crate::floats::number;
 
 /// Of instances. Anybody may look.
 pub async fn of_instances(app: Data<App>) -> Result<HttpResponse, Failure> {

@@ -1,11 +1,8 @@
 //! Who calls: a project, which is a pool; and how many more requests it may make.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 
 use actix_web::dev::Payload;
-use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use domain::client_credential;
 use domain::error::Unauthenticated;
@@ -17,7 +14,7 @@ use domain::{Error, Result};
 use super::error::Failure;
 use crate::app::App;
 use crate::auth::{Decision, TokenUse};
-use crate::http::{RequestFacts, client_address};
+use crate::http::{Extracted, RequestFacts, app, client_address};
 
 const WINDOW_SECONDS: u32 = 60;
 /// Lists of instances and volumes are polled, and may be so twice as often, as the API's document says.
@@ -33,7 +30,7 @@ pub struct Project {
 
 impl FromRequest for Project {
     type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
+    type Future = Extracted<Self, Failure>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
@@ -102,10 +99,4 @@ fn told(policy: &'static str, most: u32, quota: Quota) -> Decision {
         reset_seconds: quota.resets_in.into(),
         allowed: !quota.is_exceeded,
     }
-}
-
-/// The parts of the running Berth.
-pub fn app(request: &HttpRequest) -> Result<Data<App>> {
-    let app = request.app_data::<Data<App>>().cloned();
-    app.ok_or_else(|| Error::internal("the application is not in the request"))
 }

@@ -78,7 +78,7 @@ async fn add(
     let duplicates = Duplicates::Allowed;
     let request = AddSshKey { caller: project.caller, pool_id: None, name, public_key, duplicates };
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-    let key = ssh_key::add(store, clock, random, request).await?;
+    let (key, _) = ssh_key::add(store, clock, random, request).await?;
     Ok(made(key.id.uuid()))
 }
 

@@ -4,19 +4,6 @@ use std::fmt::Display;
 
 use actix_web::HttpResponse;
 use domain::clock::Timestamp;
-use domain::money::Money;
-use serde_json::Number;
-
-/// An amount as a JSON number, which this API's clients read as a float: exact to 15 digits.
-pub fn amount(money: Money) -> Number {
-    number(&money.exact())
-}
-
-/// A decimal number as a JSON number, as near as a float is.
-pub fn number(decimal: &str) -> Number {
-    let float = decimal.parse().unwrap_or_default();
-    Number::from_f64(float).unwrap_or_else(|| Number::from(0))
-}
 
 /// The bare id of something new: clients take the body as it is.
 pub fn made(id: impl Display) -> HttpResponse {

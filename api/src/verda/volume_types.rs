@@ -10,8 +10,8 @@ use serde_json::{Number, Value, json};
 
 use super::catalogue::is_shared;
 use super::error::Failure;
-use super::view::{amount, number};
 use crate::app::App;
+use crate::floats::{amount, number};
 
 /// Every kind that is sold. Anybody may look. How fast they are nobody has measured: 0 and nothing.
 pub async fn list(app: Data<App>) -> Result<HttpResponse, Failure> {

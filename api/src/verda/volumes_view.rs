@@ -7,7 +7,8 @@ use domain::volume::{Volume, VolumeState, VolumeStatus};
 use serde_json::{Map, Value, json};
 
 use super::instances_view::{os_volume_id, tags, word};
-use super::view::{amount, instant};
+use super::view::instant;
+use crate::floats::amount;
 
 /// A volume's state in this API's words. What is in the trash is deleted there, and can be restored.
 pub fn word_of(volume: &Volume, holder: Option<&InstanceDetail>) -> &'static str {
@@ -95,7 +96,7 @@ fn holder_of(holder: &InstanceDetail) -> Value {
         "id": instance.id.uuid().to_string(),
         "auto_rental_extension": null,
         "ip": instance.address(*host_address),
-        "instance_type": instance.terms.plan.as_str(),
+        "instance_type": instance.terms.code(),
         "status": word(instance.status()),
         "os_volume_id": os_volume_id(volumes),
         "hostname": instance.hostname.as_str(),

@@ -162,11 +162,16 @@ fn violations(request: &FurnishHost) -> Vec<Violation> {
     violations
 }
 
-/// Refuses while instances are on a host, hibernated ones too, or while its storage has volumes that no
-/// other host could reach.
+/// Refuses while instances are on a host, hibernated ones too, while disks that outlived their instances
+/// are there, or while its storage has volumes that no other host could reach.
 async fn require_unused(tx: &dyn Tx, capacity: &Capacity) -> Result<()> {
     let in_use = Error::Conflict(Conflict::CapacityInUse);
     if !tx.live_instances_of_host(capacity.host_id).await?.is_empty() {
+        return Err(in_use);
+    }
+    let volumes = tx.volumes_at(&capacity.storage).await?;
+    let mut disks = volumes.iter().filter_map(|volume| volume.disk.as_ref());
+    if disks.any(|disk| disk.host_id == capacity.host_id) {
         return Err(in_use);
     }
     let used_gb = tx.storage(&capacity.storage).await?.map_or(0, |storage| storage.used_gb);
@@ -219,6 +224,7 @@ fn described(
         gpu: request.gpu.clone(),
         used: before.map_or_else(Used::default, |before| before.used),
         health: before.map_or(Health::Healthy, |before| before.health),
+        down_seconds: before.map_or(0, |before| before.down_seconds),
         is_draining: before.is_some_and(|before| before.is_draining),
         benchmark: request.benchmark.clone(),
         created_at: before.map_or(now, |before| before.created_at),

@@ -58,6 +58,8 @@ pub struct Capacity {
     pub used: Used,
     /// Whether its driver reaches it.
     pub health: Health,
+    /// For how many seconds its driver did not reach it, all past times together.
+    pub down_seconds: u64,
     /// Whether no new instance is to come.
     pub is_draining: bool,
     /// Figures of benchmarks, as the operator recorded them.
@@ -205,6 +207,37 @@ impl Capacity {
     /// Whether new instances may come.
     pub fn is_open(&self) -> bool {
         self.health == Health::Healthy && !self.is_draining
+    }
+
+    /// The host after its driver was or was not answered; `None` where that is no news.
+    pub fn after_asking(self, answers: bool, now: Timestamp) -> Option<Self> {
+        match (self.health, answers) {
+            (Health::Healthy, false) => {
+                Some(Self { health: Health::Unreachable { since: now }, ..self })
+            }
+            (Health::Unreachable { since }, true) => {
+                let down = u64::try_from((now - since).num_seconds()).unwrap_or(0);
+                let down_seconds = self.down_seconds.saturating_add(down);
+                Some(Self { health: Health::Healthy, down_seconds, ..self })
+            }
+            _ => None,
+        }
+    }
+
+    /// What comes with so many of its graphics processors: the same share of its processors and memory, at
+    /// least one processor. Disk is not shared out.
+    pub fn share(&self, gpus: u32) -> Option<Shape> {
+        let gpu = self.gpu.as_ref().filter(|gpu| (1..=gpu.count).contains(&gpus))?;
+        let part = |of: u32| {
+            let part = u64::from(of) * u64::from(gpus) / u64::from(gpu.count);
+            u32::try_from(part).unwrap_or(of)
+        };
+        Some(Shape {
+            cpus: part(self.cpus).max(1),
+            ram_mib: part(self.ram_mib),
+            gpu: Some(GpuShape { count: gpus, ..gpu.clone() }),
+            disk_gb: 0,
+        })
     }
 
     /// Whether so much is free, slots and disk aside.

@@ -9,11 +9,13 @@ use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event, Subject};
 use crate::idempotency::{Attempt, once};
 use crate::instance::{
-    self, Boot, CreateInstance, Hostname, Instance, InstancePolicy, Order, VolumeWish, order,
-    require_funds, sources,
+    self, Boot, CreateInstance, Hostname, Instance, InstancePolicy, Offering, Order, VolumeWish,
+    order, require_funds, sources,
 };
+use crate::location::LocationCode;
 use crate::meter::Rate;
 use crate::money::Money;
+use crate::plan::PlanCode;
 use crate::pool::{Paying, paying};
 use crate::store::{Store, Tx, atomically};
 use crate::tag::Tags;
@@ -78,6 +80,14 @@ pub async fn create(
     .await
 }
 
+/// What its nodes are, and where.
+fn of_plan(wish: &CreateInstance) -> Result<(&PlanCode, &LocationCode)> {
+    match &wish.offering {
+        Offering::Plan { code, location } => Ok((code, location)),
+        Offering::Gpus { .. } => Err(Error::invalid("/gpu_offer", "a cluster is made of a plan")),
+    }
+}
+
 async fn placed(
     tx: &dyn Tx,
     random: &dyn Random,
@@ -86,6 +96,7 @@ async fn placed(
     now: Timestamp,
 ) -> Result<ClusterId> {
     let wish = &request.instance;
+    let (plan, location) = of_plan(wish)?;
     let payer = paying(tx, &wish.caller, wish.pool_id).await?;
     instance::require_quota(tx, payer.pool_id, u64::from(request.nodes)).await?;
     let sources = sources(tx, &payer, wish).await?;
@@ -93,7 +104,7 @@ async fn placed(
     let shared_gb = shared.map_or(0, |(_, size_gb)| size_gb);
     let of_volume = shared
         .map_or(Money::ZERO, |(kind, size_gb)| Rate::per_month(kind.per_month(size_gb)).hourly());
-    let of_nodes = sources.terms.per_hour.fraction(u64::from(request.nodes), 1).floor();
+    let of_nodes = sources.terms.hourly().fraction(u64::from(request.nodes), 1).floor();
     let per_hour = of_nodes.checked_add(of_volume).ok_or_else(too_dear)?;
     require_funds(tx, &payer.wallet, per_hour, policy.funds).await?;
     let mut cluster = Cluster {
@@ -103,8 +114,8 @@ async fn placed(
         author: payer.caller_id,
         hostname: wish.hostname.to_string(),
         description: wish.description.clone(),
-        plan: wish.plan.clone(),
-        location: wish.location.clone(),
+        plan: plan.clone(),
+        location: location.clone(),
         nodes: request.nodes,
         volume_id: None,
         tags: wish.tags.clone(),
@@ -119,7 +130,6 @@ async fn placed(
             .map_err(|_| Error::invalid("/hostname", "is too long for its nodes' numbers"))?;
         let order = Order {
             sources: sources.clone(),
-            location: wish.location.clone(),
             hostname,
             description: cluster.description.clone(),
             tags: wish.tags.clone(),
@@ -176,7 +186,7 @@ async fn volume(
         name: name.clone(),
         kind: instance::type_named(policy, kind)?.clone(),
         size_gb: *size_gb,
-        location: request.instance.location.clone(),
+        location: node.location.clone(),
         storage: capacity.storage,
         copy_of: None,
         is_shared: true,

@@ -22,6 +22,7 @@ use crate::pool::PoolId;
 use crate::rental::RentalId;
 use crate::script::ScriptId;
 use crate::ssh_key::SshKeyId;
+use crate::template::TemplateId;
 use crate::token::ApiTokenId;
 use crate::user::UserId;
 use crate::volume::VolumeId;
@@ -86,6 +87,8 @@ pub enum Subject {
     SshKey(SshKeyId),
     /// A script.
     Script(ScriptId),
+    /// A template.
+    Template(TemplateId),
     /// An instance.
     Instance(InstanceId),
     /// A volume.
@@ -109,6 +112,7 @@ impl Subject {
             Self::Image(_) => "image",
             Self::SshKey(_) => "ssh_key",
             Self::Script(_) => "script",
+            Self::Template(_) => "template",
             Self::Instance(_) => "instance",
             Self::Volume(_) => "volume",
             Self::Cluster(_) => "cluster",
@@ -128,6 +132,7 @@ impl Subject {
             Self::Image(id) => id.uuid(),
             Self::SshKey(id) => id.uuid(),
             Self::Script(id) => id.uuid(),
+            Self::Template(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
             Self::Volume(id) => id.uuid(),
             Self::Cluster(id) => id.uuid(),

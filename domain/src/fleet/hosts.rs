@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::Map;
 
+use super::GpuHost;
 use crate::capacity::{FurnishHost, PortRange, StorageDraft, StorageName};
 use crate::host::{
     Category, Cpu, Disk, DiskType, HostDraft, HostId, Location, Network, Pricing, RamType, Specs,
@@ -36,6 +37,8 @@ pub(super) struct NeededHost {
     pub shape: Shape,
     /// Its number among its equals, from 1.
     pub number: u32,
+    /// Whether its graphics processors are sold one by one, and it is not for the fleet's plans.
+    pub is_sold_by_gpu: bool,
     /// The most instances that can be on it at once, each of which gets an address.
     pub instances: u32,
 }
@@ -63,6 +66,7 @@ pub(super) fn needed(plans: &[PlanDraft]) -> Vec<NeededHost> {
             location: location.clone(),
             shape: shape.clone(),
             number,
+            is_sold_by_gpu: false,
             instances,
         }));
     }
@@ -94,6 +98,27 @@ fn around(shapes: &[&Shape]) -> Shape {
     }
 }
 
+/// The same of hosts whose graphics processors are sold one by one, equal ones numbered. Each instance has at
+/// least one GPU, and so each GPU an address.
+pub(super) fn sold_by_gpu(hosts: &[GpuHost]) -> Vec<(NeededHost, &GpuHost)> {
+    let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
+    let mut needed = Vec::new();
+    for host in hosts {
+        let mut one = NeededHost {
+            location: host.location.clone(),
+            shape: host.shape.clone(),
+            number: 0,
+            is_sold_by_gpu: true,
+            instances: host.shape.gpus().min(MOST_ADDRESSES),
+        };
+        let number = numbers.entry(one.external_id()).or_default();
+        *number = number.saturating_add(1);
+        one.number = *number;
+        needed.push((one, host));
+    }
+    needed
+}
+
 impl NeededHost {
     /// Tells what it has, so that a file with larger plans brings more hosts and changes none that
     /// carries somebody's instances.
@@ -102,7 +127,8 @@ impl NeededHost {
         let gpus = shape.gpu.as_ref();
         let gpus = gpus.map(|gpu| format!("{}x{}-{}M.", gpu.count, gpu.model, gpu.memory_mib));
         let (gpus, ram_gib) = (gpus.unwrap_or_default(), shape.ram_mib.div_ceil(MIB_PER_GIB));
-        format!("simulated.{location}.{gpus}{}V.{ram_gib}G.{number}", shape.cpus)
+        let kind = if self.is_sold_by_gpu { "simulated-gpu" } else { "simulated" };
+        format!("{kind}.{location}.{gpus}{}V.{ram_gib}G.{number}", shape.cpus)
     }
 
     /// As a server of the operator's list. It has no price, and so is never offered as a whole.

@@ -1,15 +1,17 @@
-//! Imports a fleet: makes the locations that are missing, hosts for the plans, and the plans.
+//! Imports a fleet: makes the locations that are missing, hosts for the plans, and the plans; and hosts whose
+//! graphics processors are sold one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use tracing::instrument;
 
-use super::hosts::{NeededHost, needed};
-use super::{Fleet, addresses};
+use super::hosts::{NeededHost, needed, sold_by_gpu};
+use super::{Fleet, GpuHost, addresses};
 use crate::capacity::{self, FurnishHost};
 use crate::clock::{Clock, Random};
 use crate::error::{Error, Result, Thing, Violation};
+use crate::gpu_offer::{self, Figures, GpuOfferDraft, GpuOfferTerms};
 use crate::host::{self, Change, HostDraft, HostId};
 use crate::instance::InstanceDriver;
 use crate::location::{self, LocationCode, PutLocation};
@@ -36,6 +38,8 @@ pub struct FleetImported {
     pub hosts: Vec<(String, Change)>,
     /// Plans by code.
     pub plans: Vec<(String, Change)>,
+    /// Offers of graphics processors by their host's external id.
+    pub gpu_offers: Vec<(String, Change)>,
 }
 
 /// What is to be done with each.
@@ -43,6 +47,8 @@ struct Work {
     locations: BTreeMap<LocationCode, (PutLocation, Change)>,
     hosts: Vec<(NeededHost, HostDraft, Change)>,
     plans: Vec<(PlanDraft, Change)>,
+    /// By the external id of their host.
+    gpu_offers: Vec<(String, GpuOfferTerms, Figures, Change)>,
     /// Addresses that some host has, or has to give.
     taken: BTreeSet<IpAddr>,
 }
@@ -77,6 +83,15 @@ pub async fn import(
     for request in furnishings(store.reads(), &work).await? {
         capacity::furnish(store, clock, driver, request).await?;
     }
+    let offers = work.gpu_offers.iter().filter(|(.., change)| *change != Change::Nothing);
+    let offers: Vec<_> = offers.collect();
+    let names: Vec<String> = offers.iter().map(|(name, ..)| name.clone()).collect();
+    let ids = ids_named(store.reads(), &names).await?;
+    for (name, terms, figures, _) in offers {
+        let host_id = *ids.get(name).ok_or(Error::NotFound(Thing::Server))?;
+        let draft = GpuOfferDraft { host_id, terms: terms.clone(), figures: figures.clone() };
+        gpu_offer::put(store, clock, &Operator::Console, draft).await?;
+    }
     for (draft, change) in work.plans {
         if change != Change::Nothing {
             plan::put(store, clock, random, &Operator::Console, draft).await?;
@@ -94,6 +109,11 @@ impl Work {
             locations: locations.map(|(code, (_, change))| (code.to_string(), *change)).collect(),
             hosts: hosts.map(|(host, _, change)| (host.external_id(), *change)).collect(),
             plans: plans.map(|(draft, change)| (draft.code.to_string(), *change)).collect(),
+            gpu_offers: self
+                .gpu_offers
+                .iter()
+                .map(|(name, _, _, change)| (name.clone(), *change))
+                .collect(),
         }
     }
 }
@@ -105,7 +125,9 @@ async fn compare(reads: &dyn Reads, fleet: &Fleet) -> Result<Work> {
     let taken = taken.collect();
     let furnished: BTreeSet<HostId> = furnished.iter().map(|host| host.host_id).collect();
     let mut hosts = Vec::new();
-    for host in needed(&fleet.plans) {
+    let by_gpu = sold_by_gpu(&fleet.gpu_hosts);
+    let of_gpus = by_gpu.iter().map(|(host, _)| host.clone());
+    for host in needed(&fleet.plans).into_iter().chain(of_gpus) {
         let Some((location, _)) = locations.get(&host.location) else {
             return Err(Error::invalid("/locations", format!("lacks {}", host.location)));
         };
@@ -122,7 +144,40 @@ async fn compare(reads: &dyn Reads, fleet: &Fleet) -> Result<Work> {
         (host, draft, change)
     });
     let hosts = hosts.collect();
-    Ok(Work { locations, hosts, plans: compare_plans(reads, fleet).await?, taken })
+    let plans = compare_plans(reads, fleet).await?;
+    let gpu_offers = compare_offers(reads, &by_gpu, &ids).await?;
+    Ok(Work { locations, hosts, plans, gpu_offers, taken })
+}
+
+/// The offers with the price that the fleet says; what else an operator said of one stays.
+async fn compare_offers(
+    reads: &dyn Reads,
+    hosts: &[(NeededHost, &GpuHost)],
+    ids: &BTreeMap<String, HostId>,
+) -> Result<Vec<(String, GpuOfferTerms, Figures, Change)>> {
+    let mut offers = Vec::new();
+    for (host, wanted) in hosts {
+        let name = host.external_id();
+        let before = match ids.get(&name) {
+            Some(id) => reads.gpu_offer(*id).await?,
+            None => None,
+        };
+        let per_gpu = Some(wanted.per_gpu);
+        offers.push(match before {
+            Some(offer) if offer.terms.per_gpu == per_gpu => {
+                (name, offer.terms, offer.figures, Change::Nothing)
+            }
+            Some(offer) => {
+                let terms = GpuOfferTerms { per_gpu, ..offer.terms };
+                (name, terms, offer.figures, Change::Update)
+            }
+            None => {
+                let terms = GpuOfferTerms { per_gpu, ..GpuOfferTerms::default() };
+                (name, terms, Figures::default(), Change::Add)
+            }
+        });
+    }
+    Ok(offers)
 }
 
 async fn compare_locations(
@@ -201,7 +256,11 @@ async fn ids_of(
     reads: &dyn Reads,
     hosts: impl Iterator<Item = &NeededHost>,
 ) -> Result<BTreeMap<String, HostId>> {
-    let ids: Vec<String> = hosts.map(NeededHost::external_id).collect();
-    let known = reads.hosts_by_external_id(&ids).await?;
+    let names: Vec<String> = hosts.map(NeededHost::external_id).collect();
+    ids_named(reads, &names).await
+}
+
+async fn ids_named(reads: &dyn Reads, names: &[String]) -> Result<BTreeMap<String, HostId>> {
+    let known = reads.hosts_by_external_id(names).await?;
     Ok(known.into_iter().filter_map(|host| Some((host.external_id?, host.id))).collect())
 }

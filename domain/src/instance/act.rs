@@ -4,9 +4,9 @@ use tracing::instrument;
 
 use super::charge::{Charge, charge, running_meter};
 use super::create::{event, require_funds};
-use super::sources::terms;
+use super::sources::of_today;
 use super::stop::{align_later, remove};
-use super::{Instance, InstanceId, InstancePolicy, InstanceTerms, Phase, Stage, Wanted};
+use super::{Instance, InstanceId, InstancePolicy, Phase, Stage, Wanted};
 use crate::capacity::{self, Claim, Need, Part, release};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
@@ -208,6 +208,11 @@ impl Work<'_> {
                 }
             }
             Action::Shutdown { .. } | Action::Restart => not_now(),
+            // Its disk has a price of its own, which nothing would charge then.
+            Action::Hibernate if instance.terms.disk_per_month > Money::ZERO => {
+                let advice = "hibernate is not for what was ordered by the graphics processor";
+                Err(Error::invalid("/action", advice))
+            }
             Action::Hibernate if instance.wanted == Wanted::Hibernated => Ok(Outcome::Unchanged),
             Action::Hibernate if runs => self.stop(wallet, instance, Wanted::Hibernated).await,
             Action::Hibernate => self.park(wallet, instance).await,
@@ -236,7 +241,7 @@ impl Work<'_> {
     async fn start(&self, wallet: Wallet, instance: Instance) -> Result<Outcome> {
         let metered = running_meter(self.tx, instance.id).await?;
         let already = metered.map_or(Money::ZERO, |meter| meter.rate.hourly());
-        let more = instance.terms.per_hour.saturating_sub(already).max(Money::ZERO);
+        let more = instance.terms.hourly().saturating_sub(already).max(Money::ZERO);
         require_funds(self.tx, &wallet, more, self.policy.funds).await?;
         let mut instance = Instance { wanted: Wanted::Running, last_error: None, ..instance };
         match instance.phase {
@@ -298,21 +303,12 @@ impl Work<'_> {
         self.save(Instance { claim, wanted, phase, ..instance }).await
     }
 
-    /// Makes it a spot instance or an ordinary one, at the plan's price of today.
+    /// Makes it a spot instance or an ordinary one, at the price of today.
     async fn price(&self, wallet: Wallet, instance: Instance, is_spot: bool) -> Result<Outcome> {
         if instance.terms.is_spot == is_spot {
             return Ok(Outcome::Unchanged);
         }
-        let plan = self.tx.plan(instance.terms.plan_id).await?;
-        let plan = plan.ok_or(Error::NotFound(Thing::Plan))?;
-        // The disk of one that has a volume for it is not the plan's.
-        let has_volume = instance.terms.shape.disk_gb == 0;
-        let disk_gb = if has_volume { 0 } else { plan.shape.disk_gb };
-        let shape = Shape { disk_gb, ..plan.shape.clone() };
-        if shape != instance.terms.shape {
-            let advice = "its plan has another shape by now, and no price for this one";
-            return Err(Error::invalid("/is_spot", advice));
-        }
+        let terms = of_today(self.tx, &instance, is_spot).await?;
         let before = running_meter(self.tx, instance.id).await?.map(|meter| meter.rate);
         let costs = match before {
             None => Charge::Nothing,
@@ -320,7 +316,6 @@ impl Work<'_> {
             Some(_) => Charge::Stopped,
         };
         let evict_at = instance.evict_at.filter(|_| is_spot);
-        let terms = InstanceTerms { shape, ..terms(&plan, is_spot, None)? };
         let instance = Instance { terms, evict_at, ..instance };
         let hourly = |rate: Option<crate::meter::Rate>| rate.map_or(Money::ZERO, |r| r.hourly());
         let more = hourly(instance.rate(costs)).saturating_sub(hourly(before));

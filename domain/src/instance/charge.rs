@@ -26,13 +26,12 @@ pub(super) enum Charge {
 impl Instance {
     /// What an hour of it costs.
     pub(super) fn rate(&self, charge: Charge) -> Option<Rate> {
-        let percent = match charge {
-            Charge::Running => 100,
-            Charge::Stopped => u64::from(self.terms.stopped_percent),
-            Charge::Nothing => 0,
+        let rate = match charge {
+            Charge::Running => self.terms.rate(100),
+            Charge::Stopped => self.terms.rate(self.terms.stopped_percent),
+            Charge::Nothing => return None,
         };
-        let price = self.terms.per_hour.fraction(percent, 100).floor();
-        (price > Money::ZERO).then(|| Rate::per_hour(price))
+        (rate.price > Money::ZERO).then_some(rate)
     }
 
     fn meter(&self, id: MeterId, (rate, charge): (Rate, Charge), now: Timestamp) -> Meter {
@@ -42,7 +41,7 @@ impl Instance {
             payer_id: self.payer_id,
             pool_id: self.pool_id,
             metered: Metered::Instance(self.id),
-            name: format!("instance {} ({}{state})", self.hostname, self.terms.plan),
+            name: format!("instance {} ({}{state})", self.hostname, self.terms.code()),
             rate,
             started_at: now,
             ended_at: None,

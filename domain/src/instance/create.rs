@@ -45,7 +45,6 @@ pub struct InstancePolicy {
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub sources: Sources,
-    pub location: LocationCode,
     pub hostname: Hostname,
     pub description: String,
     pub tags: Tags,
@@ -101,7 +100,7 @@ async fn place_with_volumes(
     let payer = paying(tx, &request.caller, request.pool_id).await?;
     require_quota(tx, payer.pool_id, 1).await?;
     let sources = sources(tx, &payer, request).await?;
-    let mut per_hour = sources.terms.per_hour;
+    let mut per_hour = sources.terms.hourly();
     let mut new_gb = 0_u32;
     for (kind, size_gb) in request.new_volumes() {
         let of_volume = Rate::per_month(type_named(policy, kind)?.per_month(size_gb)).hourly();
@@ -110,14 +109,14 @@ async fn place_with_volumes(
         new_gb = new_gb.saturating_add(size_gb);
     }
     require_funds(tx, &payer.wallet, per_hour, policy.funds).await?;
+    let storage = storage_of_volumes(tx, request, &sources.location).await?;
     let order = Order {
         sources,
-        location: request.location.clone(),
         hostname: request.hostname.clone(),
         description: request.description.clone(),
         tags: request.tags.clone(),
         cluster_id: None,
-        storage: storage_of_volumes(tx, request).await?,
+        storage,
         new_gb,
     };
     let actor = request.caller.actor();
@@ -193,12 +192,16 @@ impl Making<'_> {
 }
 
 /// Where the volumes are that it is to have, which is where it goes.
-async fn storage_of_volumes(tx: &dyn Tx, request: &CreateInstance) -> Result<Option<StorageName>> {
+async fn storage_of_volumes(
+    tx: &dyn Tx,
+    request: &CreateInstance,
+    location: &LocationCode,
+) -> Result<Option<StorageName>> {
     let mut storage = None;
     for id in request.existing_volumes() {
         let volume = tx.volume_visible_to(request.caller.viewer(), id).await?;
         let volume = volume.ok_or(Error::NotFound(Thing::Volume))?;
-        let is_elsewhere = volume.location != request.location
+        let is_elsewhere = volume.location != *location
             || storage.as_ref().is_some_and(|name| *name != volume.storage);
         if is_elsewhere {
             return Err(Error::Conflict(Conflict::VolumeElsewhere));
@@ -255,9 +258,9 @@ pub(crate) async fn order(
     (order, now): (Order, Timestamp),
 ) -> Result<(Instance, StorageName)> {
     let id = InstanceId::generate(now, random);
-    let Order { sources: Sources { terms, origin, host_id }, .. } = order;
+    let Order { sources: Sources { terms, origin, location, host_id }, .. } = order;
     let need = Need {
-        location: order.location.clone(),
+        location: location.clone(),
         storage: order.storage,
         host_id,
         shape: terms.shape.clone(),
@@ -270,7 +273,7 @@ pub(crate) async fn order(
         payer_id: payer.wallet.user_id,
         author: payer.caller_id,
         cluster_id: order.cluster_id,
-        location: order.location,
+        location,
         host_id: placed.capacity.host_id,
         hostname: order.hostname,
         description: order.description,
@@ -302,7 +305,7 @@ pub(crate) fn event(kind: &'static str, instance: &Instance, actor: Actor, at: T
         actor,
         before: None,
         data: json!({ "status": instance.status().as_str(), "pool_id": instance.pool_id,
-            "hostname": instance.hostname, "plan": instance.terms.plan,
+            "hostname": instance.hostname, "plan": instance.terms.code(),
             "location": instance.location, "error": instance.last_error }),
         recipient: None,
         at,

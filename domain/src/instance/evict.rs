@@ -6,7 +6,7 @@ use tracing::{instrument, warn};
 
 use super::create::event;
 use super::stop::remove;
-use super::{Boot, CreateInstance, Instance, InstanceId, InstancePolicy, Phase, Wanted};
+use super::{Boot, CreateInstance, Instance, InstanceId, InstancePolicy, Offering, Phase, Wanted};
 use crate::capacity::Capacity;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
@@ -97,12 +97,24 @@ async fn fewest_victims(
     reads: &dyn Reads,
     request: &CreateInstance,
 ) -> Result<BTreeSet<InstanceId>> {
-    let Some(plan) = reads.plan_coded(&request.plan).await? else { return Ok(BTreeSet::new()) };
+    let (shape, hosts) = match &request.offering {
+        Offering::Plan { code, location } => {
+            let Some(plan) = reads.plan_coded(code).await? else { return Ok(BTreeSet::new()) };
+            (plan.shape, reads.hosts_with_spot(location, HOSTS).await?)
+        }
+        Offering::Gpus { host_id, gpus, disk_gb, .. } => {
+            let capacity = reads.capacity(*host_id).await?;
+            let Some(share) = capacity.and_then(|capacity| capacity.share(*gpus)) else {
+                return Ok(BTreeSet::new());
+            };
+            (Shape { disk_gb: *disk_gb, ..share }, vec![*host_id])
+        }
+    };
     let mut storages = BTreeSet::new();
     let new = request.new_volumes().into_iter().map(|(_, size_gb)| u64::from(size_gb));
     let mut disk_gb: u64 = new.sum();
     if matches!(request.boot, Boot::OwnDisk(_)) {
-        disk_gb += u64::from(plan.shape.disk_gb);
+        disk_gb += u64::from(shape.disk_gb);
     }
     let mut host_of_disk = None;
     for id in request.existing_volumes() {
@@ -112,10 +124,7 @@ async fn fewest_victims(
         }
     }
     let mut best: Option<BTreeSet<InstanceId>> = None;
-    let hosts = match host_of_disk {
-        Some(host_id) => vec![host_id],
-        None => reads.hosts_with_spot(&request.location, HOSTS).await?,
-    };
+    let hosts = host_of_disk.map_or(hosts, |host_id| vec![host_id]);
     for host_id in hosts {
         let capacity = reads.capacity(host_id).await?.filter(Capacity::is_open);
         let fits = |capacity: &Capacity| storages.iter().all(|name| *name == capacity.storage);
@@ -124,7 +133,7 @@ async fn fewest_victims(
         let storage = storage.ok_or(Error::NotFound(Thing::Server))?;
         let instances = reads.live_instances_of_host(host_id).await?;
         let free_gb = u64::from(storage.size_gb.saturating_sub(storage.used_gb));
-        let Some(victims) = victims((capacity, free_gb), instances, (&plan.shape, disk_gb)) else {
+        let Some(victims) = victims((capacity, free_gb), instances, (&shape, disk_gb)) else {
             continue;
         };
         if best.as_ref().is_none_or(|best| victims.len() < best.len()) {

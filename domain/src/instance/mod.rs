@@ -45,9 +45,9 @@ pub(crate) use state::Step;
 pub use state::{Failure, FailureKind, Phase, Stage, Status, Wanted};
 pub use stop::take_down;
 pub(crate) use stop::{delete_unpaid, fail_cluster, stop_unpaid};
-pub use terms::{Hostname, InstanceTerms, Origin, SourceImage};
+pub use terms::{Hostname, InstanceTerms, Offered, Origin, SourceImage};
 pub use transfer::transfer;
-pub use wish::{Boot, CreateInstance, VolumeWish};
+pub use wish::{Boot, CreateInstance, Offering, VolumeWish};
 pub(crate) use wish::{asked, checked};
 
 use std::net::IpAddr;

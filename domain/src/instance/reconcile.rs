@@ -12,7 +12,7 @@ use super::{
     Failure, FailureKind, Finding, FindingId, FindingKind, Instance, InstanceId, Inventory, Phase,
     Site, Stage, Wanted,
 };
-use crate::capacity::{Capacity, Claim, Health};
+use crate::capacity::{Capacity, Claim};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
@@ -122,12 +122,7 @@ impl Host<'_> {
     /// next outage is a new one.
     async fn reached(&mut self, answers: bool) -> Result<()> {
         let now = self.context.clock.now();
-        let after = |health: Health| match (health, answers) {
-            (Health::Healthy, false) => Some(Health::Unreachable { since: now }),
-            (Health::Unreachable { .. }, true) => Some(Health::Healthy),
-            _ => None,
-        };
-        if after(self.capacity.health).is_none() {
+        if self.capacity.clone().after_asking(answers, now).is_none() {
             return Ok(());
         }
         let host_id = self.site.host_id;
@@ -137,8 +132,8 @@ impl Host<'_> {
             let capacity = tx.capacity_for_update(host_id).await?;
             let capacity = capacity.ok_or(Error::NotFound(Thing::Server))?;
             // Another worker may have found out at the same time.
-            let Some(health) = after(capacity.health) else { return Ok(false) };
-            tx.save_health(&Capacity { health, ..capacity }, now).await?;
+            let Some(capacity) = capacity.after_asking(answers, now) else { return Ok(false) };
+            tx.save_health(&capacity, now).await?;
             tx.save_finding(&finding).await
         })
         .await?;
@@ -160,7 +155,7 @@ impl Host<'_> {
         let work = async |tx: &dyn Tx| lost(tx, context, instance, (since, now)).await;
         if atomically(context.store, work).await? {
             let subject = instance.id.to_string();
-            let outcome = (instance.terms.per_hour, true);
+            let outcome = (instance.terms.hourly(), true);
             self.note(FindingKind::LostInstance, subject, outcome).await?;
         }
         Ok(())
@@ -180,7 +175,7 @@ impl Host<'_> {
         let work = async |tx: &dyn Tx| start_again(tx, context, instance, now).await;
         if atomically(context.store, work).await? {
             let subject = instance.id.to_string();
-            let outcome = (instance.terms.per_hour, true);
+            let outcome = (instance.terms.hourly(), true);
             self.note(FindingKind::StoppedInstance, subject, outcome).await?;
         }
         Ok(())
@@ -217,13 +212,13 @@ impl Host<'_> {
                 // Ordered since the host was asked.
                 Some(instance) if instance.is_live() && instance.host_id == self.site.host_id => {}
                 Some(instance) if was_lost(instance) => {
-                    let outcome = (instance.terms.per_hour, false);
+                    let outcome = (instance.terms.hourly(), false);
                     self.note(FindingKind::OrphanInstance, id.to_string(), outcome).await?;
                 }
                 Some(instance) => {
                     let removed = self.context.instances.remove(&self.site, id, None).await;
                     let is_repaired = removed.is_ok();
-                    let per_hour = instance.terms.per_hour;
+                    let per_hour = instance.terms.hourly();
                     let kind = FindingKind::OrphanInstance;
                     self.note(kind, id.to_string(), (per_hour, is_repaired)).await?;
                 }

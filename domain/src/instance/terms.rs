@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::host::HostId;
 use crate::image::ImageId;
+use crate::meter::{Rate, SECONDS_PER_HOUR, SECONDS_PER_MONTH};
 use crate::money::Money;
 use crate::plan::{PlanCode, PlanId, Shape};
 use crate::script::ScriptId;
@@ -32,21 +34,90 @@ impl Hostname {
 /// What an instance is and costs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstanceTerms {
-    /// The plan.
-    pub plan_id: PlanId,
-    /// Its code.
-    pub plan: PlanCode,
-    /// Its name for people; unknown of what was ordered before it was kept.
-    #[serde(default)]
-    pub plan_name: String,
+    /// What it was ordered by.
+    #[serde(flatten)]
+    pub offered: Offered,
     /// How much of a host it is.
     pub shape: Shape,
-    /// The price of an hour.
+    /// The price of an hour, its disk aside.
     pub per_hour: Money,
+    /// The price of its own disk for a month, where that is not in the price of an hour.
+    #[serde(default)]
+    pub disk_per_month: Money,
     /// Whether it may be evicted, for a lower price.
     pub is_spot: bool,
-    /// The share of that price while it is stopped.
+    /// The share of that price while it is stopped; its disk costs the same then.
     pub stopped_percent: u32,
+}
+
+/// What an instance was ordered by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Offered {
+    /// A plan.
+    Plan {
+        /// Which.
+        plan_id: PlanId,
+        /// Its code.
+        plan: PlanCode,
+        /// Its name for people; unknown of what was ordered before it was kept.
+        #[serde(default)]
+        plan_name: String,
+    },
+    /// Graphics processors of a host; the offer is the host's.
+    Gpus {
+        /// Which host.
+        gpu_offer: HostId,
+        /// The price of one for an hour.
+        per_gpu: Money,
+        /// The price of a GB of disk for a month.
+        per_gb: Money,
+        /// Whether it is a virtual machine; else a container.
+        is_machine: bool,
+    },
+}
+
+impl InstanceTerms {
+    /// What it is called by programs: the plan's code, or such as `2xRTX-4090`.
+    pub fn code(&self) -> String {
+        match &self.offered {
+            Offered::Plan { plan, .. } => plan.to_string(),
+            Offered::Gpus { .. } => {
+                let odd = |letter: char| !letter.is_ascii_alphanumeric();
+                format!("{}x{}", self.shape.gpus(), self.gpu_model().replace(odd, "-"))
+            }
+        }
+    }
+
+    /// What it is called by people: the plan's name, or such as `2x RTX 4090`.
+    pub fn name(&self) -> String {
+        match &self.offered {
+            Offered::Plan { plan_name, .. } => plan_name.clone(),
+            Offered::Gpus { .. } => format!("{}x {}", self.shape.gpus(), self.gpu_model()),
+        }
+    }
+
+    fn gpu_model(&self) -> &str {
+        self.shape.gpu.as_ref().map_or("", |gpu| &gpu.model)
+    }
+
+    /// What it costs while so many percent of its price of an hour are due; its disk costs all of its price.
+    pub fn rate(&self, percent: u32) -> Rate {
+        let per_hour = self.per_hour.fraction(percent.into(), 100).floor();
+        if self.disk_per_month == Money::ZERO {
+            return Rate::per_hour(per_hour);
+        }
+        // One price for both, so that what it makes is rounded once.
+        let hours = u64::from(SECONDS_PER_MONTH / SECONDS_PER_HOUR);
+        let per_month = per_hour.fraction(hours, 1).floor();
+        let both = per_month.checked_add(self.disk_per_month);
+        Rate::per_month(both.unwrap_or(per_month))
+    }
+
+    /// What an hour of it costs, rounded up to 10⁻⁸: for forecasts.
+    pub fn hourly(&self) -> Money {
+        self.rate(100).hourly()
+    }
 }
 
 /// An image as it was when something was made from it.

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use super::Hostname;
 use crate::error::{Error, Result, Violation};
+use crate::host::HostId;
 use crate::idempotency::IdempotencyKey;
 use crate::image::ImageCode;
+use crate::inside::{environment_fault, ports_fault};
 use crate::location::LocationCode;
 use crate::money::Money;
 use crate::plan::PlanCode;
@@ -18,14 +20,33 @@ use crate::tag::Tags;
 use crate::user::Caller;
 use crate::volume::{Afterwards, VolumeId};
 
-/// The most ports that one instance publishes.
-const MOST_PORTS: usize = 32;
-/// The most environment variables of one instance.
-const MOST_VARIABLES: usize = 100;
 /// The most keys of one instance.
 const MOST_KEYS: usize = 100;
 /// The most volumes of one instance.
 const MOST_VOLUMES: usize = 16;
+
+/// What of an operator's offers an instance is.
+#[derive(Clone, Debug)]
+pub enum Offering {
+    /// A plan, at one of the locations where it is sold.
+    Plan {
+        /// Which.
+        code: PlanCode,
+        /// Where.
+        location: LocationCode,
+    },
+    /// Graphics processors of one host.
+    Gpus {
+        /// Which host.
+        host_id: HostId,
+        /// How many.
+        gpus: u32,
+        /// With how much disk, in GB.
+        disk_gb: u32,
+        /// Whether it is to be a virtual machine; else a container.
+        is_machine: bool,
+    },
+}
 
 /// What an instance is made from, and on which disk.
 #[derive(Clone, Debug)]
@@ -81,14 +102,12 @@ pub struct CreateInstance {
     pub caller: Caller,
     /// Whose it will be; the caller's default pool if not given.
     pub pool_id: Option<PoolId>,
-    /// What it is.
-    pub plan: PlanCode,
+    /// What it is, and where.
+    pub offering: Offering,
     /// What it is made from, and on which disk.
     pub boot: Boot,
     /// By which name its owner asked for what it is made from, if that is not the image's code.
     pub ordered_as: Option<String>,
-    /// Where.
-    pub location: LocationCode,
     /// What it calls itself.
     pub hostname: Hostname,
     /// In the owner's words, at most 500 characters.
@@ -115,11 +134,12 @@ pub struct CreateInstance {
 
 pub(crate) fn asked(request: &CreateInstance) -> serde_json::Value {
     let volumes: Vec<String> = request.volumes.iter().map(|wish| format!("{wish:?}")).collect();
+    let (what, place) = asked_offering(&request.offering);
     json!([
         request.pool_id,
-        request.plan.as_str(),
+        what,
         asked_boot(&request.boot),
-        request.location.as_str(),
+        place,
         request.hostname.as_str(),
         request.description,
         request.key_ids,
@@ -131,6 +151,16 @@ pub(crate) fn asked(request: &CreateInstance) -> serde_json::Value {
         request.max_per_hour,
         request.tags
     ])
+}
+
+/// What, and where.
+fn asked_offering(offering: &Offering) -> (Value, Value) {
+    match offering {
+        Offering::Plan { code, location } => (json!(code), json!(location)),
+        Offering::Gpus { host_id, gpus, disk_gb, is_machine } => {
+            (json!([gpus, disk_gb, is_machine]), json!([host_id]))
+        }
+    }
 }
 
 fn asked_boot(boot: &Boot) -> Value {
@@ -180,25 +210,10 @@ pub(crate) fn checked(request: &CreateInstance) -> Result<()> {
     if request.description.chars().count() > 500 || request.description.contains('\0') {
         fault("/description", "must be at most 500 characters".to_owned());
     }
-    let mut ports = request.ports.clone();
-    ports.sort_unstable();
-    ports.dedup();
-    if ports.len() != request.ports.len() || ports.len() > MOST_PORTS || ports.contains(&0) {
-        fault("/ports", format!("must be at most {MOST_PORTS} different ports from 1 to 65535"));
+    if let Some(message) = ports_fault(&request.ports) {
+        fault("/ports", message);
     }
-    let named = |name: &str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        (1..=128).contains(&name.len())
-            && name.bytes().all(plain)
-            && !name.starts_with(|first: char| first.is_ascii_digit())
-    };
-    let good = |(name, value): (&String, &String)| {
-        named(name) && value.len() <= 4_096 && !value.contains('\0')
-    };
-    if request.environment.len() > MOST_VARIABLES || !request.environment.iter().all(good) {
-        let message = format!(
-            "must be at most {MOST_VARIABLES} variables, names of A-Z a-z 0-9 _, values of 4096 bytes"
-        );
+    if let Some(message) = environment_fault(&request.environment) {
         fault("/environment", message);
     }
     if request.key_ids.len() > MOST_KEYS {

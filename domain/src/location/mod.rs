@@ -1,5 +1,6 @@
 //! Locations: where plans are sold and instances run.
 
+mod continent;
 mod port;
 mod put;
 mod show;
@@ -7,6 +8,7 @@ mod show;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+pub use continent::Continent;
 pub use port::{LocationQueries, Locations};
 pub use put::{PutLocation, put};
 pub use show::list;

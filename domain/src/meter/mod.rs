@@ -73,10 +73,9 @@ impl Rate {
     /// The price of an hour, rounded up to 10⁻⁸: for forecasts, never for charges.
     pub fn hourly(&self) -> Money {
         let floor = self.of(u64::from(SECONDS_PER_HOUR));
-        if self.seconds == SECONDS_PER_HOUR {
-            return floor;
-        }
-        floor.checked_add(Money::from_e8(1)).unwrap_or(floor)
+        let exact = i128::from(self.price.e8()) * i128::from(SECONDS_PER_HOUR);
+        let is_whole = exact.checked_rem(self.seconds.into()).is_none_or(|rest| rest == 0);
+        if is_whole { floor } else { floor.checked_add(Money::from_e8(1)).unwrap_or(floor) }
     }
 }
 
@@ -196,6 +195,15 @@ mod tests {
             bills: 0,
             bill_at: None,
         }
+    }
+
+    #[test]
+    fn a_forecast_is_rounded_up_and_only_where_it_must_be() {
+        let month = |price| Rate::per_month(Money::from_e8(price)).hourly();
+        for (price, hourly) in [(730, 1), (731, 2), (1, 1), (0, 0), (25_550_000_000, 35_000_000)] {
+            assert_eq!(month(price), Money::from_e8(hourly), "{price}");
+        }
+        assert_eq!(Rate::per_hour(Money::from_e8(7)).hourly(), Money::from_e8(7));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use tracing::instrument;
 use super::{PublicKey, SshKey, SshKeyId};
 use crate::clock::{Clock, Random};
 use crate::error::{Conflict, Error, Result};
+use crate::number::Numbered;
 use crate::pool::{Duplicates, Label, PoolId, home_for_update};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
@@ -27,14 +28,15 @@ pub struct AddSshKey {
     pub duplicates: Duplicates,
 }
 
-/// Adds a key to a pool, which holds at most 1,000, and each text once unless more are allowed.
+/// Adds a key to a pool, which holds at most 1,000, and each text once unless more are allowed; answers
+/// it with its whole number.
 #[instrument(name = "ssh_key.add", skip_all)]
 pub async fn add(
     store: &dyn Store,
     clock: &dyn Clock,
     random: &dyn Random,
     request: AddSshKey,
-) -> Result<SshKey> {
+) -> Result<(SshKey, i64)> {
     let AddSshKey { caller, pool_id, name, public_key, duplicates } = request;
     caller.may(Permission::KeysWrite)?;
     let now = clock.now();
@@ -57,8 +59,9 @@ pub async fn add(
             return Err(Error::Conflict(Conflict::SshKeyExists));
         }
         tx.add_ssh_key(&key).await?;
+        let number = tx.give_number(Numbered::SshKey, id.uuid()).await?;
         tx.record(vec![key.added(caller.actor())]).await?;
-        Ok(key)
+        Ok((key, number))
     })
     .await
 }

@@ -13,7 +13,7 @@ pub use delete::delete;
 pub use port::{SshKeyQueries, SshKeys};
 pub use public_key::PublicKey;
 pub(crate) use public_key::line;
-pub use show::{list, show};
+pub use show::{list, numbered, part, show};
 
 use crate::clock::Timestamp;
 use crate::event::{Actor, Event, Subject};

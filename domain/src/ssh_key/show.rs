@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{SshKey, SshKeyId};
 use crate::error::{Error, Result, Thing};
+use crate::number::Numbered;
 use crate::page::{Page, Paged};
 use crate::pool::PoolId;
 use crate::store::Store;
@@ -33,4 +34,35 @@ pub async fn show(store: &dyn Store, caller: &Caller, id: SshKeyId) -> Result<Ss
     caller.may(Permission::KeysRead)?;
     let found = store.reads().ssh_keys_among(caller.viewer(), &BTreeSet::from([id])).await?;
     found.into_iter().next().ok_or(Error::NotFound(Thing::SshKey))
+}
+
+/// One key of the caller's pools, by its whole number.
+pub async fn numbered(store: &dyn Store, caller: &Caller, number: i64) -> Result<SshKey> {
+    caller.may(Permission::KeysRead)?;
+    let id = store.reads().numbered(Numbered::SshKey, number).await?;
+    let id = id.ok_or(Error::NotFound(Thing::SshKey))?;
+    show(store, caller, SshKeyId::from_uuid(id)).await
+}
+
+/// The keys of the caller's pools, newest first, whose name contains the text searched for, each with its
+/// whole number: up to `limit` of them after the first `skip`.
+pub async fn part(
+    store: &dyn Store,
+    caller: &Caller,
+    search: Option<&str>,
+    (skip, limit): (usize, usize),
+) -> Result<Vec<(SshKey, i64)>> {
+    let all = list(store, caller, None, Page { after: None, limit: None }).await?;
+    let search = search.map(str::to_lowercase);
+    let found = all.rows.into_iter().filter(|key| {
+        search.as_ref().is_none_or(|search| key.name.to_lowercase().contains(search))
+    });
+    let keys: Vec<SshKey> = found.skip(skip).take(limit).collect();
+    let ids: Vec<_> = keys.iter().map(|key| key.id.uuid()).collect();
+    let numbers = store.reads().numbers(Numbered::SshKey, &ids).await?;
+    let numbered = |key: SshKey| {
+        let number = numbers.get(&key.id.uuid()).copied()?;
+        Some((key, number))
+    };
+    Ok(keys.into_iter().filter_map(numbered).collect())
 }

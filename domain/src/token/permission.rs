@@ -50,6 +50,10 @@ permissions! {
     ScriptsRead = "scripts.read",
     /// Add and delete scripts.
     ScriptsWrite = "scripts.write",
+    /// See the templates of one's pools and the operator's.
+    TemplatesRead = "templates.read",
+    /// Add, change and delete templates.
+    TemplatesWrite = "templates.write",
     /// See instances and clusters.
     InstancesRead = "instances.read",
     /// Order, use and delete instances and clusters.

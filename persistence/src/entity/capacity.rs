@@ -27,6 +27,7 @@ pub struct Model {
     pub used_gpus: i64,
     pub instances: i64,
     pub unreachable_since: Option<DateTimeUtc>,
+    pub down_seconds: i64,
     pub is_draining: bool,
     pub benchmark: Json,
     pub created_at: DateTimeUtc,

@@ -2,11 +2,12 @@
 
 use domain::host::Filters;
 use domain::money::Money;
-use sea_orm::sea_query::{BinOper, Expr, ExprTrait, LikeExpr};
+use sea_orm::sea_query::{BinOper, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, DbBackend};
 
 use super::disk_bit;
 use crate::entity::host::Column;
+use crate::words::contains;
 
 /// What makes a host an offer: the predicate of the partial indexes.
 pub(super) fn offered() -> Condition {
@@ -69,9 +70,4 @@ fn bounded(column: Column, backend: DbBackend) -> Expr {
         DbBackend::Sqlite => Expr::cust_with_expr("+?", column.into_expr()),
         _ => column.into_expr(),
     }
-}
-
-fn contains(column: Column, text: &str) -> Expr {
-    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    Expr::col(column).like(LikeExpr::new(format!("%{escaped}%")).escape('\\'))
 }

@@ -15,7 +15,8 @@ use crate::instances::furnish;
 use crate::ssh_keys::public_key;
 
 /// What nobody needs to sign in for. Credentials that come along to the marketplace must be good.
-const PUBLIC: [&str; 13] = [
+const PUBLIC: [&str; 14] = [
+    "GET /gpu-offers",
     "GET /locations",
     "GET /plans",
     "GET /plans/{code}",
@@ -166,6 +167,8 @@ async fn made_of_instances(
     let key = id(&owner.post("/ssh-keys", key).await.data(201));
     let script = json!({ "name": "hello", "content": "#!/bin/sh", "pool_id": pool });
     let script = id(&owner.post("/scripts", script).await.data(201));
+    let template = json!({ "name": "notebook", "image": "ubuntu", "disk_gb": 1, "pool_id": pool });
+    let template = id(&owner.post("/templates", template).await.data(201));
     furnish(app, operator, "metal", json!({})).await;
     let wish = json!({ "plan": "small", "image": "ubuntu-24.04", "location": "FIN-03",
         "hostname": "star", "pool_id": pool });
@@ -182,6 +185,7 @@ async fn made_of_instances(
         ("image", "ubuntu-24.04".to_owned()),
         ("SSH key", key),
         ("script", script),
+        ("template", template),
         ("instance", instance),
         ("volume", volume),
         ("cluster", cluster),
@@ -273,6 +277,7 @@ impl World {
                 ("images", _) => "image",
                 ("ssh-keys", _) => "SSH key",
                 ("scripts", _) => "script",
+                ("templates", _) => "template",
                 ("instances", _) => "instance",
                 ("volumes", _) => "volume",
                 ("clusters", _) => "cluster",
@@ -311,6 +316,8 @@ impl World {
             "/ssh-keys/{id}",
             "/scripts",
             "/scripts/{id}",
+            "/templates",
+            "/templates/{id}",
             "/instances",
             "/instances/{id}",
             "/volumes",
@@ -463,6 +470,7 @@ on_both_databases! {
             "/auth/tokens",
             "/ssh-keys",
             "/scripts",
+            "/templates",
         ] {
             assert_eq!(stranger.get(path).await.data(200), json!([]), "{path}");
         }

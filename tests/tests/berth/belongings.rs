@@ -59,7 +59,7 @@ impl Noun {
     }
 
     /// Fills a pool behind the domain's back.
-    async fn fill(self, app: &TestApp, count: u32) {
+    pub async fn fill(self, app: &TestApp, count: u32) {
         let (id, digest) = match app.database.kind {
             Kind::Sqlite => ("randomblob(16)", "randomblob(32)"),
             Kind::Postgres => ("gen_random_uuid()", "sha256(i::text::bytea)"),
@@ -78,16 +78,16 @@ impl Noun {
 }
 
 /// A pool of `owner` with an admin and two users in it.
-struct Team {
-    pool: String,
-    owner: Client,
-    admin: Client,
-    jane: Client,
-    john: Client,
+pub struct Team {
+    pub pool: String,
+    pub owner: Client,
+    pub admin: Client,
+    pub jane: Client,
+    pub john: Client,
 }
 
 impl Team {
-    async fn build(app: &TestApp) -> Self {
+    pub async fn build(app: &TestApp) -> Self {
         let owner = app.user("owner").await;
         let made = owner.post("/pools", json!({ "name": "Team" })).await.data(201);
         let pool = made["id"].as_str().unwrap().to_owned();

@@ -15,7 +15,7 @@ pub fn plan(name: &str, shape: Value, per_hour: &str) -> Value {
     json!({ "name": name, "shape": shape, "pricing": { "per_hour": per_hour } })
 }
 
-fn image() -> Value {
+pub fn image() -> Value {
     json!({ "name": "Ubuntu 24.04", "category": "ubuntu", "details": ["Docker 28"],
         "reference": "docker.io/library/ubuntu:24.04" })
 }

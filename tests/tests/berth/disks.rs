@@ -221,6 +221,27 @@ on_both_databases! {
         assert_eq!(taken(&boss, &roomy).await[3], 1);
     }
 
+    // Seen failing where only volumes that no other host reaches were looked at.
+    async fn a_host_stays_at_the_storage_of_its_disks(app: &TestApp) {
+        let (boss, jane, host) = fleet(app).await;
+        let drained = json!({ "is_draining": true });
+        boss.patch(&format!("/admin/servers/{host}/capacity"), drained).await.data(200);
+        let body = |storage: &str| json!({
+            "location": "FIN-03", "storage": storage, "storage_gb": 1000, "driver": "simulated",
+            "address": "203.0.113.7", "first_port": 20000, "last_port": 20099, "cpus": 64,
+            "ram_mib": 262_144
+        });
+        let one = furnish(app, &boss, "one", body("san")).await;
+        let disk = kept(app, &jane).await;
+        let two = furnish(app, &boss, "two", body("san")).await;
+        let there = format!("/admin/servers/{one}/capacity");
+        boss.put(&there, body("other")).await.refused(409, "CAPACITY_IN_USE");
+        boss.put(&format!("/admin/servers/{two}/capacity"), body("other")).await.data(200);
+        jane.delete(&format!("/volumes/{disk}?permanently=true")).await.data(200);
+        app.do_jobs().await;
+        boss.put(&there, body("other")).await.data(200);
+    }
+
     async fn what_its_host_loses_costs_nothing_and_is_told(app: &TestApp) {
         let (boss, jane, host) = fleet(app).await;
         app.instances.behave(Conduct { remembers: true, ..Conduct::default() });

@@ -100,6 +100,7 @@ fn each_big_library_stays_in_its_crates() {
         ("actix", &["api", "tests"]),
         ("utoipa", &["api"]),
         ("argon2", &["api"]),
+        ("chacha20poly1305", &["api"]),
         ("jsonwebtoken", &["api"]),
         ("bollard", &["outbound"]),
     ] {

@@ -9,18 +9,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// What came back over a raw connection.
-struct Raw {
-    status: u16,
+pub struct Raw {
+    pub status: u16,
     head: String,
-    body: Value,
+    pub body: Value,
 }
 
-async fn connect(app: &TestApp) -> TcpStream {
+pub async fn connect(app: &TestApp) -> TcpStream {
     TcpStream::connect(app.address.strip_prefix("http://").unwrap()).await.unwrap()
 }
 
 /// Reads one answer; status 0 is a connection that was closed without any.
-async fn answer(stream: &mut TcpStream) -> Raw {
+pub async fn answer(stream: &mut TcpStream) -> Raw {
     let mut bytes = Vec::new();
     let mut part = [0; 4_096];
     let reading = async {

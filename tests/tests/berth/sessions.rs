@@ -273,7 +273,7 @@ impl Passwords for Overtaken {
 }
 
 /// The bytes of every file of the database, the write-ahead log among them.
-fn bytes_of(app: &TestApp) -> Vec<u8> {
+pub fn bytes_of(app: &TestApp) -> Vec<u8> {
     let file = app.database.url.strip_prefix("sqlite://").unwrap();
     let folder = std::path::Path::new(file).parent().unwrap();
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

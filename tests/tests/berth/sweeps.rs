@@ -8,7 +8,8 @@ use tests::{Kind, TestApp, on_both_databases};
 use crate::deals::{number, payer};
 use crate::instances::{fleet, id, inventory, running, status, taken};
 
-async fn sql(app: &TestApp, statements: &str) {
+/// Changes the database behind the back of the server.
+pub async fn sql(app: &TestApp, statements: &str) {
     let connection = app.database.connect().await;
     connection.execute_unprepared(statements).await.unwrap();
     connection.close().await.unwrap();

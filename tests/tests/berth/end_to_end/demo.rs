@@ -11,8 +11,9 @@ use super::process::Berth;
 
 /// How many servers the catalogue that comes with the project has.
 const SERVERS: usize = 1_173;
-/// How many simulated hosts carry instances of its plans; renters do not see them as servers.
-const INSTANCE_HOSTS: usize = 28;
+/// How many simulated hosts carry instances, 28 of them of its plans; renters do not see them as
+/// servers.
+const INSTANCE_HOSTS: usize = 28 + 16;
 const PLANS: usize = 24;
 const PASSWORD: &str = "berth-demo-password";
 
@@ -103,12 +104,29 @@ async fn the_demo_sells_instances_of_real_types() {
     let bob = log_in(&berth, "bob").await;
     let program = program(&bob).await;
     let locations = program.get("/!verda/v1/locations").await.body;
-    assert_eq!(texts(&locations, "code"), ["FIN-01", "FIN-02", "FIN-03", "ICE-01"]);
+    let places = [
+        "Europe-EE",
+        "Europe-NO",
+        "Europe-PL",
+        "FIN-01",
+        "FIN-02",
+        "FIN-03",
+        "ICE-01",
+        "North-America-CA",
+    ];
+    assert_eq!(texts(&locations, "code"), places);
     let available = program.get("/!verda/v1/instance-availability").await.body;
     let counts = available.as_array().unwrap().iter();
     let counts = counts.map(|here| here["availabilities"].as_array().unwrap().len());
     // What has a price on demand: at FIN-03 all but 2B300, 2B200, 4B200, 8B200 and 8RTXPRO6000.
-    assert_eq!(counts.collect::<Vec<_>>(), [5, 7, 16, 5]);
+    // Elsewhere graphics processors are sold one by one, and no types.
+    assert_eq!(counts.collect::<Vec<_>>(), [0, 0, 0, 5, 7, 16, 5, 0]);
+    let rows = berth.stranger().get("/gpu-offers?sort=price,-gpus").await.data(200);
+    assert_eq!(rows.as_array().unwrap().len(), 74, "so many GPUs there are");
+    assert_eq!(
+        (&rows[0]["gpu_model"], &rows[0]["gpus"], &rows[0]["terms"]["per_gpu"]),
+        (&json!("RTX A2000"), &json!(8), &json!("0.06"))
+    );
     let spot = program.get("/!verda/v1/instance-availability/8B200.240V?is_spot=true").await;
     assert_eq!(spot.body, true);
 

@@ -51,6 +51,11 @@ async fn types_told(berth: &Berth) -> Vec<Value> {
     types.as_array().unwrap().clone()
 }
 
+async fn gpu_rows(berth: &Berth, query: &str) -> usize {
+    let rows = berth.stranger().get(&format!("/gpu-offers{query}")).await.data(200);
+    rows.as_array().unwrap().len()
+}
+
 async fn offered(berth: &Berth) -> usize {
     let offers = berth.stranger().get("/servers/available").await.data(200);
     offers.as_array().unwrap().len()
@@ -183,6 +188,50 @@ with_either_database! {
         assert_eq!(again.matches("0 added, 0 updated").count(), 3, "{again}");
         assert_eq!(hosts_and_addresses(&operator).await, before);
         assert_eq!(offered(berth).await, 0, "no host of instances is rented as a whole");
+    }
+
+    async fn hosts_are_imported_whose_gpus_are_sold_one_by_one(berth: &mut Berth) {
+        berth.start(&["serve"]).await;
+        let operator = berth.operator().await;
+        let catalogue = concat!(env!("CARGO_MANIFEST_DIR"), "/../catalogue/gpu-hosts.csv");
+        let import = ["import", "gpu-hosts", catalogue];
+        let told = berth.succeed(&[&import[..], &["--dry-run"]].concat());
+        let host = "simulated-gpu.Europe-PL.3xRTX 4090-24576M.96V.384G.1";
+        assert!(told.contains(&format!("add    GPU offer of {host}\n")), "{told}");
+        assert_eq!(gpu_rows(berth, "").await, 0);
+        let done = "Done: Locations: 4 added, 0 updated, 0 left as they are.\n\
+                    Done: Servers: 16 added, 0 updated, 0 left as they are.\n\
+                    Done: GPU offers: 16 added, 0 updated, 0 left as they are.\n";
+        assert_eq!(berth.succeed(&import), done);
+        assert_eq!(gpu_rows(berth, "").await, 74);
+        assert_eq!(gpu_rows(berth, "?gpu_model=rtx%204090&min_gpus=8").await, 2);
+        assert_eq!(gpu_rows(berth, "?continent=North%20America").await, 6);
+        let before = hosts_and_addresses(&operator).await;
+        // A GPU each, and a host.
+        assert_eq!(before, (16, 74 + 16));
+        let again = berth.succeed(&import);
+        assert_eq!(again.matches("0 added, 0 updated").count(), 3, "{again}");
+        assert_eq!(hosts_and_addresses(&operator).await, before);
+
+        // A later file says the price; what an operator said otherwise stays.
+        let rows = operator.get("/gpu-offers?gpu_model=RTX%203070").await.data(200);
+        let offer = format!("/admin/servers/{}/gpu-offer", rows[0]["server_id"].as_str().unwrap());
+        let said = json!({ "per_gpu": "0.085", "spot_per_gpu": "0.04", "cuda": "12.4" });
+        operator.put(&offer, said).await.data(200);
+        let header = "gpu_model,gpus_on_host,vcpus,memory_gib,gpu_memory_mib_each,region,\
+                      price_per_gpu_hour_usd";
+        let cheaper = file(berth, "later.csv", header, "RTX 3070,1,8,64,8192,Europe-NO,0.08");
+        let told = berth.succeed(&["import", "gpu-hosts", &cheaper]);
+        assert!(told.contains("GPU offers: 0 added, 1 updated, 0 left"), "{told}");
+        let now = operator.get(&offer).await.data(200);
+        assert_eq!((&now["terms"]["per_gpu"], &now["terms"]["spot_per_gpu"]),
+            (&json!("0.08"), &json!("0.04")));
+        assert_eq!(now["figures"]["cuda"], "12.4");
+        let bad = file(berth, "bad.csv", header, "RTX 3070,0,8,64,8192,Europe,x");
+        let told = berth.fail(&["import", "gpu-hosts", &bad]);
+        for part in ["region: must end with", "price_per_gpu_hour_usd:", "gpus_on_host:"] {
+            assert!(told.contains(part), "{told}");
+        }
     }
 
     async fn a_later_file_keeps_what_the_operator_said_and_no_address_is_given_again(

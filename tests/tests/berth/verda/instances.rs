@@ -134,6 +134,12 @@ on_both_databases! {
         let quiet = post(&program, "/instances/action", body).await;
         assert_eq!((quiet.status, quiet.headers["content-length"].as_str()), (202, "0"));
         app.do_jobs().await;
+        // The Python SDK has `restore`, the document has not.
+        for (action, status) in [("shutdown", "offline"), ("restore", "running")] {
+            assert_eq!(act(&program, &id, action).await.status, 202);
+            app.do_jobs().await;
+            assert_eq!(seen(&program, &id).await["status"], status);
+        }
         for (body, told) in [
             (json!({ "id": [UNKNOWN], "action": "delete" }),
                 (404, "not_found", "Invalid instance id")),

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use tests::{TestApp, on_both_databases};
 
 use super::{ask, delete, get, is_refused, post, program};
+use crate::scripts::SCRIPTS;
 
 const KEY: &str = "ssh-ed25519 \
     AAAAC3NzaC1lZDI1NTE5AAAAIISdR6vjl8nBcyzFTN2zAUpCF+U7DltE1VdvLyUntbok jane";
@@ -101,5 +102,20 @@ on_both_databases! {
         let refusal = delete(&program, "/scripts", Some(mixed)).await;
         is_refused(&refusal, 404, "not_found", "Script not found");
         assert_eq!(get(&program, "/scripts").await.headers["x-total-count"], "9");
+    }
+
+    // The document's most; SkyPilot looks for these two words at the beginning.
+    async fn a_project_has_at_most_a_thousand_scripts(app: &TestApp) {
+        let program = program(&app.user("jane").await).await;
+        SCRIPTS.fill(app, 999).await;
+        let wish = |number: u32| json!({ "name": "script", "script": format!("echo {number}") });
+        let last = post(&program, "/scripts", wish(1)).await;
+        assert_eq!(last.status, 201);
+        let refusal = post(&program, "/scripts", wish(2)).await;
+        let told = "Limit exceeded: the project has 1000 of these already; delete one first";
+        is_refused(&refusal, 400, "invalid_request", told);
+        let path = format!("/scripts/{}", last.body.as_str().unwrap());
+        assert_eq!(delete(&program, &path, None).await.status, 200);
+        assert_eq!(post(&program, "/scripts", wish(2)).await.status, 201);
     }
 }

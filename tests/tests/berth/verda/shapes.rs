@@ -3,9 +3,12 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{TestApp, on_both_databases};
+use tokio::io::AsyncWriteExt;
 
-use super::{ask, get, post, program};
+use super::{ask, get, is_refused, post, program};
 use crate::instances::fleet;
+use crate::robustness::{answer, connect};
+use crate::sweeps::sql;
 
 /// Counts and sizes, which the Go SDK reads as integers.
 const WHOLE: [&str; 6] =
@@ -106,5 +109,29 @@ on_both_databases! {
             assert_eq!(members, ["code", "message"]);
             assert!(!refusal.body["message"].as_str().unwrap().is_empty());
         }
+    }
+
+    // The Python SDK and SkyPilot read the body of a server's fault as JSON too.
+    async fn what_the_server_cannot_do_is_told_as_json(app: &TestApp) {
+        let (_, jane, _) = fleet(app).await;
+        let program = program(&jane).await;
+        let volume = json!({
+            "name": "v", "size": 1, "type": "NVMe", "location_code": "FIN-03"
+        });
+        let volume = post(&program, "/volumes", volume).await.body;
+        sql(app, "UPDATE volumes SET state = '{}'").await;
+        let path = format!("/volumes/{}", volume.as_str().unwrap());
+        let told = "An internal error happened";
+        is_refused(&get(&program, &path).await, 500, "server_error", told);
+
+        let mut stream = connect(app).await;
+        let half = "POST /verda/v1/oauth2/token HTTP/1.1\r\nhost: berth\r\n\
+            content-type: application/json\r\ncontent-length: 1000\r\n\r\n{";
+        stream.write_all(half.as_bytes()).await.unwrap();
+        let cut = answer(&mut stream).await;
+        let told = json!({
+            "code": "invalid_request", "message": "The body did not arrive in time"
+        });
+        assert_eq!((cut.status, cut.body), (408, told));
     }
 }

@@ -1,0 +1,41 @@
+//! What a container or a machine has inside by its owner's wish: published ports and variables.
+
+use std::collections::BTreeMap;
+
+/// The most ports that are published.
+const MOST_PORTS: usize = 32;
+/// The most environment variables.
+const MOST_VARIABLES: usize = 100;
+/// The most bytes of all their values together, so that a list of a thousand can be read at once.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// What is wrong with ports inside that are to be published.
+pub(crate) fn ports_fault(ports: &[u16]) -> Option<String> {
+    let mut different = ports.to_vec();
+    different.sort_unstable();
+    different.dedup();
+    let good = different.len() == ports.len() && ports.len() <= MOST_PORTS && !ports.contains(&0);
+    (!good).then(|| format!("must be at most {MOST_PORTS} different ports from 1 to 65535"))
+}
+
+/// What is wrong with environment variables.
+pub(crate) fn environment_fault(environment: &BTreeMap<String, String>) -> Option<String> {
+    let named = |name: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        (1..=128).contains(&name.len())
+            && name.bytes().all(plain)
+            && !name.starts_with(|first: char| first.is_ascii_digit())
+    };
+    let good = |(name, value): (&String, &String)| {
+        named(name) && value.len() <= 4_096 && !value.contains('\0')
+    };
+    let bytes: usize = environment.values().map(String::len).sum();
+    let good =
+        environment.len() <= MOST_VARIABLES && bytes <= MOST_BYTES && environment.iter().all(good);
+    (!good).then(|| {
+        format!(
+            "must be at most {MOST_VARIABLES} variables, names of A-Z a-z 0-9 _, values of 4096 bytes \
+             and together of 64 KiB"
+        )
+    })
+}

@@ -1,0 +1,41 @@
+//! Whole numbers that name things.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use domain::number::{NumberQueries, Numbered, Numbers};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, NotSet, QueryFilter, QuerySelect};
+use uuid::Uuid;
+
+use crate::entity::number::{ActiveModel, Column, Entity};
+use crate::failure::{Result, failed};
+use crate::store::Handle;
+
+#[async_trait]
+impl NumberQueries for Handle {
+    async fn numbers(&self, kind: Numbered, ids: &[Uuid]) -> Result<BTreeMap<Uuid, i64>> {
+        let find = Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::Number])
+            .filter(Column::Kind.eq(kind.as_str()))
+            .filter(Column::Id.is_in(ids.iter().copied()))
+            .into_tuple();
+        let rows: Vec<(Uuid, i64)> = find.all(&self.connection).await.map_err(failed)?;
+        Ok(rows.into_iter().collect())
+    }
+
+    async fn numbered(&self, kind: Numbered, number: i64) -> Result<Option<Uuid>> {
+        let find = Entity::find_by_id(number).filter(Column::Kind.eq(kind.as_str()));
+        let row = find.one(&self.connection).await.map_err(failed)?;
+        Ok(row.map(|row| row.id))
+    }
+}
+
+#[async_trait]
+impl Numbers for Handle {
+    async fn give_number(&self, kind: Numbered, id: Uuid) -> Result<i64> {
+        let row = ActiveModel { number: NotSet, kind: Set(kind.as_str().to_owned()), id: Set(id) };
+        let insert = Entity::insert(row).exec(&self.connection).await.map_err(failed)?;
+        Ok(insert.last_insert_id)
+    }
+}
