@@ -6,12 +6,21 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::error::Result;
+use crate::store::{Store, Tx, atomically};
 
 /// What has a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Numbered {
     /// What is sold of a host by the graphics processor; its id is the host's.
     GpuOffer,
+    /// An image.
+    Image,
+    /// An instance.
+    Instance,
+    /// What was paid in.
+    Payment,
+    /// A stretch of time that something ran at one price.
+    Meter,
     /// An SSH key.
     SshKey,
     /// A template.
@@ -23,6 +32,10 @@ impl Numbered {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::GpuOffer => "gpu_offer",
+            Self::Image => "image",
+            Self::Instance => "instance",
+            Self::Payment => "payment",
+            Self::Meter => "meter",
             Self::SshKey => "ssh_key",
             Self::Template => "template",
         }
@@ -44,4 +57,21 @@ pub trait NumberQueries {
 pub trait Numbers {
     /// Gives something new its number, which nothing else ever has or gets.
     async fn give_number(&self, kind: Numbered, id: Uuid) -> Result<i64>;
+
+    /// Gives each of these its number, if it has none yet.
+    async fn give_numbers(&self, kind: Numbered, ids: &[Uuid]) -> Result<()>;
+}
+
+/// The numbers of these, each given when it is first asked for: what no client of numbers ever sees needs
+/// none.
+pub async fn of(store: &dyn Store, kind: Numbered, ids: &[Uuid]) -> Result<BTreeMap<Uuid, i64>> {
+    let found = store.reads().numbers(kind, ids).await?;
+    let mut missing: Vec<Uuid> = ids.iter().copied().filter(|id| !found.contains_key(id)).collect();
+    if missing.is_empty() {
+        return Ok(found);
+    }
+    // Ids begin with their time: the older one gets the smaller number.
+    missing.sort_unstable();
+    atomically(store, async |tx: &dyn Tx| tx.give_numbers(kind, &missing).await).await?;
+    store.reads().numbers(kind, ids).await
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use domain::number::{NumberQueries, Numbered, Numbers};
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, NotSet, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
@@ -37,5 +38,14 @@ impl Numbers for Handle {
         let row = ActiveModel { number: NotSet, kind: Set(kind.as_str().to_owned()), id: Set(id) };
         let insert = Entity::insert(row).exec(&self.connection).await.map_err(failed)?;
         Ok(insert.last_insert_id)
+    }
+    async fn give_numbers(&self, kind: Numbered, ids: &[Uuid]) -> Result<()> {
+        let row = |id: &Uuid| {
+            let kind = Set(kind.as_str().to_owned());
+            ActiveModel { number: NotSet, kind, id: Set(*id) }
+        };
+        let same = OnConflict::columns([Column::Kind, Column::Id]).do_nothing().to_owned();
+        let insert = Entity::insert_many(ids.iter().map(row)).on_conflict(same).try_insert();
+        insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
     }
 }

@@ -68,3 +68,4 @@ mod verda;
 mod visibility;
 mod volumes;
 mod wallet;
+mod world;
