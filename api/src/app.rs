@@ -124,6 +124,7 @@ impl App {
             driver: self.driver.as_ref(),
             instances: self.instances.as_ref(),
             policy: &self.settings.instance_policy,
+            vault: self.vault.as_ref(),
         }
     }
 

@@ -71,6 +71,8 @@ pub async fn move_on(app: &App) -> Result<()> {
         ended,
         told("given up as never ready", unready).await,
         told("earned from", Box::pin(rental::earn_due(store, clock, random))).await,
+        told("at the end of their terms", Box::pin(instance::renew_due(store, clock, random)))
+            .await,
         told("evicted", Box::pin(instance::evict_due(store, clock, random))).await,
         told("billed", Box::pin(meter::bill_due(store, clock, random, funds))).await,
         told("deleted unpaid", Box::pin(meter::delete_unpaid(store, clock, random))).await,

@@ -1,4 +1,4 @@
-//! What a container or a machine has inside by its owner's wish: published ports and variables.
+//! What a container or a machine has inside by its owner's wish: published ports, variables, a script.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,15 @@ const MOST_PORTS: usize = 32;
 const MOST_VARIABLES: usize = 100;
 /// The most bytes of all their values together, so that a list of a thousand can be read at once.
 const MOST_BYTES: usize = 64 * 1024;
+
+/// The most bytes of a script that starts with it.
+const MOST_SCRIPT_BYTES: usize = 64 * 1024;
+
+/// What is wrong with a script that runs at every start.
+pub(crate) fn start_script_fault(script: &str) -> Option<&'static str> {
+    let good = script.len() <= MOST_SCRIPT_BYTES && !script.contains('\0');
+    (!good).then_some("must be at most 64 KiB without the character U+0000")
+}
 
 /// What is wrong with ports inside that are to be published.
 pub(crate) fn ports_fault(ports: &[u16]) -> Option<String> {

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 
 /// A secret as it is stored: nobody reads it without the vault. Never printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed(Vec<u8>);
 
 impl Sealed {
@@ -40,4 +41,8 @@ pub trait Vault: Send + Sync {
     /// The secret; [`crate::Error::Internal`] where it was sealed with another key or for another context,
     /// or was changed since.
     fn open(&self, sealed: &Sealed, context: &str) -> Result<SecretString>;
+
+    /// A secret that is made for a context and the same each time, so that nobody has to store it: 32
+    /// hexadecimal digits.
+    fn derive(&self, context: &str) -> Result<SecretString>;
 }

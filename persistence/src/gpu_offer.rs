@@ -315,10 +315,6 @@ impl GpuOfferQueries for Handle {
         self.one_offer(number::Column::Id, host_id.uuid().into()).await
     }
 
-    async fn gpu_offer_numbered(&self, number: i64) -> Result<Option<GpuOffer>> {
-        self.one_offer(number::Column::Number, number.into()).await
-    }
-
     async fn gpu_rows(
         &self,
         filter: &GpuOfferFilter,

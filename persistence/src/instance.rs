@@ -12,7 +12,7 @@ use domain::job::JobKind;
 use domain::location::LocationCode;
 use domain::money::Money;
 use domain::page::Page;
-use domain::pool::PoolId;
+use domain::pool::{Label, PoolId};
 use domain::user::{UserId, Viewer};
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{
@@ -26,7 +26,7 @@ use crate::entity::instance::{ActiveModel, Column, Entity, Model};
 use crate::failure::{Result, corrupt, failed};
 use crate::pool::joined_pools;
 use crate::store::Handle;
-use crate::words::{from_json, to_json};
+use crate::words::{contains, from_json, to_json};
 
 fn instance(row: Model) -> Result<Instance> {
     Ok(Instance {
@@ -38,9 +38,11 @@ fn instance(row: Model) -> Result<Instance> {
         location: LocationCode::from_stored(row.location_code),
         host_id: HostId::from_uuid(row.host_id),
         hostname: Hostname::from_stored(row.hostname),
+        name: Label::from_stored(row.name),
         description: row.description,
         tags: from_json(row.tags)?,
         terms: from_json(row.terms)?,
+        term: row.term.map(from_json).transpose()?,
         origin: from_json(row.origin)?,
         claim: from_json(row.claim)?,
         wanted: from_json(row.wanted)?,
@@ -66,9 +68,12 @@ fn stored(instance: &Instance) -> Result<ActiveModel> {
         location_code: Set(instance.location.to_string()),
         host_id: Set(instance.host_id.uuid()),
         hostname: Set(instance.hostname.to_string()),
+        name: Set(instance.name.to_string()),
         description: Set(instance.description.clone()),
         tags: Set(to_json(&instance.tags)?),
         terms: Set(to_json(&instance.terms)?),
+        term: Set(instance.term.map(to_json).transpose()?),
+        expires_at: Set(instance.term.map(|term| term.expires_at)),
         origin: Set(to_json(&instance.origin)?),
         claim: Set(to_json(&instance.claim)?),
         wanted: Set(to_json(instance.wanted)?),
@@ -86,7 +91,16 @@ fn stored(instance: &Instance) -> Result<ActiveModel> {
         is_live: Set(instance.is_live()),
         is_settled: Set(instance.is_settled()),
         is_spot: Set(instance.terms.is_spot),
+        // A text that is searched for has no line break, so that none is found across two.
+        search_text: Set(searched(instance)),
     })
+}
+
+fn searched(instance: &Instance) -> String {
+    let image = &instance.origin.image;
+    let texts =
+        [instance.name.as_str(), instance.hostname.as_str(), &image.image_name, &image.image];
+    texts.join("\n").to_lowercase()
 }
 
 fn finding(row: finding::Model) -> Result<Finding> {
@@ -106,8 +120,14 @@ const PRESENT: &str = "status <> 'deleted'";
 
 fn of_pools(pools: &[Uuid], filter: &InstanceFilter) -> Select<Entity> {
     let location = filter.location.as_ref();
+    let search =
+        filter.search.as_ref().map(|text| contains(Column::SearchText, &text.to_lowercase()));
     let find = Entity::find()
         .filter(Column::PoolId.is_in(pools.iter().copied()))
+        .apply_if(search, QueryFilter::filter)
+        .apply_if(filter.without_going.then_some("deleting"), |find, going| {
+            find.filter(Column::Status.ne(going))
+        })
         .apply_if(location, |find, code| find.filter(Column::LocationCode.eq(code.as_str())))
         .apply_if(filter.cluster_id, |find, id| find.filter(Column::ClusterId.eq(id.uuid())));
     with_status(find, filter.status)
@@ -158,6 +178,24 @@ impl InstanceQueries for Handle {
             .apply_if(page.after, |find, after| find.filter(Column::Id.lt(after.uuid())))
             .order_by_desc(Column::Id)
             .limit(page.limit.map(u64::from))
+            .into_query();
+        let find = Entity::find().filter(Column::Id.in_subquery(ids)).order_by_desc(Column::Id);
+        self.found_instances(find).await
+    }
+
+    async fn instances_part(
+        &self,
+        viewer: Viewer,
+        filter: &InstanceFilter,
+        (skip, limit): (u32, u32),
+    ) -> Result<Vec<Instance>> {
+        let pools = self.joined_pools(viewer, filter.pool_id).await?;
+        let ids = of_pools(&pools, filter)
+            .select_only()
+            .column(Column::Id)
+            .order_by_desc(Column::Id)
+            .offset(u64::from(skip))
+            .limit(u64::from(limit))
             .into_query();
         let find = Entity::find().filter(Column::Id.in_subquery(ids)).order_by_desc(Column::Id);
         self.found_instances(find).await
@@ -230,6 +268,20 @@ impl InstanceQueries for Handle {
             .filter(Column::EvictAt.lte(now))
             .filter(Column::Status.ne("deleting"))
             .order_by_asc(Column::EvictAt)
+            .limit(u64::from(limit));
+        let ids: Vec<Uuid> = find.into_tuple().all(&self.connection).await.map_err(failed)?;
+        Ok(ids.into_iter().map(InstanceId::from_uuid).collect())
+    }
+
+    async fn instances_to_renew(&self, now: Timestamp, limit: u32) -> Result<Vec<InstanceId>> {
+        let find = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Expr::cust("is_live"))
+            .filter(Expr::cust("expires_at IS NOT NULL"))
+            .filter(Column::ExpiresAt.lte(now))
+            .filter(Column::Status.ne("deleting"))
+            .order_by_asc(Column::ExpiresAt)
             .limit(u64::from(limit));
         let ids: Vec<Uuid> = find.into_tuple().all(&self.connection).await.map_err(failed)?;
         Ok(ids.into_iter().map(InstanceId::from_uuid).collect())

@@ -74,11 +74,12 @@ impl SshKeyQueries for Handle {
         find.count(&self.connection).await.map_err(failed)
     }
 
-    async fn has_ssh_key(&self, pool_id: PoolId, digest: &[u8; 32]) -> Result<bool> {
+    async fn ssh_key_saying(&self, pool_id: PoolId, digest: &[u8; 32]) -> Result<Option<SshKey>> {
         let find = Entity::find()
             .filter(Column::PoolId.eq(pool_id.uuid()))
-            .filter(Column::Digest.eq(digest.to_vec()));
-        find.count(&self.connection).await.map_err(failed).map(|count| count > 0)
+            .filter(Column::Digest.eq(digest.to_vec()))
+            .order_by_asc(Column::Id);
+        Ok(find.one(&self.connection).await.map_err(failed)?.map(key))
     }
 }
 

@@ -24,6 +24,13 @@ pub const IMAGE: &str = "localhost/berth-test:1";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/containers/image");
 const FOLDERS: &str = "berth-engine.";
 
+/// Who may fetch from a registry that asks.
+pub const REGISTRY_USER: &str = "berth";
+/// Their password.
+pub const REGISTRY_PASSWORD: &str = "pull-me";
+/// Its bcrypt hash, made by `crypt(3)` with 2⁵ rounds.
+const REGISTRY_HASH: &str = "$2b$05$CZAGHp7JaiDOdaA/B9imJefzZkDSEXOuP2RNWlG0mKTYrESB.8J72";
+
 /// Where an engine finds the registry that a test started for it.
 const REGISTRY: &str = "127.0.0.1:5000";
 
@@ -151,11 +158,25 @@ impl Engine {
 
     /// Starts a registry that has [`IMAGE`] under a name that the engine does not have; answers it.
     pub fn registry(&self) -> (Registry, String) {
-        let settings = json!({
+        self.registry_with(&json!({}), &[])
+    }
+
+    /// The same with one that asks who one is: [`REGISTRY_USER`], with [`REGISTRY_PASSWORD`].
+    pub fn private_registry(&self) -> (Registry, String) {
+        let users = self.folder.join("registry.users");
+        fs::write(&users, format!("{REGISTRY_USER}:{REGISTRY_HASH}\n")).unwrap();
+        let auth = json!({ "htpasswd": { "realm": "berth", "path": users } });
+        let who = format!("--creds={REGISTRY_USER}:{REGISTRY_PASSWORD}");
+        self.registry_with(&json!({ "auth": auth }), &[&who])
+    }
+
+    fn registry_with(&self, change: &Value, options: &[&str]) -> (Registry, String) {
+        let mut settings = json!({
             "version": 0.1,
             "storage": { "filesystem": { "rootdirectory": self.folder.join("registry") } },
             "http": { "addr": REGISTRY },
         });
+        settings.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         // Every JSON document is a YAML document.
         let file = self.folder.join("registry.yml");
         fs::write(&file, settings.to_string()).unwrap();
@@ -169,7 +190,8 @@ impl Engine {
         let registry = Registry(process);
         let name = format!("{REGISTRY}/machines/box:1");
         let began = Instant::now();
-        while !podman(&self.folder, &["push", IMAGE, &name]).output().unwrap().status.success() {
+        let push = [&["push"], options, &[IMAGE, &name]].concat();
+        while !podman(&self.folder, &push).output().unwrap().status.success() {
             let told = fs::read_to_string(&log).unwrap();
             assert!(began.elapsed() < Duration::from_secs(20), "no registry: {told}");
             std::thread::sleep(Duration::from_millis(50));

@@ -19,6 +19,8 @@ const NONCE_BYTES: usize = 24;
 /// enough to be drawn at random.
 pub struct SealingVault {
     cipher: XChaCha20Poly1305,
+    /// From which secrets are derived.
+    deriving: Hmac<Sha256>,
     random: Arc<dyn Random>,
 }
 
@@ -27,9 +29,11 @@ impl SealingVault {
     pub fn new(key: &SecretSlice<u8>, random: Arc<dyn Random>) -> domain::Result<Self> {
         let from_key = Hmac::<Sha256>::new_from_slice(key.expose_secret());
         // A key for each use, so that nothing of one can stand for the other.
-        let own = from_key.map_err(Error::internal)?.chain_update("berth vault").finalize();
+        let from_key = from_key.map_err(Error::internal)?;
+        let own = from_key.clone().chain_update("berth vault").finalize();
         let cipher = XChaCha20Poly1305::new_from_slice(own.into_bytes().as_slice());
-        Ok(Self { cipher: cipher.map_err(Error::internal)?, random })
+        let deriving = from_key.chain_update("berth derived secret: ");
+        Ok(Self { cipher: cipher.map_err(Error::internal)?, deriving, random })
     }
 }
 
@@ -51,6 +55,12 @@ impl Vault for SealingVault {
         let payload = Payload { msg: sealed, aad: context.as_bytes() };
         let opened = self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| fault())?;
         String::from_utf8(opened).map(Into::into).map_err(|_| fault())
+    }
+
+    fn derive(&self, context: &str) -> domain::Result<SecretString> {
+        let made = self.deriving.clone().chain_update(context).finalize().into_bytes();
+        let (half, _) = made.split_at_checked(16).ok_or_else(|| Error::internal("no secret"))?;
+        Ok(domain::id::hex(half).into())
     }
 }
 

@@ -96,7 +96,7 @@ fn cluster_view((cluster, instances): ClusterWithInstances) -> ClusterView {
 #[utoipa::path(tag = "clusters", request_body = ClusterBody,
     params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "1 to 255 visible ASCII characters")),
     responses((status = 201, body = Success<ClusterView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "POOL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX", "QUOTA_REACHED", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "POOL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "TEMPLATE_NOT_FOUND", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX", "QUOTA_REACHED", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]))))]
 #[post("/clusters")]
 pub async fn create_cluster(
     app: Data<App>,

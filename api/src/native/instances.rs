@@ -7,15 +7,16 @@ use domain::error::Thing;
 use domain::host::HostId;
 use domain::image::ImageCode;
 use domain::instance::{
-    self, Boot, CreateInstance, EditInstance, Hostname, InstanceFilter, InstanceId, Offering,
-    Status, VolumeWish,
+    self, Boot, CreateInstance, EditInstance, Hostname, InstanceFilter, InstanceId, Keys, Offering,
+    Renewal, Status, VolumeWish,
 };
 use domain::location::LocationCode;
 use domain::plan::PlanCode;
-use domain::pool::PoolId;
+use domain::pool::{Label, PoolId};
 use domain::script::ScriptId;
 use domain::ssh_key::SshKeyId;
 use domain::tag::Tags;
+use domain::template::TemplateId;
 use domain::volume::{Afterwards, VolumeId};
 use domain::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -47,14 +48,21 @@ pub fn wish(
         Some(Nested(wish)) => gpus(wish, (body.plan, body.location), check),
         None => plan(body.plan, body.location, check),
     };
-    let boot = boot(body.image, body.os_volume, check);
+    let template_id =
+        check.optional("/template_id", body.template_id, |text| TemplateId::parse(&text).ok_or(ID));
+    let boot = match template_id {
+        Some(id) => Some(of_template(id, (&body.image, &body.os_volume), check)),
+        None => boot(body.image, body.os_volume, check),
+    };
     let hostname = check.required("/hostname", body.hostname, |text| Hostname::parse(&text));
+    let name = check.optional("/name", body.name, |text| Label::parse(&text));
     let description = check.optional("/description", body.description, as_is);
     let key_ids = check.optional("/ssh_key_ids", body.ssh_key_ids, |ids| {
         ids.iter().map(|id| SshKeyId::parse(id).ok_or(ID)).collect::<Result<Vec<_>, _>>()
     });
     let script_id =
         check.optional("/script_id", body.script_id, |text| ScriptId::parse(&text).ok_or(ID));
+    let start_script = check.optional("/start_script", body.start_script, as_is);
     let environment = check.optional("/environment", body.environment, as_is);
     let ports = check.optional("/ports", body.ports, ports);
     let volumes = check.optional("/volumes", body.volumes, as_is).unwrap_or_default();
@@ -64,6 +72,9 @@ pub fn wish(
         .collect();
     let is_spot = check.optional("/is_spot", body.is_spot, as_is).unwrap_or(false);
     let max_per_hour = check.optional("/max_per_hour", body.max_per_hour, amount);
+    let is_on = check.optional("/auto_renew", body.auto_renew, as_is);
+    let max_per_gpu = check.optional("/max_renewal_price", body.max_renewal_price, amount);
+    let renewal = Renewal { is_on: is_on.unwrap_or(true), max_per_gpu };
     let tags = check.optional("/tags", body.tags, Tags::parse).unwrap_or_default();
     Some(CreateInstance {
         caller: signed.caller,
@@ -72,14 +83,17 @@ pub fn wish(
         boot: boot?,
         ordered_as: None,
         hostname: hostname?,
+        name,
         description: description.unwrap_or_default(),
-        key_ids: key_ids.unwrap_or_default(),
+        keys: Keys::These(key_ids.unwrap_or_default()),
         script_id,
+        start_script,
         environment: environment.unwrap_or_default(),
-        ports: ports.unwrap_or_else(|| vec![22]),
+        ports,
         volumes: volumes.into_iter().collect::<Option<_>>()?,
         is_spot,
         max_per_hour,
+        renewal,
         tags,
         idempotency_key: once.0,
     })
@@ -107,9 +121,22 @@ fn gpus(
     let host_id =
         check.required(&at("server_id"), wish.server_id, |text| HostId::parse(&text).ok_or(ID));
     let gpus = check.required(&at("gpus"), wish.gpus, count);
-    let disk_gb = check.required(&at("disk_gb"), wish.disk_gb, whole(1, 65_536));
+    let disk_gb = check.optional(&at("disk_gb"), wish.disk_gb, whole(1, 65_536));
     let is_machine = check.optional(&at("is_machine"), wish.is_machine, as_is).unwrap_or(false);
-    Some(Offering::Gpus { host_id: host_id?, gpus: gpus?, disk_gb: disk_gb?, is_machine })
+    Some(Offering::Gpus { host_id: host_id?, gpus: gpus?, disk_gb, is_machine })
+}
+
+/// What a template says, which stands for an image on its own disk.
+fn of_template(
+    id: TemplateId,
+    (image, os_volume): (&Field<String>, &Field<Nested<VolumeWishBody>>),
+    check: &mut Check,
+) -> Boot {
+    let is_given = [("/image", !image.is_absent()), ("/os_volume", !os_volume.is_absent())];
+    for (path, _) in is_given.into_iter().filter(|(_, is_given)| *is_given) {
+        check.fault(path, "is not given with template_id, which says it");
+    }
+    Boot::Template(id)
 }
 
 /// What it is made from: an image, on a disk of its own or a new volume, or a volume that there is.
@@ -164,7 +191,7 @@ pub fn volume_wish(body: VolumeWishBody, check: &mut Check, at: &str) -> Option<
 #[utoipa::path(tag = "instances", request_body = InstanceBody,
     params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "1 to 255 visible ASCII characters")),
     responses((status = 201, body = Success<InstanceView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "POOL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_NOT_FOUND", "GPU_OFFER_NOT_FOUND", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX", "QUOTA_REACHED", "VOLUME_IN_USE", "VOLUME_IS_DISK", "VOLUME_ELSEWHERE", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "POOL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "VOLUME_NOT_FOUND", "GPU_OFFER_NOT_FOUND", "TEMPLATE_NOT_FOUND", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX", "QUOTA_REACHED", "VOLUME_IN_USE", "VOLUME_IS_DISK", "VOLUME_ELSEWHERE", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]))))]
 #[post("/instances")]
 pub async fn create_instance(
     app: Data<App>,
@@ -210,6 +237,7 @@ pub async fn list_instances(
         status: query.value("status", |text| Status::parse(text).ok_or("is no status")),
         location: query.value("location", LocationCode::parse),
         cluster_id: query.value("cluster_id", |text| ClusterId::parse(text).ok_or(ID)),
+        ..InstanceFilter::default()
     };
     let page = bounded_page(&mut query, InstanceId::parse);
     query.finish()?;
@@ -235,7 +263,7 @@ pub async fn show_instance(
     Ok(Success::ok("Instance retrieved successfully", instance_view(detail)))
 }
 
-/// Change what an instance is called.
+/// Change what an instance is called, what it starts with, and whether it is renewed.
 #[utoipa::path(tag = "instances", request_body = InstanceEditBody,
     params(("id", description = "Instance identifier")),
     responses((status = 200, body = Success<InstanceView>)),
@@ -247,14 +275,24 @@ pub async fn edit_instance(
     id: Path<String>,
     body: Body<InstanceEditBody>,
 ) -> Answer<InstanceView> {
-    let id = instance_id(&id)?;
+    let (id, body) = (instance_id(&id)?, body.0);
     let mut check = Check::default();
-    let hostname = check.optional("/hostname", body.0.hostname, |text| Hostname::parse(&text));
-    let description = check.optional("/description", body.0.description, as_is);
-    let tags = check.optional("/tags", body.0.tags, Tags::parse);
-    let caller = signed.caller;
-    let request =
-        check.finish(|| Some(EditInstance { caller, id, hostname, description, tags }))?;
+    let request = EditInstance {
+        caller: signed.caller,
+        id,
+        hostname: check.optional("/hostname", body.hostname, |text| Hostname::parse(&text)),
+        name: check.optional("/name", body.name, |text| Label::parse(&text)),
+        description: check.optional("/description", body.description, as_is),
+        tags: check.optional("/tags", body.tags, Tags::parse),
+        start_script: check.optional("/start_script", body.start_script, as_is),
+        environment: check.optional("/environment", body.environment, as_is),
+        renews: check.optional("/auto_renew", body.auto_renew, as_is),
+        renewal_max: match body.max_renewal_price {
+            Field::Null => Some(None),
+            price => check.optional("/max_renewal_price", price, amount).map(Some),
+        },
+    };
+    let request = check.finish(|| Some(request))?;
     let edited = instance::edit(app.store.as_ref(), app.clock.as_ref(), request).await?;
     Ok(Success::ok("Instance changed successfully", one(&app, edited).await?))
 }

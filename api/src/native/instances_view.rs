@@ -53,10 +53,15 @@ pub struct InstanceBody {
     #[schema(value_type = Option<GpuWishBody>)]
     #[serde(default)]
     pub gpu_offer: Field<Nested<GpuWishBody>>,
-    /// What it is made from; left out where `os_volume` is one that there is.
+    /// What it is made from; left out where `template_id` is given, or `os_volume` is one that there is.
     #[schema(value_type = Option<String>, example = "ubuntu-24.04")]
     #[serde(default)]
     pub image: Field<String>,
+    /// A template of the pool or of the operator, which brings image, ports, variables and start script;
+    /// for containers.
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
+    #[serde(default)]
+    pub template_id: Field<String>,
     /// A volume for its disk, which can outlive it: a new one, or one that was the disk of an instance.
     /// Without it, the disk comes with the plan and ends with the instance.
     #[schema(value_type = Option<VolumeWishBody>)]
@@ -68,6 +73,10 @@ pub struct InstanceBody {
     #[schema(value_type = String, required, pattern = "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$", example = "hazy-star")]
     #[serde(default)]
     pub hostname: Field<String>,
+    /// What one calls it; its host name if not given.
+    #[schema(value_type = Option<String>, max_length = 100, example = "sensible_pangolin")]
+    #[serde(default)]
+    pub name: Field<String>,
     #[schema(value_type = Option<String>, max_length = 500)]
     #[serde(default)]
     pub description: Field<String>,
@@ -79,11 +88,15 @@ pub struct InstanceBody {
     #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
     #[serde(default)]
     pub script_id: Field<String>,
-    /// Environment variables.
+    /// A script that runs at every start, at most 64 KiB; the template's if not given.
+    #[schema(value_type = Option<String>, max_length = 65_536)]
+    #[serde(default)]
+    pub start_script: Field<String>,
+    /// Environment variables; they go before the template's of the same name.
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     #[serde(default)]
     pub environment: Field<BTreeMap<String, String>>,
-    /// Ports inside to publish; 22 if not given.
+    /// Ports inside to publish; if not given those of the template, or 22.
     #[schema(value_type = Option<Vec<u16>>, max_items = 32)]
     #[serde(default)]
     pub ports: Field<Vec<i64>>,
@@ -98,6 +111,15 @@ pub struct InstanceBody {
     #[schema(value_type = Option<String>, pattern = "^[0-9]{1,10}([.][0-9]{1,8})?$")]
     #[serde(default)]
     pub max_per_hour: Field<String>,
+    /// Whether it goes on at the price of the day when the longest time of its offer is over, as it does
+    /// if this is not given.
+    #[schema(value_type = Option<bool>, example = true)]
+    #[serde(default)]
+    pub auto_renew: Field<bool>,
+    /// Only if one graphics processor costs at most so much an hour then.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,10}([.][0-9]{1,8})?$")]
+    #[serde(default)]
+    pub max_renewal_price: Field<String>,
     /// Labels of one's own.
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     #[serde(default)]
@@ -113,8 +135,8 @@ pub struct GpuWishBody {
     #[schema(value_type = u32, required, minimum = 1, example = 1)]
     #[serde(default)]
     pub gpus: Field<i64>,
-    /// The instance's own disk, which costs what the offer says.
-    #[schema(value_type = u32, required, minimum = 1, maximum = 65_536, example = 32)]
+    /// The instance's own disk, which costs what the offer says; the template's if not given.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 65_536, example = 32)]
     #[serde(default)]
     pub disk_gb: Field<i64>,
     /// Whether it is to be a virtual machine; a container if it is not given.
@@ -134,6 +156,25 @@ pub struct InstanceEditBody {
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     #[serde(default)]
     pub tags: Field<BTreeMap<String, String>>,
+    #[schema(value_type = Option<String>, max_length = 100, example = "sensible_pangolin")]
+    #[serde(default)]
+    pub name: Field<String>,
+    /// A script that runs at every start from the next one on, in place of any that it had.
+    #[schema(value_type = Option<String>, max_length = 65_536, example = "date")]
+    #[serde(default)]
+    pub start_script: Field<String>,
+    /// All environment variables, from its next start on.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[serde(default)]
+    pub environment: Field<BTreeMap<String, String>>,
+    /// Whether it goes on when its time is over; only for what has an `expires_at`.
+    #[schema(value_type = Option<bool>)]
+    #[serde(default)]
+    pub auto_renew: Field<bool>,
+    /// The most that one graphics processor may cost an hour for that; null takes any price.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,10}([.][0-9]{1,8})?$")]
+    #[serde(default)]
+    pub max_renewal_price: Field<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -150,6 +191,7 @@ pub struct InstanceView {
     pool_id: String,
     cluster_id: Option<String>,
     hostname: String,
+    name: String,
     description: String,
     /// `ordered`, `provisioning`, `running`, `restarting`, `starting`, `stopping`, `stopped`,
     /// `hibernating`, `hibernated`, `deleting`, `deleted`, `error` or `no_capacity`.
@@ -162,6 +204,8 @@ pub struct InstanceView {
     shape: ShapeView,
     location: String,
     image: String,
+    /// The template that it was made from, which may have changed since.
+    template_id: Option<String>,
     /// Who logs in.
     #[schema(example = "root")]
     username: String,
@@ -184,6 +228,13 @@ pub struct InstanceView {
     price_per_hour: String,
     /// The share of that price while it is stopped.
     stopped_percent: u32,
+    /// When it ends or is renewed, where its offer has a longest time.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Stamp>,
+    /// Whether it is renewed then.
+    auto_renew: bool,
+    /// Only if one graphics processor costs at most so much an hour then.
+    max_renewal_price: Option<String>,
     /// What went wrong the last time.
     last_error: Option<String>,
     #[schema(value_type = String, format = DateTime)]
@@ -205,6 +256,7 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
     };
     let address = instance.address(host_address);
     let wanted = instance.wanted.as_str();
+    let renewal = instance.term.map(|term| term.renewal);
     let ports = instance.claim.ports.iter();
     let ports = ports.map(|port| PublishedPortView { inside: port.inside, outside: port.outside });
     InstanceView {
@@ -212,6 +264,7 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
         pool_id: instance.pool_id.to_string(),
         cluster_id: instance.cluster_id.map(|id| id.to_string()),
         hostname: instance.hostname.to_string(),
+        name: instance.name.to_string(),
         description: instance.description,
         status,
         wanted,
@@ -219,6 +272,7 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
         shape: instance.terms.shape.clone().into(),
         location: instance.location.to_string(),
         image: instance.origin.image.image,
+        template_id: instance.origin.template.map(|template| template.template_id.to_string()),
         username: instance.origin.image.username,
         ip: address.map(|address| address.to_string()),
         ports: ports.collect(),
@@ -231,6 +285,11 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
         evict_at: instance.evict_at.map(Stamp),
         price_per_hour: instance.terms.hourly().to_decimal().to_string(),
         stopped_percent: instance.terms.stopped_percent,
+        expires_at: instance.term.map(|term| Stamp(term.expires_at)),
+        auto_renew: renewal.is_some_and(|renewal| renewal.is_on),
+        max_renewal_price: renewal
+            .and_then(|renewal| renewal.max_per_gpu)
+            .map(|price| price.to_decimal().to_string()),
         last_error: instance.last_error,
         created_at: Stamp(instance.created_at),
         ready_at: instance.ready_at.map(Stamp),

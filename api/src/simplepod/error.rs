@@ -91,6 +91,11 @@ fn property(fault: &Violation) -> String {
         "/start_script" => "startScript".to_owned(),
         "/build_arguments" => "argOptions".to_owned(),
         "/environment" => "envVariables".to_owned(),
+        "/template_id" => "instanceTemplate".to_owned(),
+        "/gpus" => "gpuCount".to_owned(),
+        "/count" => "numOfInstances".to_owned(),
+        "/description" => "notes".to_owned(),
+        "/renewal" => "isAutoRenewOn".to_owned(),
         other => {
             let name = other.trim_start_matches('/');
             name.trim_start_matches("registry/").replace('/', ".")

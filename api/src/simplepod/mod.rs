@@ -7,9 +7,12 @@
 mod account;
 mod body;
 mod error;
+mod instances;
+mod instances_view;
 mod iri;
 mod market;
 mod market_view;
+mod order;
 mod query;
 mod ssh_keys;
 mod templates;
@@ -44,7 +47,9 @@ fn operations(config: &mut ServiceConfig) {
     config
         .service(reading("/instances/market/list", market::list))
         .configure(templates::operations)
-        .configure(ssh_keys::operations);
+        .configure(ssh_keys::operations)
+        // Last: its paths end in any word.
+        .configure(instances::operations);
 }
 
 /// A path that is only read.

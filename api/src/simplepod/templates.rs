@@ -206,7 +206,7 @@ fn draft(
 }
 
 /// Reads what clients of the document spell in more than one way.
-struct Reader<'a>(&'a mut Vec<Violation>);
+pub struct Reader<'a>(pub &'a mut Vec<Violation>);
 
 impl Reader<'_> {
     fn fault<T>(&mut self, name: &str, message: &str) -> Option<T> {
@@ -215,7 +215,7 @@ impl Reader<'_> {
     }
 
     /// A text; the document calls some of them numbers.
-    fn text(&mut self, name: &str, value: Option<Value>) -> Option<String> {
+    pub fn text(&mut self, name: &str, value: Option<Value>) -> Option<String> {
         match value? {
             Value::Null => None,
             Value::String(text) => Some(text),
@@ -254,7 +254,7 @@ impl Reader<'_> {
     }
 
     /// A list of names and values, or the text of one.
-    fn variables(&mut self, value: Option<Value>) -> Option<BTreeMap<String, String>> {
+    pub fn variables(&mut self, value: Option<Value>) -> Option<BTreeMap<String, String>> {
         let advice = "must be a list of {\"name\", \"value\"}, each name once";
         let list = match value? {
             Value::Null => return None,

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use domain::cluster::{self, ClusterId, ClusterWithInstances, CreateCluster};
 use domain::error::{Error, Thing};
 use domain::instance::{
-    self, Boot, CreateInstance, Hostname, InstanceDetail, Offering, VolumeWish,
+    self, Boot, CreateInstance, Hostname, InstanceDetail, Keys, Offering, Renewal, VolumeWish,
 };
 use domain::location::LocationCode;
 use domain::page::Page;
@@ -147,14 +147,17 @@ async fn wish(app: &App, project: Project, body: NewCluster) -> Result<CreateClu
         boot: Boot::OwnDisk(found.code),
         ordered_as: Some(image),
         hostname: parsed(&hostname, "hostname", Hostname::parse)?,
+        name: None,
         description: body.description.unwrap_or_default(),
-        key_ids: key_ids(body.ssh_key_ids)?,
+        keys: Keys::These(key_ids(body.ssh_key_ids)?),
         script_id: script_id(body.startup_script_id)?,
+        start_script: None,
         environment: std::collections::BTreeMap::new(),
-        ports: vec![22],
+        ports: None,
         volumes: Vec::new(),
         is_spot: false,
         max_per_hour: None,
+        renewal: Renewal::default(),
         tags: tags(body.tags)?,
         idempotency_key: None,
     };

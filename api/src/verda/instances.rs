@@ -7,8 +7,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use domain::error::{Error, Thing};
 use domain::image;
 use domain::instance::{
-    self, Boot, CreateInstance, Hostname, InstanceDetail, InstanceFilter, InstanceId, Offering,
-    Status, VolumeWish,
+    self, Boot, CreateInstance, Hostname, InstanceDetail, InstanceFilter, InstanceId, Keys,
+    Offering, Renewal, Status, VolumeWish,
 };
 use domain::location::LocationCode;
 use domain::page::Page;
@@ -188,15 +188,17 @@ async fn wish(app: &App, project: Project, body: NewInstance) -> Result<CreateIn
         boot,
         ordered_as: (!is_code).then_some(image),
         hostname: parsed(&hostname, "hostname", Hostname::parse)?,
+        name: None,
         description: body.description.unwrap_or_default(),
-        key_ids: key_ids(body.ssh_key_ids)?,
+        keys: Keys::These(key_ids(body.ssh_key_ids)?),
         script_id: script_id(body.startup_script_id)?,
+        start_script: None,
         environment: BTreeMap::new(),
-        // Hosts without addresses to give away publish this one.
-        ports: vec![22],
+        ports: None,
         volumes,
         is_spot,
         max_per_hour: None,
+        renewal: Renewal::default(),
         tags: tags(body.tags)?,
         idempotency_key: None,
     })

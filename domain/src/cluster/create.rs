@@ -56,7 +56,7 @@ pub async fn create(
             "a cluster has one volume that all its nodes share",
         ));
     }
-    if !matches!(wish.boot, Boot::OwnDisk(_)) {
+    if !matches!(wish.boot, Boot::OwnDisk(_) | Boot::Template(_)) {
         return Err(Error::invalid("/os_volume", "the nodes of a cluster have the plan's disk"));
     }
     if wish.is_spot {
@@ -131,6 +131,7 @@ async fn placed(
         let order = Order {
             sources: sources.clone(),
             hostname,
+            name: None,
             description: cluster.description.clone(),
             tags: wish.tags.clone(),
             cluster_id: Some(cluster.id),

@@ -11,9 +11,6 @@ pub trait GpuOfferQueries {
     /// What is sold of a host.
     async fn gpu_offer(&self, host_id: HostId) -> Result<Option<GpuOffer>>;
 
-    /// The offer of this number.
-    async fn gpu_offer_numbered(&self, number: i64) -> Result<Option<GpuOffer>>;
-
     /// Listed rows that pass the filter now, in order: up to `limit` after the first `skip`.
     async fn gpu_rows(
         &self,

@@ -1,7 +1,8 @@
 //! Looks at images.
 
-use super::{Image, ImageCode};
+use super::{Image, ImageCode, ImageId};
 use crate::error::{Error, Result, Thing};
+use crate::number::Numbered;
 use crate::page::{Page, Paged};
 use crate::store::Store;
 use crate::token::Permission;
@@ -43,4 +44,13 @@ pub async fn show(store: &dyn Store, caller: Option<&Caller>, code: &ImageCode) 
     may_if_known(caller, Permission::MarketplaceRead)?;
     let image = store.reads().image_coded(code).await?;
     image.filter(|image| image.is_listed).ok_or(Error::NotFound(Thing::Image))
+}
+
+/// The listed image that has this whole number.
+pub async fn numbered(store: &dyn Store, caller: &Caller, number: i64) -> Result<Image> {
+    caller.may(Permission::MarketplaceRead)?;
+    let unknown = || Error::NotFound(Thing::Image);
+    let id = store.reads().numbered(Numbered::Image, number).await?.ok_or_else(unknown)?;
+    let image = store.reads().image(ImageId::from_uuid(id)).await?;
+    image.filter(|image| image.is_listed).ok_or_else(unknown)
 }

@@ -148,6 +148,15 @@ pub(super) async fn locked(
     Ok((wallet, instance))
 }
 
+/// What is charged for an instance at this moment.
+pub(super) async fn what_runs(tx: &dyn Tx, instance: &Instance) -> Result<Charge> {
+    Ok(match running_meter(tx, instance.id).await?.map(|meter| meter.rate) {
+        None => Charge::Nothing,
+        rate if rate == instance.rate(Charge::Running) => Charge::Running,
+        Some(_) => Charge::Stopped,
+    })
+}
+
 /// One action on one locked instance.
 struct Work<'a> {
     tx: &'a dyn Tx,
@@ -310,11 +319,7 @@ impl Work<'_> {
         }
         let terms = of_today(self.tx, &instance, is_spot).await?;
         let before = running_meter(self.tx, instance.id).await?.map(|meter| meter.rate);
-        let costs = match before {
-            None => Charge::Nothing,
-            before if before == instance.rate(Charge::Running) => Charge::Running,
-            Some(_) => Charge::Stopped,
-        };
+        let costs = what_runs(self.tx, &instance).await?;
         let evict_at = instance.evict_at.filter(|_| is_spot);
         let instance = Instance { terms, evict_at, ..instance };
         let hourly = |rate: Option<crate::meter::Rate>| rate.map_or(Money::ZERO, |r| r.hourly());

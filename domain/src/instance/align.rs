@@ -1,14 +1,15 @@
 //! Brings instances on their hosts to what is wanted, one step at a time.
 
 use chrono::Duration;
+use secrecy::ExposeSecret;
 use tracing::{instrument, warn};
 
 use super::charge::{Charge, charge};
 use super::create::event;
 use super::stop::{fail_cluster, free_all};
 use super::{
-    DriverFault, Failure, FailureKind, Instance, InstanceDriver, InstanceId, Phase, Sighting, Site,
-    Stage, Step, Wanted,
+    Driven, DriverFault, Failure, FailureKind, Instance, InstanceId, InstanceSpec, JUPYTER_TOKEN,
+    Phase, RegistryLogin, Sighting, Site, Stage, Step, Wanted,
 };
 use crate::capacity::{Claim, Part, release};
 use crate::clock::{Random, Timestamp};
@@ -16,6 +17,7 @@ use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::job::{Job, JobContext, JobKind, Progress};
 use crate::store::{Reads, Store, Tx, atomically};
+use crate::vault::Vault;
 use crate::volume::{self, Afterwards, Volume, VolumeId, VolumeState};
 use crate::wallet::Wallet;
 
@@ -49,7 +51,7 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
         }
         let capacity = reads.capacity(seen.host_id).await?;
         let site = capacity.ok_or(Error::NotFound(Thing::Server))?.site();
-        let found = match perform(context.instances, &site, (&seen, &volumes), step).await {
+        let found = match perform(context, &site, (&seen, &volumes), step).await {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Progress::Again(now + LOOK_AGAIN)),
             Err(fault) => failed(context, &seen, step, fault).await?,
@@ -125,14 +127,14 @@ impl GaveUp {
 
 /// Asks the driver; `None` means to look again later.
 async fn perform(
-    driver: &dyn InstanceDriver,
+    context: JobContext<'_>,
     site: &Site,
     (instance, volumes): (&Instance, &[Volume]),
     step: Step,
 ) -> Result<Option<Found>, DriverFault> {
-    let spec = instance.spec(volumes);
+    let (driver, spec) = (context.instances, instance.spec(volumes));
     match step {
-        Step::Make => driver.create(site, &spec).await?,
+        Step::Make => driver.create(site, &with_secrets(context.vault, instance, spec)?).await?,
         Step::Start => driver.start(site, &spec).await?,
         Step::Stop { force } => driver.stop(site, instance.id, force).await?,
         Step::Remove => driver.remove(site, instance.id, kept_disk(volumes)).await?,
@@ -146,6 +148,28 @@ async fn perform(
         }
     }
     Ok(Some(Found::Done))
+}
+
+/// What it is to be, with the secrets that making it takes.
+fn with_secrets(
+    vault: &dyn Vault,
+    instance: &Instance,
+    mut spec: InstanceSpec,
+) -> Driven<InstanceSpec> {
+    let Some(template) = &instance.origin.template else { return Ok(spec) };
+    let closed = |fault: Error| DriverFault::Failed(fault.for_the_log());
+    if let Some(registry) = &template.registry {
+        spec.pull.login = Some(RegistryLogin {
+            host: registry.authority().to_owned(),
+            username: registry.username.clone(),
+            password: registry.opened(vault, template.template_id).map_err(closed)?,
+        });
+    }
+    if template.runs_jupyter && !spec.environment.contains_key(JUPYTER_TOKEN) {
+        let token = instance.jupyter_token(vault).map_err(closed)?;
+        spec.environment.insert(JUPYTER_TOKEN.to_owned(), token.expose_secret().to_owned());
+    }
+    Ok(spec)
 }
 
 /// The volume that the instance's disk stays as, when it goes and the disk does not.

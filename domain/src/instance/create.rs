@@ -5,24 +5,30 @@ use tracing::instrument;
 
 use super::sources::{Sources, sources};
 use super::wish::{asked, checked};
-use super::{Boot, CreateInstance, Hostname, Instance, InstanceId, Phase, VolumeWish, Wanted};
+use super::{
+    Boot, CreateInstance, Hostname, Instance, InstanceId, Keys, Phase, Term, VolumeWish, Wanted,
+};
 use crate::capacity::{Need, Placement, StorageName, place};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::cluster::ClusterId;
 use crate::error::{Conflict, Error, Result, Thing, Unpayable};
 use crate::event::{Actor, Event, Subject};
+use crate::gpu_offer::MOST_GPUS;
 use crate::idempotency::{Attempt, once};
 use crate::job::{Job, JobKind};
 use crate::location::LocationCode;
 use crate::meter::{FundsPolicy, Rate};
 use crate::money::Money;
-use crate::pool::{Paying, PoolId, paying};
+use crate::pool::{Label, Paying, PoolId, paying};
+use crate::ssh_key::{self, SshKeyId};
 use crate::store::{Store, Tx, atomically};
 use crate::tag::Tags;
 use crate::token::Permission;
 use crate::volume::{self, Afterwards, Draft, Mounting, OsDisk, VolumeId, VolumeType};
 use crate::wallet::Wallet;
 
+/// The most that are ordered at once.
+const MOST_AT_ONCE: u32 = MOST_GPUS;
 /// The most live instances of a pool.
 const MOST_PER_POOL: u64 = 20_000;
 
@@ -46,6 +52,7 @@ pub struct InstancePolicy {
 pub(crate) struct Order {
     pub sources: Sources,
     pub hostname: Hostname,
+    pub name: Option<Label>,
     pub description: String,
     pub tags: Tags,
     pub cluster_id: Option<ClusterId>,
@@ -90,6 +97,32 @@ pub async fn create(
     outcome
 }
 
+/// Orders several that are alike, all of them or none: at most so many as there are graphics processors in
+/// a host.
+#[instrument(name = "instance.create_several", skip_all, fields(count))]
+pub async fn create_several(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    policy: &InstancePolicy,
+    (request, count): (CreateInstance, u32),
+) -> Result<Vec<Instance>> {
+    request.caller.may(Permission::InstancesWrite)?;
+    checked(&request)?;
+    if !(1..=MOST_AT_ONCE).contains(&count) {
+        return Err(Error::invalid("/count", format!("must be 1 to {MOST_AT_ONCE}")));
+    }
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| {
+        let mut instances = Vec::new();
+        for _ in 0..count {
+            instances.push(place_with_volumes(tx, random, policy, &request, now).await?);
+        }
+        Ok(instances)
+    })
+    .await
+}
+
 async fn place_with_volumes(
     tx: &dyn Tx,
     random: &dyn Random,
@@ -99,6 +132,7 @@ async fn place_with_volumes(
 ) -> Result<Instance> {
     let payer = paying(tx, &request.caller, request.pool_id).await?;
     require_quota(tx, payer.pool_id, 1).await?;
+    keep_key(tx, random, (&payer, request), now).await?;
     let sources = sources(tx, &payer, request).await?;
     let mut per_hour = sources.terms.hourly();
     let mut new_gb = 0_u32;
@@ -113,6 +147,7 @@ async fn place_with_volumes(
     let order = Order {
         sources,
         hostname: request.hostname.clone(),
+        name: request.name.clone(),
         description: request.description.clone(),
         tags: request.tags.clone(),
         cluster_id: None,
@@ -130,6 +165,23 @@ async fn place_with_volumes(
     Ok(instance)
 }
 
+/// Adds the key that a wish brings to the pool, unless it has that.
+async fn keep_key(
+    tx: &dyn Tx,
+    random: &dyn Random,
+    (payer, request): (&Paying, &CreateInstance),
+    now: Timestamp,
+) -> Result<()> {
+    let Keys::Raw { name, public_key } = &request.keys else { return Ok(()) };
+    if tx.ssh_key_saying(payer.pool_id, &public_key.digest()).await?.is_some() {
+        return Ok(());
+    }
+    request.caller.may(Permission::KeysWrite)?;
+    let id = SshKeyId::generate(now, random);
+    let added = (payer.pool_id, (name, public_key));
+    ssh_key::add_to(tx, &request.caller, added, (id, now)).await.map(|_| ())
+}
+
 /// The volumes of an instance that has its place, where the disk for new ones is taken already.
 struct Making<'a> {
     tx: &'a dyn Tx,
@@ -145,7 +197,7 @@ impl Making<'_> {
     /// The volume that is the instance's own disk.
     async fn disk(&self, instance: &Instance, request: &CreateInstance) -> Result<()> {
         let volume_id = match &request.boot {
-            Boot::OwnDisk(_) => return Ok(()),
+            Boot::OwnDisk(_) | Boot::Template(_) => return Ok(()),
             Boot::Volume(id) => *id,
             Boot::NewVolume { name, kind, size_gb, on_eviction, .. } => {
                 let image = instance.origin.image.clone();
@@ -258,7 +310,7 @@ pub(crate) async fn order(
     (order, now): (Order, Timestamp),
 ) -> Result<(Instance, StorageName)> {
     let id = InstanceId::generate(now, random);
-    let Order { sources: Sources { terms, origin, location, host_id }, .. } = order;
+    let Order { sources: Sources { terms, term, origin, location, host_id }, .. } = order;
     let need = Need {
         location: location.clone(),
         storage: order.storage,
@@ -275,10 +327,12 @@ pub(crate) async fn order(
         cluster_id: order.cluster_id,
         location,
         host_id: placed.capacity.host_id,
+        name: order.name.unwrap_or_else(|| Label::from_stored(order.hostname.to_string())),
         hostname: order.hostname,
         description: order.description,
         tags: order.tags,
         terms,
+        term: term.map(|(hours, renewal)| Term::begin(now, hours, renewal)),
         origin,
         claim: placed.claim,
         wanted: Wanted::Running,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::InstanceId;
@@ -52,7 +53,7 @@ impl DriverKind {
 }
 
 /// What an instance is to be on its host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct InstanceSpec {
     /// Which instance; all that is made for it is named by this, so that a call that comes too late
     /// can never meet another instance's.
@@ -61,6 +62,8 @@ pub struct InstanceSpec {
     pub hostname: String,
     /// What it is made from, in the driver's words.
     pub image: String,
+    /// How that is fetched.
+    pub pull: Pull,
     /// Who logs in.
     pub username: String,
     /// Virtual CPUs.
@@ -85,8 +88,41 @@ pub struct InstanceSpec {
     pub public_keys: Vec<String>,
     /// Runs once, when the instance starts for the first time.
     pub script: Option<String>,
+    /// Whether the script runs at every start instead.
+    pub is_autostart: bool,
+    /// Whether a Jupyter server is started, where the image has one, with the token that the variable
+    /// [`JUPYTER_TOKEN`] holds.
+    pub runs_jupyter: bool,
     /// Disks beside its own.
     pub mounts: Vec<Mount>,
+}
+
+/// The port of an SSH server.
+pub const SSH_PORT: u16 = 22;
+/// The port of a Jupyter server.
+pub const JUPYTER_PORT: u16 = 8888;
+/// The environment variable with the token that a Jupyter server asks for.
+pub const JUPYTER_TOKEN: &str = "JUPYTER_TOKEN";
+
+/// How an image is fetched.
+#[derive(Clone, Debug, Default)]
+pub struct Pull {
+    /// Whether its registry is asked although the host has an image of that name. So it is for names that
+    /// renters chose: what a host has may be somebody else's.
+    pub always: bool,
+    /// Who asks; nobody is named where the image is for everybody.
+    pub login: Option<RegistryLogin>,
+}
+
+/// A name and password for a registry of images.
+#[derive(Clone, Debug)]
+pub struct RegistryLogin {
+    /// The registry.
+    pub host: String,
+    /// The name.
+    pub username: String,
+    /// The password.
+    pub password: SecretString,
 }
 
 /// A volume that is an instance's own disk.

@@ -1,12 +1,16 @@
-//! Changes what an instance is called.
+//! Changes what an instance is called, what it starts with, and whether it is renewed.
+
+use std::collections::BTreeMap;
 
 use tracing::instrument;
 
 use super::create::event;
-use super::{Hostname, Instance, InstanceId, Tags};
+use super::{Hostname, Instance, InstanceId, Renewal, Tags, Term};
 use crate::clock::Clock;
-use crate::error::{Error, Result, Thing};
-use crate::pool::{PoolRole, require, role_of};
+use crate::error::{Error, Result, Thing, Violation};
+use crate::inside::{environment_fault, start_script_fault};
+use crate::money::Money;
+use crate::pool::{Label, PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
@@ -20,10 +24,77 @@ pub struct EditInstance {
     pub id: InstanceId,
     /// What it calls itself from its next start on.
     pub hostname: Option<Hostname>,
+    /// What its owner calls it.
+    pub name: Option<Label>,
     /// In the owner's words.
     pub description: Option<String>,
     /// All labels.
     pub tags: Option<Tags>,
+    /// The script that runs at every start from the next one on, in place of any that it had.
+    pub start_script: Option<String>,
+    /// All environment variables, from its next start on.
+    pub environment: Option<BTreeMap<String, String>>,
+    /// Whether it is renewed.
+    pub renews: Option<bool>,
+    /// The most that one graphics processor may cost an hour for that; `Some(None)` takes any price.
+    pub renewal_max: Option<Option<Money>>,
+}
+
+impl EditInstance {
+    fn violations(&self) -> Vec<Violation> {
+        let is_long = |text: &&String| text.chars().count() > 500 || text.contains('\0');
+        let faults = [
+            self.description
+                .as_ref()
+                .filter(is_long)
+                .map(|_| ("/description", "must be at most 500 characters".to_owned())),
+            self.start_script
+                .as_deref()
+                .and_then(start_script_fault)
+                .map(|fault| ("/start_script", fault.to_owned())),
+            self.environment
+                .as_ref()
+                .and_then(environment_fault)
+                .map(|fault| ("/environment", fault)),
+        ];
+        let faults = faults.into_iter().flatten();
+        faults.map(|(path, message)| Violation::new(path, &message)).collect()
+    }
+
+    /// The instance as it is to be.
+    fn of(&self, instance: Instance) -> Result<Instance> {
+        let mut origin = instance.origin;
+        if let Some(script) = &self.start_script {
+            origin.script_id = None;
+            origin.is_autostart = true;
+            origin.script = Some(script.clone()).filter(|script| !script.trim().is_empty());
+        }
+        if let Some(environment) = &self.environment {
+            origin.environment.clone_from(environment);
+        }
+        Ok(Instance {
+            hostname: self.hostname.clone().unwrap_or(instance.hostname),
+            name: self.name.clone().unwrap_or(instance.name),
+            description: self.description.clone().unwrap_or(instance.description),
+            tags: self.tags.clone().unwrap_or(instance.tags),
+            term: self.term(instance.term)?,
+            origin,
+            ..instance
+        })
+    }
+
+    fn term(&self, term: Option<Term>) -> Result<Option<Term>> {
+        if self.renews.is_none() && self.renewal_max.is_none() {
+            return Ok(term);
+        }
+        let endless = || Error::invalid("/renewal", "is for what has a term; this one has none");
+        let term = term.ok_or_else(endless)?;
+        let renewal = Renewal {
+            is_on: self.renews.unwrap_or(term.renewal.is_on),
+            max_per_gpu: self.renewal_max.unwrap_or(term.renewal.max_per_gpu),
+        };
+        Ok(Some(Term { renewal, ..term }))
+    }
 }
 
 /// Changes an instance.
@@ -31,10 +102,7 @@ pub struct EditInstance {
 pub async fn edit(store: &dyn Store, clock: &dyn Clock, request: EditInstance) -> Result<Instance> {
     let caller = &request.caller;
     caller.may(Permission::InstancesWrite)?;
-    let is_long = |text: &String| text.chars().count() > 500 || text.contains('\0');
-    if request.description.as_ref().is_some_and(is_long) {
-        return Err(Error::invalid("/description", "must be at most 500 characters"));
-    }
+    Error::unless_empty(request.violations())?;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
         let missing = || Error::NotFound(Thing::Instance);
@@ -46,12 +114,7 @@ pub async fn edit(store: &dyn Store, clock: &dyn Clock, request: EditInstance) -
         if instance.pool_id != seen.pool_id {
             return Err(Error::Contention);
         }
-        let instance = Instance {
-            hostname: request.hostname.clone().unwrap_or(instance.hostname),
-            description: request.description.clone().unwrap_or(instance.description),
-            tags: request.tags.clone().unwrap_or(instance.tags),
-            ..instance
-        };
+        let instance = request.of(instance)?;
         tx.save_instance(&instance).await?;
         tx.record(vec![event("instance.edited", &instance, caller.actor(), now)]).await?;
         Ok(instance)

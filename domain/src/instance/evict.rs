@@ -15,6 +15,7 @@ use crate::meter::{Metered, finish_by};
 use crate::plan::Shape;
 use crate::store::{Reads, Store, Tx, atomically};
 use crate::sweep::each_due;
+use crate::template::{TemplateKey, TemplateScope};
 use crate::token::Permission;
 use crate::user::Operator;
 use crate::volume::Afterwards;
@@ -107,13 +108,22 @@ async fn fewest_victims(
             let Some(share) = capacity.and_then(|capacity| capacity.share(*gpus)) else {
                 return Ok(BTreeSet::new());
             };
-            (Shape { disk_gb: *disk_gb, ..share }, vec![*host_id])
+            let disk_gb = match (disk_gb, &request.boot) {
+                (Some(disk_gb), _) => *disk_gb,
+                (None, Boot::Template(id)) => {
+                    let scope = TemplateScope::Seen(request.caller.viewer());
+                    let template = reads.template(scope, TemplateKey::Id(*id)).await?;
+                    template.map_or(0, |template| template.recipe.disk_gb)
+                }
+                (None, _) => 0,
+            };
+            (Shape { disk_gb, ..share }, vec![*host_id])
         }
     };
     let mut storages = BTreeSet::new();
     let new = request.new_volumes().into_iter().map(|(_, size_gb)| u64::from(size_gb));
     let mut disk_gb: u64 = new.sum();
-    if matches!(request.boot, Boot::OwnDisk(_)) {
+    if matches!(request.boot, Boot::OwnDisk(_) | Boot::Template(_)) {
         disk_gb += u64::from(shape.disk_gb);
     }
     let mut host_of_disk = None;

@@ -14,10 +14,12 @@ mod evict;
 mod finding;
 mod port;
 mod reconcile;
+mod renew;
 mod show;
 mod sources;
 mod state;
 mod stop;
+mod term;
 mod terms;
 mod transfer;
 mod wish;
@@ -25,11 +27,12 @@ mod wish;
 pub use act::{Act, Action, Disposal, Outcome, act, act_on_all};
 pub use align::{align, realign};
 pub(crate) use charge::charge_stopped;
-pub use create::{InstancePolicy, create};
+pub use create::{InstancePolicy, create, create_several};
 pub(crate) use create::{Order, event, order, require_funds, require_quota, type_named};
 pub use driver::{
-    Copying, Disk, Driven, DriverFault, DriverKind, InstanceDriver, InstanceSpec, Inventory, Load,
-    Mount, PublishedPort, Sighting, Site,
+    Copying, Disk, Driven, DriverFault, DriverKind, InstanceDriver, InstanceSpec, Inventory,
+    JUPYTER_PORT, JUPYTER_TOKEN, Load, Mount, PublishedPort, Pull, RegistryLogin, SSH_PORT,
+    Sighting, Site,
 };
 pub use edit::{EditInstance, edit};
 pub(crate) use evict::make_room;
@@ -37,30 +40,37 @@ pub use evict::{evict, evict_due};
 pub use finding::{Finding, FindingId, FindingKind, findings, remove_orphan};
 pub use port::{HostedFilter, InstanceFilter, InstanceQueries, Instances};
 pub use reconcile::reconcile;
+pub use renew::renew_due;
 pub use show::{
-    InstanceDetail, all, charges, detail, details, having, history, list, load, logs, show,
+    InstanceDetail, all, charges, detail, details, having, history, jupyter_token, list, load,
+    logs, numbered, part, show,
 };
 pub(crate) use sources::sources;
 pub(crate) use state::Step;
 pub use state::{Failure, FailureKind, Phase, Stage, Status, Wanted};
 pub use stop::take_down;
 pub(crate) use stop::{delete_unpaid, fail_cluster, stop_unpaid};
-pub use terms::{Hostname, InstanceTerms, Offered, Origin, SourceImage};
+pub use term::{Renewal, Term};
+pub use terms::{Hostname, InstanceTerms, Offered, Origin, SourceImage, SourceTemplate};
 pub use transfer::transfer;
-pub use wish::{Boot, CreateInstance, Offering, VolumeWish};
+pub use wish::{Boot, CreateInstance, Keys, Offering, VolumeWish};
 pub(crate) use wish::{asked, checked};
 
 use std::net::IpAddr;
 
+use secrecy::SecretString;
+
 use crate::capacity::Claim;
 use crate::clock::Timestamp;
 use crate::cluster::ClusterId;
+use crate::error::Result;
 use crate::host::HostId;
 use crate::id::entity_id;
 use crate::location::LocationCode;
-use crate::pool::PoolId;
+use crate::pool::{Label, PoolId};
 use crate::tag::Tags;
 use crate::user::UserId;
+use crate::vault::Vault;
 use crate::volume::Volume;
 
 entity_id!(
@@ -87,12 +97,16 @@ pub struct Instance {
     pub host_id: HostId,
     /// What it calls itself.
     pub hostname: Hostname,
+    /// What its owner calls it.
+    pub name: Label,
     /// In the owner's words.
     pub description: String,
     /// Labels that the owner's programs keep with it.
     pub tags: Tags,
     /// What it is and costs.
     pub terms: InstanceTerms,
+    /// For how long, where its offer has a longest time.
+    pub term: Option<Term>,
     /// What it was made from.
     pub origin: Origin,
     /// What it has of its host.
@@ -128,11 +142,17 @@ impl Instance {
         address.filter(|_| has_place && self.ready_at.is_some())
     }
 
+    /// The token that its Jupyter server asks for, unless its owner chose one.
+    fn jupyter_token(&self, vault: &dyn Vault) -> Result<SecretString> {
+        vault.derive(&format!("instance {} jupyter", self.id))
+    }
+
     /// The instance as its driver needs it.
     pub fn spec(&self, volumes: &[Volume]) -> InstanceSpec {
         let (disks, others): (Vec<&Volume>, Vec<&Volume>) =
             volumes.iter().partition(|volume| volume.disk.is_some());
         let disk = disks.first().copied();
+        let template = self.origin.template.as_ref();
         let mounts = others.into_iter().filter_map(|volume| {
             let path = volume.attachment.as_ref()?.path.clone();
             Some(Mount { volume_id: volume.id, path })
@@ -141,6 +161,10 @@ impl Instance {
             id: self.id,
             hostname: self.hostname.to_string(),
             image: self.origin.image.reference.clone(),
+            pull: Pull {
+                always: template.is_some_and(|template| !template.is_global),
+                login: None,
+            },
             username: self.origin.image.username.clone(),
             cpus: self.terms.shape.cpus,
             pinned_cpus: self.claim.cpus.clone(),
@@ -153,6 +177,8 @@ impl Instance {
             environment: self.origin.environment.clone(),
             public_keys: self.origin.public_keys.clone(),
             script: self.origin.script.clone(),
+            is_autostart: self.origin.is_autostart,
+            runs_jupyter: template.is_some_and(|template| template.runs_jupyter),
             mounts: mounts.collect(),
         }
     }

@@ -21,6 +21,10 @@ pub struct InstanceFilter {
     pub location: Option<LocationCode>,
     /// Only of this cluster.
     pub cluster_id: Option<ClusterId>,
+    /// Only where a name, the host name or the image contains this, without regard to case.
+    pub search: Option<String>,
+    /// Without those that are being deleted.
+    pub without_going: bool,
 }
 
 /// Which of everybody's instances.
@@ -59,6 +63,14 @@ pub trait InstanceQueries {
         page: &Page<InstanceId>,
     ) -> Result<Vec<Instance>>;
 
+    /// Up to so many (the second number) of the same after the first few (the first one).
+    async fn instances_part(
+        &self,
+        viewer: Viewer,
+        filter: &InstanceFilter,
+        part: (u32, u32),
+    ) -> Result<Vec<Instance>>;
+
     /// How many there are of these.
     async fn instance_count(&self, viewer: Viewer, filter: &InstanceFilter) -> Result<u64>;
 
@@ -82,6 +94,9 @@ pub trait InstanceQueries {
 
     /// Spot instances whose notice is over.
     async fn instances_to_evict(&self, now: Timestamp, limit: u32) -> Result<Vec<InstanceId>>;
+
+    /// Live instances whose term is over and that are not being deleted.
+    async fn instances_to_renew(&self, now: Timestamp, limit: u32) -> Result<Vec<InstanceId>>;
 
     /// Findings of the reconciler, newest first.
     async fn findings(&self, page: &Page<FindingId>) -> Result<Vec<Finding>>;

@@ -3,16 +3,23 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{HostedFilter, Instance, InstanceDriver, InstanceFilter, InstanceId, Load, Site};
+use secrecy::SecretString;
+
+use super::{
+    HostedFilter, Instance, InstanceDriver, InstanceFilter, InstanceId, JUPYTER_TOKEN, Load, Site,
+};
 use crate::clock::Clock;
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, RecordedEvent, Subject};
 use crate::host::HostId;
 use crate::meter::{self, MeterLine, Metered};
+use crate::number::Numbered;
 use crate::page::{Page, Paged};
+use crate::pool::{self, PoolRole};
 use crate::store::{Reads, Store};
 use crate::token::Permission;
 use crate::user::{Caller, Operator};
+use crate::vault::Vault;
 use crate::volume::Volume;
 use crate::wallet::Posting;
 
@@ -72,6 +79,46 @@ pub async fn show(store: &dyn Store, caller: &Caller, id: InstanceId) -> Result<
     let reads = store.reads();
     let seen = reads.instance_visible_to(caller.viewer(), id).await?;
     detail(store, seen.ok_or(Error::NotFound(Thing::Instance))?).await
+}
+
+/// The instance of one of the caller's pools that has this whole number.
+pub async fn numbered(store: &dyn Store, caller: &Caller, number: i64) -> Result<InstanceDetail> {
+    caller.may(Permission::InstancesRead)?;
+    let id = store.reads().numbered(Numbered::Instance, number).await?;
+    show(store, caller, InstanceId::from_uuid(id.ok_or(Error::NotFound(Thing::Instance))?)).await
+}
+
+/// Instances of the caller's pools, newest first: up to so many (the second number) after the first few (the
+/// first one).
+pub async fn part(
+    store: &dyn Store,
+    caller: &Caller,
+    filter: &InstanceFilter,
+    part: (u32, u32),
+) -> Result<Vec<InstanceDetail>> {
+    caller.may(Permission::InstancesRead)?;
+    let reads = store.reads();
+    detailed(reads, reads.instances_part(caller.viewer(), filter, part).await?).await
+}
+
+/// The token of an instance's Jupyter server, for who may change the instance: it opens all of it. None
+/// where no server is started, or where its owner chose the token.
+pub async fn jupyter_token(
+    store: &dyn Store,
+    vault: &dyn Vault,
+    caller: &Caller,
+    instance: &Instance,
+) -> Result<Option<SecretString>> {
+    let origin = &instance.origin;
+    let runs = origin.template.as_ref().is_some_and(|template| template.runs_jupyter);
+    if !runs || origin.environment.contains_key(JUPYTER_TOKEN) {
+        return Ok(None);
+    }
+    let membership = store.reads().membership_of(instance.pool_id, caller.user_id).await?;
+    let may = caller.may(Permission::InstancesWrite).is_ok()
+        && pool::role_in(membership.as_ref())
+            .is_ok_and(|role| pool::require(role, PoolRole::Admin).is_ok());
+    may.then(|| instance.jupyter_token(vault)).transpose()
 }
 
 /// An instance with what its owner sees beside it.

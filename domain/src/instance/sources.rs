@@ -1,21 +1,31 @@
 //! What an order names, as it is today: the plan's shape and price, and the texts of image, keys and script.
 
-use super::{Boot, CreateInstance, InstanceTerms, Offered, Offering, Origin, SourceImage};
+use super::driver::{JUPYTER_PORT, SSH_PORT};
+use super::wish::MOST_KEYS;
+use super::{
+    Boot, CreateInstance, InstanceTerms, Keys, Offered, Offering, Origin, Renewal, SourceImage,
+    SourceTemplate,
+};
 use crate::error::{Conflict, Error, Result, Thing, Unpayable};
 use crate::gpu_offer::{GpuOffer, MOST_GPUS};
 use crate::host::HostId;
 use crate::image::ImageCode;
+use crate::inside::{environment_fault, ports_fault};
 use crate::location::LocationCode;
 use crate::money::Money;
+use crate::page::Page;
 use crate::plan::{Plan, Shape};
 use crate::pool::Paying;
-use crate::ssh_key::line;
+use crate::ssh_key::{SshKey, line};
 use crate::store::Tx;
+use crate::template::{Recipe, Template, TemplateKey, TemplateScope};
 
-/// What a wish comes to: the plan's price of today and the texts of image, keys and script.
+/// What a wish comes to: the offer's price of today and the texts of image, keys and script.
 #[derive(Clone, Debug)]
 pub(crate) struct Sources {
     pub terms: InstanceTerms,
+    /// The hours of its term and how it is renewed, where its offer has a longest time.
+    pub term: Option<(u32, Renewal)>,
     pub origin: Origin,
     pub location: LocationCode,
     /// The host that it is to be on, because it was offered so or its disk is there already.
@@ -24,13 +34,13 @@ pub(crate) struct Sources {
 
 /// What is offered today of what a wish names.
 enum Sold {
-    Plan(Plan, LocationCode),
-    Gpus(GpuOffer, Shape, LocationCode),
+    Plan { plan: Plan, location: LocationCode },
+    Gpus { offer: GpuOffer, shape: Shape, location: LocationCode, is_machine: bool },
 }
 
 impl Sold {
     /// Looks for it.
-    async fn find(tx: &dyn Tx, offering: &Offering) -> Result<Self> {
+    async fn find(tx: &dyn Tx, offering: &Offering, template: Option<&Template>) -> Result<Self> {
         match offering {
             Offering::Plan { code, location } => {
                 let plan = tx.plan_coded(code).await?.filter(|plan| plan.is_listed);
@@ -39,13 +49,13 @@ impl Sold {
                 if !plan.locations.contains(location) {
                     return Err(Error::invalid("/location", "the plan is not offered there"));
                 }
-                Ok(Self::Plan(plan, location.clone()))
+                Ok(Self::Plan { plan, location: location.clone() })
             }
             Offering::Gpus { host_id, gpus, disk_gb, is_machine } => {
+                let is_machine = *is_machine;
                 let is_sold = |offer: &GpuOffer| {
                     let terms = &offer.terms;
-                    let so =
-                        if *is_machine { terms.sells_machines } else { terms.sells_containers };
+                    let so = if is_machine { terms.sells_machines } else { terms.sells_containers };
                     terms.is_listed && so
                 };
                 let offer = tx.gpu_offer(*host_id).await?.filter(is_sold);
@@ -53,26 +63,34 @@ impl Sold {
                 let capacity = tx.capacity(*host_id).await?;
                 let capacity = capacity.ok_or(Error::NotFound(Thing::GpuOffer))?;
                 let too_many = || Error::invalid("/gpus", "is not how many the server sells");
-                let shape = capacity.share(*gpus).filter(|_| *gpus <= MOST_GPUS);
-                let shape = shape.ok_or_else(too_many)?;
-                let shape = Shape { disk_gb: *disk_gb, ..shape };
-                Ok(Self::Gpus(offer, shape, capacity.location))
+                let part = capacity.share(*gpus).filter(|_| *gpus <= MOST_GPUS);
+                let part = part.ok_or_else(too_many)?;
+                let of_template = template.map(|template| template.recipe.disk_gb);
+                let unknown =
+                    || Error::invalid("/gpu_offer/disk_gb", "is required without a template");
+                let disk_gb = disk_gb.or(of_template).ok_or_else(unknown)?;
+                let shape = Shape { disk_gb, ..part };
+                Ok(Self::Gpus { offer, shape, location: capacity.location, is_machine })
             }
         }
     }
 
     const fn shape(&self) -> &Shape {
         match self {
-            Self::Plan(plan, _) => &plan.shape,
-            Self::Gpus(_, shape, _) => shape,
+            Self::Plan { plan, .. } => &plan.shape,
+            Self::Gpus { shape, .. } => shape,
         }
     }
 
     const fn host_id(&self) -> Option<HostId> {
         match self {
-            Self::Plan(..) => None,
-            Self::Gpus(offer, ..) => Some(offer.host_id),
+            Self::Plan { .. } => None,
+            Self::Gpus { offer, .. } => Some(offer.host_id),
         }
+    }
+
+    const fn is_machine(&self) -> bool {
+        matches!(self, Self::Gpus { is_machine: true, .. })
     }
 }
 
@@ -82,45 +100,142 @@ pub(crate) async fn sources(
     payer: &Paying,
     request: &CreateInstance,
 ) -> Result<Sources> {
-    let sold = Sold::find(tx, &request.offering).await?;
-    let (image, shape, host_of_disk) = disk(tx, payer, request, sold.shape()).await?;
+    let template = template(tx, payer, request).await?;
+    let sold = Sold::find(tx, &request.offering, template.as_ref()).await?;
+    if sold.is_machine() && template.is_some() {
+        return Err(Error::invalid("/template_id", "is for containers, and this is a machine"));
+    }
+    let (image, shape, host_of_disk) =
+        disk(tx, payer, (request, template.as_ref()), sold.shape()).await?;
     if sold.host_id().is_some() && host_of_disk.is_some() && sold.host_id() != host_of_disk {
         return Err(Error::Conflict(Conflict::VolumeElsewhere));
     }
     let host_id = sold.host_id().or(host_of_disk);
-    let keys = match request.key_ids.as_slice() {
-        [] => Vec::new(),
-        ids => tx.ssh_keys_of_pool(payer.pool_id, ids).await?,
+    let origin = origin(tx, payer, request, (image, template)).await?;
+    let (terms, term, location) = match sold {
+        Sold::Plan { plan, location } => (of_plan(&plan, shape, request.is_spot)?, None, location),
+        Sold::Gpus { offer, location, is_machine, .. } => {
+            let terms = of_gpus(&offer, shape, (request.is_spot, is_machine))?;
+            (terms, Some((offer.terms.max_hours, request.renewal)), location)
+        }
     };
-    if keys.len() != request.key_ids.len() {
-        return Err(Error::invalid("/ssh_key_ids", "each must be a key of the pool, named once"));
+    require_at_most(&terms, request.max_per_hour)?;
+    Ok(Sources { terms, term, origin, location, host_id })
+}
+
+/// The template that a wish names: of the pool that it is for, or the operator's.
+async fn template(
+    tx: &dyn Tx,
+    payer: &Paying,
+    request: &CreateInstance,
+) -> Result<Option<Template>> {
+    let Boot::Template(id) = request.boot else { return Ok(None) };
+    let scope = TemplateScope::Seen(request.caller.viewer());
+    let found = tx.template(scope, TemplateKey::Id(id)).await?;
+    let template = found.ok_or(Error::NotFound(Thing::Template))?;
+    if template.pool_id.is_some_and(|pool_id| pool_id != payer.pool_id) {
+        return Err(Error::invalid("/template_id", "is of another pool than the instance"));
     }
-    let script = match request.script_id {
+    Ok(Some(template))
+}
+
+/// What it is made from, with what its owner and its template say of it.
+async fn origin(
+    tx: &dyn Tx,
+    payer: &Paying,
+    request: &CreateInstance,
+    (image, template): (SourceImage, Option<Template>),
+) -> Result<Origin> {
+    let keys = keys(tx, payer, request).await?;
+    let kept = match request.script_id {
         Some(id) => {
             let found = tx.scripts_of_pool(payer.pool_id, &[id]).await?.into_iter().next();
             Some(found.ok_or_else(|| Error::invalid("/script_id", "is no script of the pool"))?)
         }
         None => None,
     };
-    let (terms, location) = match (sold, &request.offering) {
-        (Sold::Plan(plan, location), _) => (of_plan(&plan, shape, request.is_spot)?, location),
-        (Sold::Gpus(offer, _, location), offering) => {
-            let is_machine = matches!(offering, Offering::Gpus { is_machine: true, .. });
-            (of_gpus(&offer, shape, (request.is_spot, is_machine))?, location)
-        }
-    };
-    require_at_most(&terms, request.max_per_hour)?;
-    let origin = Origin {
+    let recipe = template.as_ref().map(|template| &template.recipe);
+    let start_script = request.start_script.clone().or_else(|| {
+        // One that was kept takes its place: an instance starts with one script.
+        recipe.filter(|_| kept.is_none()).map(|recipe| recipe.start_script.clone())
+    });
+    let start_script = start_script.filter(|script| !script.trim().is_empty());
+    let is_autostart = start_script.is_some();
+    let mut environment = recipe.map(|recipe| recipe.environment.clone()).unwrap_or_default();
+    environment.extend(request.environment.clone());
+    if let Some(message) = environment_fault(&environment) {
+        return Err(Error::invalid("/environment", message));
+    }
+    Ok(Origin {
+        ports: ports(request, recipe)?,
         image,
+        template: template.map(source),
         ordered_as: request.ordered_as.clone(),
-        key_ids: request.key_ids.clone(),
+        key_ids: keys.iter().map(|key| key.id).collect(),
         public_keys: keys.iter().map(|key| line(&key.public_key).to_owned()).collect(),
         script_id: request.script_id,
-        script: script.map(|script| script.content),
-        environment: request.environment.clone(),
-        ports: request.ports.clone(),
-    };
-    Ok(Sources { terms, origin, location, host_id })
+        script: start_script.or_else(|| kept.map(|script| script.content)),
+        is_autostart,
+        environment,
+    })
+}
+
+async fn keys(tx: &dyn Tx, payer: &Paying, request: &CreateInstance) -> Result<Vec<SshKey>> {
+    let caller = &request.caller;
+    match &request.keys {
+        Keys::These(ids) => {
+            let keys = match ids.as_slice() {
+                [] => Vec::new(),
+                ids => tx.ssh_keys_of_pool(payer.pool_id, ids).await?,
+            };
+            if keys.len() != ids.len() {
+                let advice = "each must be a key of the pool, named once";
+                return Err(Error::invalid("/ssh_key_ids", advice));
+            }
+            Ok(keys)
+        }
+        Keys::All => {
+            let page = Page { after: None, limit: u32::try_from(MOST_KEYS).ok() };
+            tx.ssh_keys_visible_to(caller.viewer(), Some(payer.pool_id), &page).await
+        }
+        // It is added before.
+        Keys::Raw { public_key, .. } => {
+            let found = tx.ssh_key_saying(payer.pool_id, &public_key.digest()).await?;
+            Ok(vec![found.ok_or(Error::NotFound(Thing::SshKey))?])
+        }
+    }
+}
+
+/// The ports that a wish or its template names, and those of the servers that run in it.
+fn ports(request: &CreateInstance, recipe: Option<&Recipe>) -> Result<Vec<u16>> {
+    let named = request.ports.clone().or_else(|| recipe.map(|recipe| recipe.ports.clone()));
+    let mut ports = named.unwrap_or_else(|| vec![SSH_PORT]);
+    let servers =
+        recipe.map(|recipe| [(recipe.runs_ssh, SSH_PORT), (recipe.runs_jupyter, JUPYTER_PORT)]);
+    for (_, port) in servers.into_iter().flatten().filter(|(runs, _)| *runs) {
+        if !ports.contains(&port) {
+            ports.push(port);
+        }
+    }
+    match ports_fault(&ports) {
+        Some(message) => Err(Error::invalid("/ports", message)),
+        None => Ok(ports),
+    }
+}
+
+fn source(template: Template) -> SourceTemplate {
+    let Template { id: template_id, number, recipe, registry, .. } = template;
+    SourceTemplate {
+        template_id,
+        number,
+        name: recipe.name,
+        image: recipe.image,
+        tag: recipe.tag,
+        is_global: template.pool_id.is_none(),
+        runs_ssh: recipe.runs_ssh,
+        runs_jupyter: recipe.runs_jupyter,
+        registry,
+    }
 }
 
 /// What it is made from, what it takes of its host, and on which host its disk is already. A disk that is a
@@ -128,7 +243,7 @@ pub(crate) async fn sources(
 async fn disk(
     tx: &dyn Tx,
     payer: &Paying,
-    request: &CreateInstance,
+    (request, template): (&CreateInstance, Option<&Template>),
     offered: &Shape,
 ) -> Result<(SourceImage, Shape, Option<HostId>)> {
     let without_disk = || Shape { disk_gb: 0, ..offered.clone() };
@@ -136,6 +251,16 @@ async fn disk(
         Boot::OwnDisk(code) => {
             let image = image(tx, code, offered.disk_gb).await?;
             Ok((image, offered.clone(), None))
+        }
+        Boot::Template(_) => {
+            let template = template.ok_or(Error::NotFound(Thing::Template))?;
+            let least = template.recipe.disk_gb;
+            if offered.disk_gb < least {
+                let message =
+                    format!("needs a disk of {least} GB, and this one has {}", offered.disk_gb);
+                return Err(Error::invalid("/template_id", message));
+            }
+            Ok((image_of(template), offered.clone(), None))
         }
         Boot::NewVolume { image: code, size_gb, .. } => {
             Ok((image(tx, code, *size_gb).await?, without_disk(), None))
@@ -150,6 +275,18 @@ async fn disk(
     }
 }
 
+/// A template's image, whose containers know no other user than root.
+fn image_of(template: &Template) -> SourceImage {
+    let Recipe { name, image, tag, .. } = &template.recipe;
+    SourceImage {
+        image_id: None,
+        image: format!("{image}:{tag}"),
+        image_name: name.clone(),
+        reference: template.reference(),
+        username: "root".to_owned(),
+    }
+}
+
 async fn image(tx: &dyn Tx, code: &ImageCode, disk_gb: u32) -> Result<SourceImage> {
     let image = tx.image_coded(code).await?.filter(|image| image.is_listed);
     let image = image.ok_or_else(|| Error::invalid("/image", "is no image that is offered"))?;
@@ -159,7 +296,7 @@ async fn image(tx: &dyn Tx, code: &ImageCode, disk_gb: u32) -> Result<SourceImag
         return Err(Error::invalid("/image", message));
     }
     Ok(SourceImage {
-        image_id: image.id,
+        image_id: Some(image.id),
         image: image.code.to_string(),
         image_name: image.name,
         reference: image.reference,

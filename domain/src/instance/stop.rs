@@ -20,6 +20,9 @@ use crate::wallet::Wallet;
 /// What an operator did, of which the owner is told.
 const TAKEN_DOWN: &str = "instance.taken_down";
 
+/// Its term was over and was not renewed.
+pub(super) const EXPIRED: &str = "instance.expired";
+
 /// Stops all that runs for a payer whose wallet is dry and locked; their meters are ended by the caller.
 pub(crate) async fn stop_unpaid(
     tx: &dyn Tx,
@@ -116,7 +119,7 @@ pub(crate) async fn fail_cluster(
     Ok(wallet)
 }
 
-/// Wants a locked instance gone, and ends what it costs at this moment, or with its notice. The payer's
+/// Wants a locked instance gone, and ends what it costs at this moment, or with its notice or its term. The payer's
 /// wallet is locked, and answered as it is after it.
 pub(crate) async fn remove(
     tx: &dyn Tx,
@@ -135,8 +138,10 @@ pub(crate) async fn remove(
     let is_owners = matches!(actor, Actor::User { .. }) && kind != TAKEN_DOWN;
     let recipient = (!is_owners).then_some(instance.payer_id);
     tx.record(vec![Event { recipient, ..removed }]).await?;
-    // Nobody pays for an eviction that comes late.
-    let until = instance.evict_at.map_or(now, |at| at.min(now));
+    // Nobody pays for an end that comes late.
+    let over = instance.term.filter(|_| kind == EXPIRED).map(|term| term.expires_at);
+    let ends = instance.evict_at.into_iter().chain(over).chain([now]);
+    let until = ends.min().unwrap_or(now);
     finish_by(tx, random, wallet, (&[Metered::Instance(instance.id)], until), now).await
 }
 

@@ -11,6 +11,7 @@ use crate::money::Money;
 use crate::plan::{PlanCode, PlanId, Shape};
 use crate::script::ScriptId;
 use crate::ssh_key::SshKeyId;
+use crate::template::{Registry, TemplateId};
 use crate::text::text;
 
 text!(
@@ -123,9 +124,10 @@ impl InstanceTerms {
 /// An image as it was when something was made from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceImage {
-    /// The image.
-    pub image_id: ImageId,
-    /// Its code.
+    /// The image; none where it is a template's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<ImageId>,
+    /// Its code; a template's reference with its tag.
     pub image: String,
     /// Its name for people; unknown of what was made before it was kept.
     #[serde(default)]
@@ -136,12 +138,39 @@ pub struct SourceImage {
     pub username: String,
 }
 
+/// A template as it was when something was made from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceTemplate {
+    /// The template.
+    pub template_id: TemplateId,
+    /// Its whole number.
+    pub number: i64,
+    /// Its name.
+    pub name: String,
+    /// Its image's reference without a tag.
+    pub image: String,
+    /// Its image's tag.
+    pub tag: String,
+    /// Whether it is the operator's, whose images hosts may have by themselves.
+    pub is_global: bool,
+    /// Whether the container has an SSH server.
+    pub runs_ssh: bool,
+    /// Whether the container has a Jupyter server.
+    pub runs_jupyter: bool,
+    /// Where its image is fetched, if that asks who one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<Registry>,
+}
+
 /// What an instance was made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The image.
     #[serde(flatten)]
     pub image: SourceImage,
+    /// The template that it is from, if it is from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<SourceTemplate>,
     /// The name by which its owner ordered it, if that is not the image's code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordered_as: Option<String>,
@@ -153,6 +182,9 @@ pub struct Origin {
     pub script_id: Option<ScriptId>,
     /// Its text.
     pub script: Option<String>,
+    /// Whether it runs at every start, not only at the first.
+    #[serde(default)]
+    pub is_autostart: bool,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
     /// Ports inside that are published.

@@ -4,24 +4,25 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Hostname;
+use super::{Hostname, Renewal};
 use crate::error::{Error, Result, Violation};
 use crate::host::HostId;
 use crate::idempotency::IdempotencyKey;
 use crate::image::ImageCode;
-use crate::inside::{environment_fault, ports_fault};
+use crate::inside::{environment_fault, ports_fault, start_script_fault};
 use crate::location::LocationCode;
 use crate::money::Money;
 use crate::plan::PlanCode;
-use crate::pool::PoolId;
+use crate::pool::{Label, PoolId};
 use crate::script::ScriptId;
-use crate::ssh_key::SshKeyId;
+use crate::ssh_key::{PublicKey, SshKeyId};
 use crate::tag::Tags;
+use crate::template::TemplateId;
 use crate::user::Caller;
 use crate::volume::{Afterwards, VolumeId};
 
 /// The most keys of one instance.
-const MOST_KEYS: usize = 100;
+pub(super) const MOST_KEYS: usize = 100;
 /// The most volumes of one instance.
 const MOST_VOLUMES: usize = 16;
 
@@ -41,8 +42,8 @@ pub enum Offering {
         host_id: HostId,
         /// How many.
         gpus: u32,
-        /// With how much disk, in GB.
-        disk_gb: u32,
+        /// With how much disk, in GB; a template's own if not given.
+        disk_gb: Option<u32>,
         /// Whether it is to be a virtual machine; else a container.
         is_machine: bool,
     },
@@ -53,6 +54,8 @@ pub enum Offering {
 pub enum Boot {
     /// An image, on the disk that comes with the plan and ends with the instance.
     OwnDisk(ImageCode),
+    /// What a template says, on the same disk.
+    Template(TemplateId),
     /// An image, on a new volume that can outlive the instance, in place of the plan's disk.
     NewVolume {
         /// The image.
@@ -95,6 +98,22 @@ pub enum VolumeWish {
     },
 }
 
+/// Who may log in to an instance.
+#[derive(Clone, Debug)]
+pub enum Keys {
+    /// These keys of its pool, at most 100.
+    These(Vec<SshKeyId>),
+    /// The newest keys of its pool, as many as fit.
+    All,
+    /// A key that its pool has, or has from now on.
+    Raw {
+        /// What it is called if it is new.
+        name: Label,
+        /// The key.
+        public_key: PublicKey,
+    },
+}
+
 /// A wish for an instance.
 #[derive(Clone, Debug)]
 pub struct CreateInstance {
@@ -110,22 +129,28 @@ pub struct CreateInstance {
     pub ordered_as: Option<String>,
     /// What it calls itself.
     pub hostname: Hostname,
+    /// What its owner calls it; its host name if not given.
+    pub name: Option<Label>,
     /// In the owner's words, at most 500 characters.
     pub description: String,
-    /// Keys of the pool that may log in.
-    pub key_ids: Vec<SshKeyId>,
+    /// Who may log in.
+    pub keys: Keys,
     /// A script of the pool that runs at the first start.
     pub script_id: Option<ScriptId>,
-    /// Environment variables.
+    /// A script that runs at every start, at most 64 KiB; the template's if not given.
+    pub start_script: Option<String>,
+    /// Environment variables, before those of the template.
     pub environment: BTreeMap<String, String>,
-    /// Ports inside to publish.
-    pub ports: Vec<u16>,
+    /// Ports inside to publish; if not given those of the template, or that of SSH.
+    pub ports: Option<Vec<u16>>,
     /// Volumes.
     pub volumes: Vec<VolumeWish>,
     /// Whether it may be evicted, for a lower price.
     pub is_spot: bool,
     /// Refuse if an hour costs more.
     pub max_per_hour: Option<Money>,
+    /// Whether it is renewed when the longest time of its offer is over.
+    pub renewal: Renewal,
     /// Labels.
     pub tags: Tags,
     /// Orders one however often it is sent.
@@ -135,22 +160,30 @@ pub struct CreateInstance {
 pub(crate) fn asked(request: &CreateInstance) -> serde_json::Value {
     let volumes: Vec<String> = request.volumes.iter().map(|wish| format!("{wish:?}")).collect();
     let (what, place) = asked_offering(&request.offering);
-    json!([
-        request.pool_id,
+    let mut asked = vec![
+        json!(request.pool_id),
         what,
         asked_boot(&request.boot),
         place,
-        request.hostname.as_str(),
-        request.description,
-        request.key_ids,
-        request.script_id,
-        request.environment,
-        request.ports,
-        volumes,
-        request.is_spot,
-        request.max_per_hour,
-        request.tags
-    ])
+        json!(request.hostname.as_str()),
+        json!(request.description),
+        asked_keys(&request.keys),
+        json!(request.script_id),
+        json!(request.environment),
+        json!(request.ports),
+        json!(volumes),
+        json!(request.is_spot),
+        json!(request.max_per_hour),
+        json!(request.tags),
+    ];
+    // Only what is asked for: what was sent before there was such a thing is still the same.
+    let added = [
+        request.name.as_ref().map(|name| json!({ "name": name.as_str() })),
+        request.start_script.as_ref().map(|script| json!({ "start_script": script })),
+        (request.renewal != Renewal::default()).then(|| json!({ "renewal": request.renewal })),
+    ];
+    asked.extend(added.into_iter().flatten());
+    asked.into()
 }
 
 /// What, and where.
@@ -163,9 +196,18 @@ fn asked_offering(offering: &Offering) -> (Value, Value) {
     }
 }
 
+fn asked_keys(keys: &Keys) -> Value {
+    match keys {
+        Keys::These(ids) => json!(ids),
+        Keys::All => json!("all"),
+        Keys::Raw { public_key, .. } => json!({ "key": public_key.as_str() }),
+    }
+}
+
 fn asked_boot(boot: &Boot) -> Value {
     match boot {
         Boot::OwnDisk(image) => json!(image.as_str()),
+        Boot::Template(id) => json!({ "template": id }),
         Boot::NewVolume { image, name, kind, size_gb, on_eviction } => {
             json!([image.as_str(), name, kind, size_gb, on_eviction])
         }
@@ -178,7 +220,7 @@ impl CreateInstance {
     pub(crate) fn new_volumes(&self) -> Vec<(&str, u32)> {
         let disk = match &self.boot {
             Boot::NewVolume { kind, size_gb, .. } => Some((kind.as_str(), *size_gb)),
-            Boot::OwnDisk(_) | Boot::Volume(_) => None,
+            Boot::OwnDisk(_) | Boot::Template(_) | Boot::Volume(_) => None,
         };
         let others = self.volumes.iter().filter_map(|wish| match wish {
             VolumeWish::New { kind, size_gb, .. } => Some((kind.as_str(), *size_gb)),
@@ -191,7 +233,7 @@ impl CreateInstance {
     pub(crate) fn existing_volumes(&self) -> Vec<VolumeId> {
         let disk = match self.boot {
             Boot::Volume(id) => Some(id),
-            Boot::OwnDisk(_) | Boot::NewVolume { .. } => None,
+            Boot::OwnDisk(_) | Boot::Template(_) | Boot::NewVolume { .. } => None,
         };
         let others = self.volumes.iter().filter_map(|wish| match wish {
             VolumeWish::Existing { id, .. } => Some(*id),
@@ -210,13 +252,19 @@ pub(crate) fn checked(request: &CreateInstance) -> Result<()> {
     if request.description.chars().count() > 500 || request.description.contains('\0') {
         fault("/description", "must be at most 500 characters".to_owned());
     }
-    if let Some(message) = ports_fault(&request.ports) {
+    if let Some(message) = request.ports.as_deref().and_then(ports_fault) {
         fault("/ports", message);
+    }
+    if let Some(message) = request.start_script.as_deref().and_then(start_script_fault) {
+        fault("/start_script", message.to_owned());
+    }
+    if request.start_script.is_some() && request.script_id.is_some() {
+        fault("/start_script", "is not given with script_id: one script starts with it".to_owned());
     }
     if let Some(message) = environment_fault(&request.environment) {
         fault("/environment", message);
     }
-    if request.key_ids.len() > MOST_KEYS {
+    if matches!(&request.keys, Keys::These(ids) if ids.len() > MOST_KEYS) {
         fault("/ssh_key_ids", format!("must be at most {MOST_KEYS}"));
     }
     if request.volumes.len() > MOST_VOLUMES {

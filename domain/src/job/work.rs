@@ -12,6 +12,7 @@ use crate::rental::{self, Driver};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Operator;
+use crate::vault::Vault;
 use crate::volume;
 
 /// How long a worker may hold a job. Later another takes it, whatever became of the first; so what a
@@ -35,6 +36,8 @@ pub struct JobContext<'a> {
     pub instances: &'a dyn InstanceDriver,
     /// What an operator configured about instances.
     pub policy: &'a InstancePolicy,
+    /// What opens the secrets of others that hosts need.
+    pub vault: &'a dyn Vault,
 }
 
 /// How far a job came.

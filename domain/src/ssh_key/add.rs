@@ -3,7 +3,7 @@
 use tracing::instrument;
 
 use super::{PublicKey, SshKey, SshKeyId};
-use crate::clock::{Clock, Random};
+use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result};
 use crate::number::Numbered;
 use crate::pool::{Duplicates, Label, PoolId, home_for_update};
@@ -43,25 +43,36 @@ pub async fn add(
     let id = SshKeyId::generate(now, random);
     atomically(store, async |tx: &dyn Tx| {
         let pool_id = home_for_update(tx, pool_id, &caller).await?;
-        if tx.ssh_key_count(pool_id).await? >= MOST {
-            return Err(Error::Conflict(Conflict::SshKeyLimit { most: MOST }));
-        }
-        let key = SshKey {
-            id,
-            pool_id,
-            name: name.to_string(),
-            public_key: public_key.as_str().to_owned(),
-            fingerprint: public_key.fingerprint().to_owned(),
-            author: Some(caller.user_id),
-            created_at: now,
-        };
-        if duplicates == Duplicates::Refused && tx.has_ssh_key(pool_id, &key.digest()).await? {
+        let is_refused = duplicates == Duplicates::Refused;
+        if is_refused && tx.ssh_key_saying(pool_id, &public_key.digest()).await?.is_some() {
             return Err(Error::Conflict(Conflict::SshKeyExists));
         }
-        tx.add_ssh_key(&key).await?;
-        let number = tx.give_number(Numbered::SshKey, id.uuid()).await?;
-        tx.record(vec![key.added(caller.actor())]).await?;
-        Ok((key, number))
+        add_to(tx, &caller, (pool_id, (&name, &public_key)), (id, now)).await
     })
     .await
+}
+
+/// Adds a key to a locked pool, whoever's text it has.
+pub(crate) async fn add_to(
+    tx: &dyn Tx,
+    caller: &Caller,
+    (pool_id, (name, public_key)): (PoolId, (&Label, &PublicKey)),
+    (id, now): (SshKeyId, Timestamp),
+) -> Result<(SshKey, i64)> {
+    if tx.ssh_key_count(pool_id).await? >= MOST {
+        return Err(Error::Conflict(Conflict::SshKeyLimit { most: MOST }));
+    }
+    let key = SshKey {
+        id,
+        pool_id,
+        name: name.to_string(),
+        public_key: public_key.as_str().to_owned(),
+        fingerprint: public_key.fingerprint().to_owned(),
+        author: Some(caller.user_id),
+        created_at: now,
+    };
+    tx.add_ssh_key(&key).await?;
+    let number = tx.give_number(Numbered::SshKey, id.uuid()).await?;
+    tx.record(vec![key.added(caller.actor())]).await?;
+    Ok((key, number))
 }

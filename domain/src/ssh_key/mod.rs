@@ -8,6 +8,7 @@ mod show;
 
 use serde_json::{Value, json};
 
+pub(crate) use add::add_to;
 pub use add::{AddSshKey, add};
 pub use delete::delete;
 pub use port::{SshKeyQueries, SshKeys};
@@ -44,6 +45,13 @@ pub struct SshKey {
     pub author: Option<UserId>,
     /// When it was added.
     pub created_at: Timestamp,
+}
+
+impl PublicKey {
+    /// The same of a key that is only a text yet.
+    pub fn digest(&self) -> [u8; 32] {
+        digest(line(self.as_str()))
+    }
 }
 
 impl SshKey {

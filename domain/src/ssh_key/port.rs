@@ -30,8 +30,8 @@ pub trait SshKeyQueries {
     /// How many keys the pool has.
     async fn ssh_key_count(&self, pool_id: PoolId) -> Result<u64>;
 
-    /// Whether the pool has a key of this text, given as its digest.
-    async fn has_ssh_key(&self, pool_id: PoolId, digest: &[u8; 32]) -> Result<bool>;
+    /// The first key of the pool that has this text, given as its digest.
+    async fn ssh_key_saying(&self, pool_id: PoolId, digest: &[u8; 32]) -> Result<Option<SshKey>>;
 }
 
 /// Changes SSH keys. Lock their pools before.

@@ -4,12 +4,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Recipe, Registry, Template, TemplateId, context};
 use crate::error::{Error, Result, Violation};
-use crate::inside::{environment_fault, ports_fault};
+use crate::inside::{environment_fault, ports_fault, start_script_fault};
 use crate::text::{ONE_LINE_OF_100, line};
 use crate::vault::Vault;
 
 const MOST_DISK_GB: u32 = 65_536;
-const MOST_SCRIPT_BYTES: usize = 64 * 1024;
 const MOST_ARGUMENTS: usize = 4_096;
 const MOST_NOTES: usize = 4_000;
 const MOST_PASSWORD_BYTES: usize = 4_096;
@@ -101,8 +100,8 @@ impl TemplateDraft {
         if let Some(message) = ports_fault(&recipe.ports) {
             fault("/ports", &message);
         }
-        if recipe.start_script.len() > MOST_SCRIPT_BYTES || recipe.start_script.contains('\0') {
-            fault("/start_script", "must be at most 64 KiB without the character U+0000");
+        if let Some(message) = start_script_fault(&recipe.start_script) {
+            fault("/start_script", message);
         }
         if !is_text(&recipe.build_arguments, MOST_ARGUMENTS) {
             fault("/build_arguments", "must be at most 4096 characters");

@@ -11,6 +11,7 @@ mod show;
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use add::{AddTemplate, add};
@@ -87,14 +88,31 @@ pub struct Recipe {
 }
 
 /// How an image that is not for everybody is fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registry {
     /// The registry, 1 to 255 printable ASCII characters without blanks.
     pub host: String,
     /// The name to log in with, 1 to 255 characters.
     pub username: String,
-    /// The password, which opens with [`Template::registry_password`].
+    /// The password, which opens with [`Registry::opened`].
     pub password: Sealed,
+}
+
+impl Registry {
+    /// The registry as names of images begin with it, without a scheme or a path. People also write
+    /// Docker's own registry as its API's address.
+    pub fn authority(&self) -> &str {
+        let host = self.host.trim_start_matches("https://").trim_start_matches("http://");
+        match host.split('/').next().unwrap_or_default() {
+            "index.docker.io" | "registry-1.docker.io" => "docker.io",
+            host => host,
+        }
+    }
+
+    /// The password for it, as that of the template that it was put into.
+    pub fn opened(&self, vault: &dyn Vault, id: TemplateId) -> Result<SecretString> {
+        vault.open(&self.password, &context(id))
+    }
 }
 
 /// A template as lists have it.
@@ -125,6 +143,17 @@ pub struct TemplateSummary {
 }
 
 impl Template {
+    /// What an engine fetches: the image with its tag, and its registry before it where the name does not
+    /// begin with that.
+    pub fn reference(&self) -> String {
+        let Recipe { image, tag, .. } = &self.recipe;
+        let registry = self.registry.as_ref().map(Registry::authority);
+        match registry.filter(|host| !image.starts_with(&format!("{host}/"))) {
+            Some(host) => format!("{host}/{image}:{tag}"),
+            None => format!("{image}:{tag}"),
+        }
+    }
+
     /// The template as lists have it.
     pub fn summary(&self) -> TemplateSummary {
         let Self { id, number, pool_id, author, created_at, updated_at, .. } = *self;
@@ -142,12 +171,6 @@ impl Template {
             created_at,
             updated_at,
         }
-    }
-
-    /// The password for its registry, if it has one.
-    pub fn registry_password(&self, vault: &dyn Vault) -> Result<Option<SecretString>> {
-        let registry = self.registry.as_ref();
-        registry.map(|registry| vault.open(&registry.password, &context(self.id))).transpose()
     }
 
     /// Of what may hold secrets only that it is there: not the script, the arguments or the values of the

@@ -32,6 +32,8 @@ pub struct Inspected {
 pub struct State {
     pub status: Status,
     pub exit_code: i64,
+    /// When it was last started, as the engine spells that.
+    pub started_at: String,
     pub health: Option<Health>,
 }
 

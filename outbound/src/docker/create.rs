@@ -59,7 +59,9 @@ impl Engine {
             None if spec.disk.is_some_and(|disk| disk.has_data) => {
                 return Err(self.failed(&format!("{disk} is not there to start from")));
             }
-            None => (self.image_or_pulled(&spec.image).await?, spec.image.clone(), false),
+            None => {
+                (self.image_or_pulled(&spec.image, &spec.pull).await?, spec.image.clone(), false)
+            }
         };
         let own_volumes = self.own_volumes(spec, &image).await?;
         let config = image.config.unwrap_or_default();

@@ -20,6 +20,12 @@ pub fn script_started(spec: &InstanceSpec) -> String {
     }
 }
 
+/// The mark that something was begun which belongs to every start, of this start of the container.
+pub fn begun_since(started_at: &str, what: &str) -> String {
+    let plain = started_at.chars().filter(char::is_ascii_alphanumeric);
+    format!("{SCRIPT}.{what}.{}", plain.collect::<String>())
+}
+
 /// More than any list of users that is meant.
 const MOST_PASSWD_BYTES: usize = 1024 * 1024;
 

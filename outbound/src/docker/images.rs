@@ -1,12 +1,14 @@
 //! Images: those that instances are made from, and ours that hold a disk while it has no container.
 
+use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerConfig, ImageInspect, ImageSummary};
 use bollard::query_parameters::{
     CommitContainerOptionsBuilder, CreateImageOptionsBuilder, ListImagesOptionsBuilder,
     RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
-use domain::instance::Driven;
+use domain::instance::{Driven, Pull, RegistryLogin};
 use futures_util::StreamExt;
+use secrecy::ExposeSecret;
 
 use super::engine::Engine;
 use super::fault::Found;
@@ -17,18 +19,20 @@ use super::settings::is_name;
 const IN_USE: u16 = 409;
 
 impl Engine {
-    /// The image, fetched if it is not there.
-    pub async fn image_or_pulled(&self, image: &str) -> Driven<ImageInspect> {
+    /// The image, fetched if it is not there, or in any case where a renter chose its name: then it is what
+    /// its registry gives to them, and never what this host has by that name, which may be somebody's disk.
+    pub async fn image_or_pulled(&self, image: &str, pull: &Pull) -> Driven<ImageInspect> {
         if !is_name(image) {
             return Err(self.refused("the image's name has characters that no name has"));
         }
-        if let Some(found) = self.image(image).await? {
+        let found = if pull.always { None } else { self.image(image).await? };
+        if let Some(found) = found {
             return Ok(found);
         }
         if image.starts_with("localhost/") {
             return Err(self.refused(&format!("there is no image {image}")));
         }
-        self.pull(image).await?;
+        self.pull(image, pull.login.as_ref()).await?;
         let found = self.image(image).await?;
         found.ok_or_else(|| self.failed(&format!("pull {image}: it is not there afterwards")))
     }
@@ -38,9 +42,9 @@ impl Engine {
         self.call(&format!("inspect image {image}"), call).await.found()
     }
 
-    async fn pull(&self, image: &str) -> Driven<()> {
+    async fn pull(&self, image: &str, login: Option<&RegistryLogin>) -> Driven<()> {
         let options = CreateImageOptionsBuilder::new().from_image(&with_tag(image)).build();
-        let mut progress = self.api.create_image(Some(options), None, None);
+        let mut progress = self.api.create_image(Some(options), None, login.map(credentials));
         let done = async move {
             while let Some(step) = progress.next().await {
                 step?;
@@ -114,6 +118,16 @@ impl Engine {
         let mut images = self.call("list images", self.api.list_images(Some(options))).await?;
         images.retain(|image| DiskOf::by_labels(&image.labels).is_some());
         Ok(images)
+    }
+}
+
+/// As the engine passes them on to the registry.
+fn credentials(login: &RegistryLogin) -> DockerCredentials {
+    DockerCredentials {
+        username: Some(login.username.clone()),
+        password: Some(login.password.expose_secret().to_owned()),
+        serveraddress: Some(login.host.clone()),
+        ..Default::default()
     }
 }
 

@@ -10,7 +10,7 @@ use domain::instance::{Driven, InstanceId, InstanceSpec, Site};
 use super::answers::Status;
 use super::engine::{Container, Engine};
 use super::fault::{CALL, Found};
-use super::files::{SCRIPT, script_started};
+use super::files::{begun_since, script_started};
 use super::look;
 
 const SHELL: &str = "/bin/sh";
@@ -20,6 +20,14 @@ const STEP: Duration = Duration::from_millis(200);
 
 /// Keys of the host first, as most images come without; the daemon leaves for the background.
 const START_SSH: &str = "mkdir -p /run/sshd && ssh-keygen -A >/dev/null && /usr/sbin/sshd";
+
+/// A shell that is to run what does not say with `#!` how runs it by itself.
+const RUN_SCRIPT: &str = "exec /var/lib/berth/script >>/var/log/berth-script.log 2>&1 </dev/null";
+
+/// Where the image has none, nothing happens. The token is in its environment.
+const START_JUPYTER: &str = "command -v jupyter >/dev/null || exit 0; \
+     exec jupyter notebook --allow-root --no-browser --ip=0.0.0.0 --port=8888 \
+     >>/var/log/berth-jupyter.log 2>&1 </dev/null";
 
 impl Engine {
     pub async fn start(&self, site: &Site, spec: &InstanceSpec) -> Driven<()> {
@@ -35,10 +43,24 @@ impl Engine {
             self.call(&format!("start {name}"), call).await?;
         }
         self.start_ssh(site, spec, &container).await?;
-        match spec.script {
-            Some(_) => self.run_script(name, &script_started(spec)).await,
-            None => Ok(()),
+        if !spec.is_autostart && !spec.runs_jupyter {
+            return match spec.script {
+                Some(_) => self.run_once(name, &script_started(spec), RUN_SCRIPT).await,
+                None => Ok(()),
+            };
         }
+        // It was started a moment ago, perhaps by the call before this one.
+        let now = self.container(spec.id).await?.map(|found| found.found.state.started_at);
+        let started_at = now.unwrap_or_default();
+        if spec.script.is_some() {
+            let each = begun_since(&started_at, "start");
+            let mark = if spec.is_autostart { each } else { script_started(spec) };
+            self.run_once(name, &mark, RUN_SCRIPT).await?;
+        }
+        if spec.runs_jupyter {
+            self.run_once(name, &begun_since(&started_at, "jupyter"), START_JUPYTER).await?;
+        }
+        Ok(())
     }
 
     async fn start_ssh(
@@ -80,10 +102,10 @@ impl Engine {
         rows.iter().flatten().any(|cell| program(cell) == "sshd")
     }
 
-    /// The mark is made before the script runs and only if it is not there, in one step of the file
-    /// system: however often this is called or cut short, the script never runs twice. A shell that is to
-    /// run what does not say with `#!` how runs it by itself.
-    async fn run_script(&self, container: &str, mark: &str) -> Driven<()> {
+    /// Runs a line of shell, unless its mark is there. That is made before the line runs and only if it is
+    /// not there, in one step of the file system: however often this is called or cut short, the line never
+    /// runs twice.
+    async fn run_once(&self, container: &str, mark: &str, line: &str) -> Driven<()> {
         if self.has(container, mark).await? {
             return Ok(());
         }
@@ -91,8 +113,7 @@ impl Engine {
             return Err(self.refused(&format!("the image has no {SHELL} to run the script with")));
         }
         let once = format!(
-            "set -C; true >{mark} || exit 0; mkdir -p /var/log; \
-             exec {SCRIPT} >>/var/log/berth-script.log 2>&1 </dev/null"
+            "mkdir -p /var/lib/berth /var/log; set -C; true >{mark} || exit 0; set +C; {line}"
         );
         self.run_detached(container, &[SHELL, "-c", &once]).await
     }

@@ -10,7 +10,7 @@ use bollard::query_parameters::{
     RemoveVolumeOptions, StartContainerOptions, TagImageOptionsBuilder,
     UploadToContainerOptionsBuilder,
 };
-use domain::instance::{Copying, Driven, DriverFault, InstanceSpec};
+use domain::instance::{Copying, Driven, DriverFault, InstanceSpec, Pull};
 use domain::volume::VolumeId;
 use futures_util::{Stream, StreamExt, stream};
 use hyper::body::Bytes;
@@ -157,7 +157,7 @@ impl Engine {
         let copier = names::copier(to);
         let what = format!("inspect {copier}");
         let Some(found) = self.call(&what, self.inspect(&copier)).await.found()? else {
-            self.image_or_pulled(image).await?;
+            self.image_or_pulled(image, &Pull::default()).await?;
             self.empty(to).await?;
             let volumes = vec![(names::volume(from), "/from"), (names::volume(to), "/to")];
             self.make_copier(&copier, image, volumes).await?;

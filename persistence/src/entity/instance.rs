@@ -16,9 +16,12 @@ pub struct Model {
     pub location_code: String,
     pub host_id: Uuid,
     pub hostname: String,
+    pub name: String,
     pub description: String,
     pub tags: Json,
     pub terms: Json,
+    pub term: Option<Json>,
+    pub expires_at: Option<DateTimeUtc>,
     pub origin: Json,
     pub claim: Json,
     pub wanted: Json,
@@ -36,6 +39,7 @@ pub struct Model {
     pub is_live: bool,
     pub is_settled: bool,
     pub is_spot: bool,
+    pub search_text: String,
 }
 
 /// None: joins are written where they are needed.

@@ -62,6 +62,7 @@ mod ssh_keys;
 mod suppliers;
 mod sweeps;
 mod templates;
+mod terms;
 mod tokens;
 mod upgrades;
 mod verda;

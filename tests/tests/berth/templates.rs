@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use domain::error::{Error, Thing};
-use domain::template::{self, Template, TemplateId, TemplateKey, TemplateScope};
+use domain::template::{self, Registry, Template, TemplateId, TemplateKey, TemplateScope};
 use domain::token::Permissions;
 use domain::user::{Caller, Role, UserId};
 use sea_orm::ConnectionTrait;
@@ -75,7 +75,9 @@ async fn numbered(app: &TestApp, client: &Client, number: i64) -> Result<Templat
 async fn kept(app: &TestApp, client: &Client, id: &str) -> Option<String> {
     let (store, caller) = (app.app.store.as_ref(), as_caller(client));
     let template = template::show(store, &caller, TemplateId::parse(id).unwrap()).await.unwrap();
-    let password = template.registry_password(app.app.vault.as_ref()).unwrap();
+    let registry = template.registry.as_ref();
+    let open = |registry: &Registry| registry.opened(app.app.vault.as_ref(), template.id);
+    let password = registry.map(open).transpose().unwrap();
     password.map(|password| password.expose_secret().to_owned())
 }
 
@@ -294,7 +296,7 @@ on_both_databases! {
         let (store, caller) = (app.app.store.as_ref(), as_caller(&jane));
         let id = TemplateId::parse(&hers).unwrap();
         let moved = template::show(store, &caller, id).await.unwrap();
-        assert!(moved.registry_password(app.app.vault.as_ref()).is_err());
+        assert!(moved.registry.unwrap().opened(app.app.vault.as_ref(), moved.id).is_err());
         assert_eq!(kept(app, &jane, &other).await.as_deref(), Some(PASSWORD));
     }
 

@@ -6,6 +6,7 @@ mod disks;
 mod faults;
 mod life;
 mod pulls;
+mod templates;
 mod tls;
 mod volumes;
 
@@ -16,11 +17,11 @@ use std::time::{Duration, Instant};
 
 use domain::instance::{
     Copying, DriverFault, InstanceDriver, InstanceId, InstanceSpec, Inventory, Mount,
-    PublishedPort, Sighting, Site,
+    PublishedPort, Pull, RegistryLogin, Sighting, Site,
 };
 use domain::volume::VolumeId;
 use outbound::docker::Docker;
-use tests::engine::{Engine, IMAGE, next_port, ssh};
+use tests::engine::{Engine, IMAGE, REGISTRY_PASSWORD, REGISTRY_USER, next_port, ssh};
 
 /// A driver, and an engine for it.
 struct Bed {
@@ -144,6 +145,9 @@ fn spec() -> InstanceSpec {
         environment: [("COLOUR".to_owned(), "green and blue".to_owned())].into(),
         public_keys: Vec::new(),
         script: None,
+        is_autostart: false,
+        runs_jupyter: false,
+        pull: Pull::default(),
         mounts: Vec::new(),
     }
 }

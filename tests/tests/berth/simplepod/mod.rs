@@ -1,6 +1,8 @@
 //! The surface of SimplePod's clients.
 
+mod instances;
 mod market;
+mod orders;
 mod ssh_keys;
 mod templates;
 
@@ -33,6 +35,14 @@ impl Program {
         self.client.send(method, &path, &headers, body.as_ref()).await
     }
 
+    async fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    async fn put(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::PUT, path, Some(body)).await
+    }
+
     async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, None).await
     }
@@ -42,4 +52,14 @@ impl Program {
 fn is_refused(answer: &Answer, status: u16, detail: &str) {
     let expected = json!({ "title": "An error occurred", "detail": detail });
     assert_eq!((answer.status, &answer.body), (status, &expected));
+}
+
+/// A refusal that names these members.
+#[track_caller]
+fn violates(answer: &Answer, members: &[&str]) {
+    assert_eq!(answer.status, 422, "{}", answer.body);
+    let violations = answer.body["violations"].as_array().unwrap();
+    let named: Vec<_> =
+        violations.iter().map(|fault| fault["propertyPath"].as_str().unwrap()).collect();
+    assert_eq!(named, members, "{}", answer.body);
 }
