@@ -5,6 +5,7 @@
 //! surface: they see what is of their user's pools, and what they make is of the default one. No rule lives here.
 
 mod account;
+mod billing;
 mod body;
 mod error;
 mod iri;
@@ -43,6 +44,7 @@ fn mounted(scope: actix_web::Scope) -> impl HttpServiceFactory {
 fn operations(config: &mut ServiceConfig) {
     config
         .service(reading("/instances/market/list", market::list))
+        .service(reading("/instances/billing/list", billing::list))
         .configure(templates::operations)
         .configure(ssh_keys::operations);
 }

@@ -39,7 +39,7 @@ pub struct MeterLine {
 }
 
 impl MeterLine {
-    fn read(meter: Meter, now: Timestamp) -> Self {
+    pub(super) fn read(meter: Meter, now: Timestamp) -> Self {
         let seconds = meter.seconds(now);
         Self { seconds, amount: meter.rate.of(seconds), meter }
     }
