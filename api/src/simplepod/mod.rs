@@ -13,6 +13,7 @@ mod market;
 mod market_view;
 mod query;
 mod ssh_keys;
+mod summary;
 mod templates;
 mod templates_view;
 mod view;
@@ -45,6 +46,7 @@ fn operations(config: &mut ServiceConfig) {
     config
         .service(reading("/instances/market/list", market::list))
         .service(reading("/instances/billing/list", billing::list))
+        .service(reading("/instances/summary", summary::show))
         .configure(templates::operations)
         .configure(ssh_keys::operations);
 }

@@ -8,6 +8,7 @@ mod costs;
 mod end;
 mod port;
 mod show;
+mod summary;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,7 @@ pub use end::Standing;
 pub use port::{MeterQueries, Meters};
 pub(crate) use show::charges_of;
 pub use show::{Burn, MeterLine, burn};
+pub use summary::{Summary, summary};
 
 use crate::clock::Timestamp;
 use crate::id::entity_id;

@@ -3,6 +3,7 @@
 mod billing;
 mod market;
 mod ssh_keys;
+mod summary;
 mod templates;
 
 use domain::token::Permission;
