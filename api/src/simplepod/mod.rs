@@ -7,6 +7,7 @@
 mod account;
 mod billing;
 mod body;
+mod deposits;
 mod error;
 mod iri;
 mod market;
@@ -46,6 +47,7 @@ fn operations(config: &mut ServiceConfig) {
     config
         .service(reading("/instances/market/list", market::list))
         .service(reading("/instances/billing/list", billing::list))
+        .service(reading("/instances/deposit/list", deposits::list))
         .service(reading("/instances/summary", summary::show))
         .configure(templates::operations)
         .configure(ssh_keys::operations);

@@ -1,6 +1,7 @@
 //! The surface of SimplePod's clients.
 
 mod billing;
+mod deposits;
 mod market;
 mod ssh_keys;
 mod summary;
