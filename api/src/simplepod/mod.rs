@@ -9,6 +9,7 @@ mod billing;
 mod body;
 mod deposits;
 mod error;
+mod images;
 mod iri;
 mod market;
 mod market_view;
@@ -46,6 +47,7 @@ fn mounted(scope: actix_web::Scope) -> impl HttpServiceFactory {
 fn operations(config: &mut ServiceConfig) {
     config
         .service(reading("/instances/market/list", market::list))
+        .service(reading("/instances/images/list", images::list))
         .service(reading("/instances/billing/list", billing::list))
         .service(reading("/instances/deposit/list", deposits::list))
         .service(reading("/instances/summary", summary::show))

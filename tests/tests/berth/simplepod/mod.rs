@@ -2,6 +2,7 @@
 
 mod billing;
 mod deposits;
+mod images;
 mod market;
 mod ssh_keys;
 mod summary;
