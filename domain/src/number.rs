@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Store, Tx, atomically};
 
 /// What has a number.
@@ -72,6 +72,15 @@ pub async fn of(store: &dyn Store, kind: Numbered, ids: &[Uuid]) -> Result<BTree
     }
     // Ids begin with their time: the older one gets the smaller number.
     missing.sort_unstable();
+    missing.dedup();
     atomically(store, async |tx: &dyn Tx| tx.give_numbers(kind, &missing).await).await?;
     store.reads().numbers(kind, ids).await
+}
+
+/// The same in the order of the ids.
+pub async fn each(store: &dyn Store, kind: Numbered, ids: &[Uuid]) -> Result<Vec<i64>> {
+    let numbers = of(store, kind, ids).await?;
+    let number =
+        |id| numbers.get(id).copied().ok_or_else(|| Error::internal("no number was given"));
+    ids.iter().map(number).collect()
 }

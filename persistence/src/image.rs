@@ -12,7 +12,7 @@ use sea_orm::{
 use crate::entity::image::{ActiveModel, Column, Entity, Model};
 use crate::failure::{Result, failed, overtaken};
 use crate::store::Handle;
-use crate::words::{from_json, number, to_json};
+use crate::words::{contains, from_json, number, to_json};
 
 fn image(row: Model) -> Result<Image> {
     Ok(Image {
@@ -47,6 +47,10 @@ fn stored(image: &Image) -> Result<ActiveModel> {
         is_listed: Set(image.is_listed),
         created_at: Set(image.created_at),
         updated_at: Set(image.updated_at),
+        // A text that is searched for has no line break, so that none is found across two of them.
+        search_text: Set(
+            format!("{}\n{}\n{}", image.name, image.code, image.category).to_lowercase()
+        ),
     })
 }
 
@@ -60,6 +64,22 @@ impl ImageQueries for Handle {
     async fn image_coded(&self, code: &ImageCode) -> Result<Option<Image>> {
         let find = Entity::find().filter(Column::Code.eq(code.as_str())).one(&self.connection);
         find.await.map_err(failed)?.map(image).transpose()
+    }
+
+    async fn listed_images(
+        &self,
+        search: Option<&str>,
+        (skip, limit): (u32, u32),
+    ) -> Result<Vec<Image>> {
+        let search = search.map(|text| contains(Column::SearchText, &text.to_lowercase()));
+        let find = Entity::find()
+            .filter(Column::IsListed.into_expr())
+            .apply_if(search, QueryFilter::filter)
+            .order_by_asc(Column::Code)
+            .offset(u64::from(skip))
+            .limit(u64::from(limit));
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(image).collect()
     }
 
     async fn images(&self, listed_only: bool, page: &Page<ImageCode>) -> Result<Vec<Image>> {

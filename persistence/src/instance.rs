@@ -221,6 +221,20 @@ impl InstanceQueries for Handle {
         of_pools(&pools, filter).count(&self.connection).await.map_err(failed)
     }
 
+    async fn live_instances_visible_to(
+        &self,
+        viewer: Viewer,
+        limit: u32,
+    ) -> Result<(Vec<InstanceId>, u64)> {
+        let pools = self.joined_pools(viewer, None).await?;
+        let live = Entity::find().filter(Column::PoolId.is_in(pools)).filter(Expr::cust("is_live"));
+        let total = live.clone().count(&self.connection).await.map_err(failed)?;
+        let find = live.select_only().column(Column::Id).order_by_desc(Column::Id);
+        let find = find.limit(u64::from(limit)).into_tuple().all(&self.connection);
+        let ids: Vec<Uuid> = find.await.map_err(failed)?;
+        Ok((ids.into_iter().map(InstanceId::from_uuid).collect(), total))
+    }
+
     async fn live_instances_of_payer(&self, payer_id: UserId) -> Result<Vec<Instance>> {
         let find = Entity::find()
             .filter(Column::PayerId.eq(payer_id.uuid()))

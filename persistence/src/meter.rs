@@ -1,15 +1,17 @@
 //! Meters, and how payers stand.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use domain::clock::Timestamp;
-use domain::instance::{InstanceId, Status};
+use domain::instance::{Hostname, InstanceId, Status};
 use domain::meter::{
-    Meter, MeterId, MeterQueries, Metered, Meters, Rate, SECONDS_PER_HOUR, SECONDS_PER_MONTH,
-    Standing,
+    CostFilter, Meter, MeterId, MeterQueries, Metered, Meters, Rate, SECONDS_PER_HOUR,
+    SECONDS_PER_MONTH, Standing,
 };
 use domain::money::Money;
 use domain::pool::PoolId;
-use domain::user::UserId;
+use domain::user::{UserId, Viewer};
 use domain::volume::VolumeId;
 use domain::wallet::Posting;
 use sea_orm::sea_query::{Expr, Func, OnConflict, UnionType};
@@ -50,6 +52,7 @@ fn meter(row: Model) -> Result<Meter> {
         metered,
         name: row.name,
         rate: Rate { price: Money::from_e8(row.price_e8), seconds: number(row.per_seconds)? },
+        is_spot: row.is_spot,
         started_at: row.started_at,
         ended_at: row.ended_at,
         billed: Money::from_e8(row.billed_e8),
@@ -69,6 +72,7 @@ fn stored(meter: &Meter) -> ActiveModel {
         name: Set(meter.name.clone()),
         price_e8: Set(meter.rate.price.e8()),
         per_seconds: Set(meter.rate.seconds.into()),
+        is_spot: Set(meter.is_spot),
         started_at: Set(meter.started_at),
         ended_at: Set(meter.ended_at),
         billed_e8: Set(meter.billed.e8()),
@@ -76,6 +80,9 @@ fn stored(meter: &Meter) -> ActiveModel {
         bill_at: Set(meter.bill_at),
     }
 }
+
+/// In these words, so that the database sees that an index with them serves.
+const OF_INSTANCES: &str = "metered_kind = 'instance'";
 
 #[async_trait]
 impl MeterQueries for Handle {
@@ -176,6 +183,46 @@ impl MeterQueries for Handle {
             .order_by_asc(Column::Id);
         let rows = find.all(&self.connection).await.map_err(failed)?;
         rows.into_iter().map(meter).collect()
+    }
+
+    async fn instance_meters_visible_to(
+        &self,
+        viewer: Viewer,
+        filter: CostFilter,
+        (skip, limit): (u32, u32),
+    ) -> Result<Vec<(Meter, Option<Hostname>)>> {
+        let pools = self.joined_pools(viewer, None).await?;
+        // An id is of one kind only, and its own index finds what one instance has.
+        let of = filter
+            .instance_id
+            .map_or_else(|| Expr::cust(OF_INSTANCES), |id| Column::MeteredId.eq(id.uuid()));
+        // Rows are read when it is known which they are: of several pools they are sorted first.
+        let ids = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::PoolId.is_in(pools.iter().copied()))
+            .filter(of)
+            .apply_if(filter.before, |find, id| find.filter(Column::Id.lt(id.uuid())))
+            .order_by_desc(Column::Id)
+            .offset(u64::from(skip))
+            .limit(u64::from(limit))
+            .into_query();
+        let find = Entity::find().filter(Column::Id.in_subquery(ids)).order_by_desc(Column::Id);
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        let ids: BTreeSet<Uuid> = rows.iter().map(|row| row.metered_id).collect();
+        let find = instance::Entity::find()
+            .select_only()
+            .columns([instance::Column::Id, instance::Column::Hostname])
+            .filter(instance::Column::Id.is_in(ids))
+            .filter(instance::Column::PoolId.is_in(pools));
+        let names: Vec<(Uuid, String)> =
+            find.into_tuple().all(&self.connection).await.map_err(failed)?;
+        let names: BTreeMap<Uuid, String> = names.into_iter().collect();
+        let row = |row: Model| {
+            let name = names.get(&row.metered_id).cloned().map(Hostname::from_stored);
+            Ok((meter(row)?, name))
+        };
+        rows.into_iter().map(row).collect()
     }
 
     async fn postings_of_meters(&self, ids: &[MeterId]) -> Result<Vec<Posting>> {

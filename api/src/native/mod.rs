@@ -12,6 +12,7 @@ mod admin_view;
 mod audit;
 mod auto_renew;
 mod auto_top_up;
+mod billing;
 mod capacities;
 mod client_credentials;
 mod clock;
@@ -204,6 +205,7 @@ fn instance_operations(config: &mut ServiceConfig) {
         .service(clusters::show_cluster)
         .service(clusters::delete_cluster)
         .service(usage::show_usage)
+        .service(billing::list_costs)
         .service(capacities::list_capacities)
         .service(capacities::furnish_server)
         .service(capacities::show_capacity)

@@ -1,12 +1,12 @@
 //! Instances: looked at, changed, rebooted and deleted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::error::{Thing, Violation};
 use domain::instance::{
-    self, Act, Action, Disposal, EditInstance, InstanceDetail, InstanceFilter, InstanceId, Status,
+    self, Act, Action, Disposal, EditInstance, InstanceDetail, InstanceFilter, Status,
 };
 use domain::money::Money;
 use domain::number::{self, Numbered};
@@ -49,11 +49,10 @@ pub fn operations(config: &mut ServiceConfig) {
         );
 }
 
-/// The numbers of instances.
-pub async fn numbers(app: &App, details: &[InstanceDetail]) -> Result<BTreeMap<InstanceId, i64>> {
+/// The numbers of instances, in their order.
+pub async fn numbers(app: &App, details: &[InstanceDetail]) -> Result<Vec<i64>> {
     let ids: Vec<_> = details.iter().map(|detail| detail.instance.id.uuid()).collect();
-    let numbers = number::of(app.store.as_ref(), Numbered::Instance, &ids).await?;
-    Ok(numbers.into_iter().map(|(id, number)| (InstanceId::from_uuid(id), number)).collect())
+    number::each(app.store.as_ref(), Numbered::Instance, &ids).await
 }
 
 async fn list(
@@ -69,10 +68,7 @@ async fn list(
     let found = instance::part(app.store.as_ref(), &account.0, &filter, part).await?;
     let numbers = numbers(&app, &found).await?;
     let now = app.clock.now();
-    let rows = found.iter().filter_map(|detail| {
-        let number = numbers.get(&detail.instance.id)?;
-        Some(shown(detail, *number, now))
-    });
+    let rows = found.iter().zip(numbers).map(|(detail, number)| shown(detail, number, now));
     Ok(HttpResponse::Ok().json(rows.collect::<Vec<_>>()))
 }
 
@@ -108,7 +104,7 @@ async fn whole(app: &App, caller: &Caller, detail: InstanceDetail) -> Result<Val
     let (store, driver) = (app.store.as_ref(), app.instances.as_ref());
     let id = detail.instance.id;
     let number = numbers(app, std::slice::from_ref(&detail)).await?;
-    let number = number.get(&id).copied().ok_or(Error::NotFound(Thing::Instance))?;
+    let number = number.first().copied().ok_or(Error::NotFound(Thing::Instance))?;
     let token = instance::jupyter_token(store, app.vault.as_ref(), caller, &detail.instance);
     let load = instance::load(store, driver, caller, id).await;
     let console = instance::logs(store, driver, caller, (id, CONSOLE_LINES)).await;

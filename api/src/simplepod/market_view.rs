@@ -3,11 +3,11 @@
 use domain::clock::Timestamp;
 use domain::gpu_offer::GpuRow;
 use domain::money::Money;
-use serde_json::{Number, Value, json};
+use serde_json::{Value, json};
 
 use super::iri;
-use super::view::instant;
-use crate::floats::{amount, number};
+use super::view::{hundredths, instant};
+use crate::floats::amount;
 
 /// A row as it stands now. Totals are of all its graphics processors.
 pub fn shown(row: &GpuRow, now: Timestamp) -> Value {
@@ -53,8 +53,4 @@ pub fn shown(row: &GpuRow, now: Timestamp) -> Value {
         "systemMemory": row.ram_mib,
         "uploadSpeedtest": figures.upload_mbps,
     })
-}
-
-fn hundredths(number_e2: i64) -> Number {
-    Money::from_cents(number_e2).map_or_else(|| number("0"), amount)
 }

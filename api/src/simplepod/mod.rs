@@ -5,8 +5,11 @@
 //! surface: they see what is of their user's pools, and what they make is of the default one. No rule lives here.
 
 mod account;
+mod billing;
 mod body;
+mod deposits;
 mod error;
+mod images;
 mod instances;
 mod instances_view;
 mod iri;
@@ -15,6 +18,7 @@ mod market_view;
 mod order;
 mod query;
 mod ssh_keys;
+mod summary;
 mod templates;
 mod templates_view;
 mod view;
@@ -46,6 +50,10 @@ fn mounted(scope: actix_web::Scope) -> impl HttpServiceFactory {
 fn operations(config: &mut ServiceConfig) {
     config
         .service(reading("/instances/market/list", market::list))
+        .service(reading("/instances/images/list", images::list))
+        .service(reading("/instances/billing/list", billing::list))
+        .service(reading("/instances/deposit/list", deposits::list))
+        .service(reading("/instances/summary", summary::show))
         .configure(templates::operations)
         .configure(ssh_keys::operations)
         // Last: its paths end in any word.

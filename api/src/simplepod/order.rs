@@ -7,9 +7,7 @@ use actix_web::web::Data;
 use domain::error::{Thing, Violation};
 use domain::host::HostId;
 use domain::image;
-use domain::instance::{
-    self, Boot, CreateInstance, Hostname, Instance, InstanceDetail, Keys, Offering, Renewal,
-};
+use domain::instance::{self, Boot, CreateInstance, Hostname, Instance, Keys, Offering, Renewal};
 use domain::number::Numbered;
 use domain::pool::Label;
 use domain::ssh_key::{self, PublicKey};
@@ -76,10 +74,8 @@ pub async fn create(
 async fn rows(app: &App, made: Vec<Instance>) -> Result<Vec<Value>> {
     let details = instance::details(app.store.as_ref(), made).await?;
     let (numbers, now) = (numbers(app, &details).await?, app.clock.now());
-    let row = |detail: &InstanceDetail| {
-        numbers.get(&detail.instance.id).map(|number| shown(detail, *number, now))
-    };
-    Ok(details.iter().filter_map(row).collect())
+    let rows = details.iter().zip(numbers).map(|(detail, number)| shown(detail, number, now));
+    Ok(rows.collect())
 }
 
 /// What of a host is ordered, of which template or image.

@@ -4,6 +4,9 @@ use domain::gpu_offer::Range;
 
 use crate::http::Query;
 
+/// Items of a page of most lists, where their number is not asked for: that of the document's examples.
+pub const PAGE_SIZE: u32 = 100;
+
 /// A range of whole numbers within bounds, from `name[gte]` to `name[lte]`.
 pub fn range(query: &mut Query, name: &str, (least, most): (u32, u32)) -> Range<i64> {
     let mut bound = |end: &str| query.number(&format!("{name}[{end}]"), least, most);

@@ -13,14 +13,11 @@ use serde_json::{Value, json};
 
 use super::account::Account;
 use super::error::Failure;
-use super::query::part;
+use super::query::{PAGE_SIZE, part};
 use super::view::instant;
 use super::{body::Json, reading, resource};
 use crate::app::App;
 use crate::http::Query;
-
-/// Items of a page, where their number is not asked for.
-const PAGE_SIZE: u32 = 100;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

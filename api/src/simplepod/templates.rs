@@ -16,14 +16,12 @@ use serde_json::Value;
 
 use super::account::Account;
 use super::error::Failure;
-use super::query::part;
+use super::query::{PAGE_SIZE, part};
 use super::templates_view::{listed, shown};
 use super::{body::Json, reading, resource};
 use crate::app::App;
 use crate::http::Query;
 
-/// Items of a page, where their number is not asked for: that of the document's example.
-const PAGE_SIZE: u32 = 100;
 /// The disk of a template that does not say how large, in GB: the least that hosts are asked for.
 const DISK_GB: u32 = 32;
 

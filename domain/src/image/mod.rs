@@ -8,7 +8,7 @@ use serde::Serialize;
 
 pub use port::{ImageQueries, Images};
 pub use put::{ImageDraft, put};
-pub use show::{all, list, numbered, show};
+pub use show::{all, list, numbered, part, show};
 
 use crate::clock::Timestamp;
 use crate::id::entity_id;

@@ -15,6 +15,14 @@ pub trait ImageQueries {
 
     /// Images by code; only those that are listed, or all.
     async fn images(&self, listed_only: bool, page: &Page<ImageCode>) -> Result<Vec<Image>>;
+
+    /// Listed images whose name, code or category contains the text searched for, in whatever case, by code:
+    /// up to `limit` after the first `skip`.
+    async fn listed_images(
+        &self,
+        search: Option<&str>,
+        (skip, limit): (u32, u32),
+    ) -> Result<Vec<Image>>;
 }
 
 /// Changes images.

@@ -2,7 +2,7 @@
 
 use super::{Image, ImageCode, ImageId};
 use crate::error::{Error, Result, Thing};
-use crate::number::Numbered;
+use crate::number::{self, Numbered};
 use crate::page::{Page, Paged};
 use crate::store::Store;
 use crate::token::Permission;
@@ -53,4 +53,20 @@ pub async fn numbered(store: &dyn Store, caller: &Caller, number: i64) -> Result
     let id = store.reads().numbered(Numbered::Image, number).await?.ok_or_else(unknown)?;
     let image = store.reads().image(ImageId::from_uuid(id)).await?;
     image.filter(|image| image.is_listed).ok_or_else(unknown)
+}
+
+/// A part of the listed images by code, each with its whole number: up to `limit` after the first `skip` of
+/// those whose name, code or category contains the text searched for. Containers and virtual machines are
+/// made from the same images.
+pub async fn part(
+    store: &dyn Store,
+    caller: Option<&Caller>,
+    search: Option<&str>,
+    part: (u32, u32),
+) -> Result<Vec<(Image, i64)>> {
+    may_if_known(caller, Permission::MarketplaceRead)?;
+    let images = store.reads().listed_images(search, part).await?;
+    let ids: Vec<_> = images.iter().map(|image| image.id.uuid()).collect();
+    let numbers = number::each(store, Numbered::Image, &ids).await?;
+    Ok(images.into_iter().zip(numbers).collect())
 }

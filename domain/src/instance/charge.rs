@@ -43,6 +43,7 @@ impl Instance {
             metered: Metered::Instance(self.id),
             name: format!("instance {} ({}{state})", self.hostname, self.terms.code()),
             rate,
+            is_spot: self.terms.is_spot,
             started_at: now,
             ended_at: None,
             billed: Money::ZERO,
@@ -58,7 +59,8 @@ pub(super) async fn running_meter(tx: &dyn Tx, id: InstanceId) -> Result<Option<
     Ok(open.into_iter().find(|meter| meter.ended_at.is_none()))
 }
 
-/// Lets an instance cost this from now on; a meter that runs at that price goes on. The payer's wallet is
+/// Lets an instance cost this from now on; a meter that runs at that price goes on, unless
+/// it can be evicted now and could not before, or the other way round. The payer's wallet is
 /// locked, and answered as it is after it.
 pub(super) async fn charge(
     tx: &dyn Tx,
@@ -70,7 +72,8 @@ pub(super) async fn charge(
     let rate = instance.rate(charge);
     let open = tx.open_meters_of(&[Metered::Instance(instance.id)]).await?;
     let running = open.iter().find(|meter| meter.ended_at.is_none());
-    if running.map(|meter| meter.rate) == rate {
+    let is_spot = instance.terms.is_spot;
+    if running.map(|meter| (meter.rate, meter.is_spot)) == rate.map(|rate| (rate, is_spot)) {
         return Ok(wallet);
     }
     let wallet = close(tx, random, wallet, (open, now), now).await?;

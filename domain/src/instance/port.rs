@@ -74,6 +74,14 @@ pub trait InstanceQueries {
     /// How many there are of these.
     async fn instance_count(&self, viewer: Viewer, filter: &InstanceFilter) -> Result<u64>;
 
+    /// The newest instances that have a place in pools that the user is an accepted member of, and how many
+    /// there are in all.
+    async fn live_instances_visible_to(
+        &self,
+        viewer: Viewer,
+        limit: u32,
+    ) -> Result<(Vec<InstanceId>, u64)>;
+
     /// The payer's instances that have a place, by id.
     async fn live_instances_of_payer(&self, payer_id: UserId) -> Result<Vec<Instance>>;
 

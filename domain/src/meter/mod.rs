@@ -4,18 +4,22 @@
 //! made by some moment is one multiplication and one rounding, whenever and however often it is read.
 
 mod bill;
+mod costs;
 mod end;
 mod port;
 mod show;
+mod summary;
 
 use serde::{Deserialize, Serialize};
 
 pub use bill::{EVERY, FundsPolicy, bill_due, delete_unpaid};
 pub(crate) use bill::{begin, begin_all, close, finish, finish_by};
+pub use costs::{Cost, CostFilter, NumberedCost, costs, costs_part};
 pub use end::Standing;
 pub use port::{MeterQueries, Meters};
 pub(crate) use show::charges_of;
 pub use show::{Burn, MeterLine, burn};
+pub use summary::{Summary, summary};
 
 use crate::clock::Timestamp;
 use crate::id::entity_id;
@@ -94,6 +98,8 @@ pub struct Meter {
     pub name: String,
     /// At what price.
     pub rate: Rate,
+    /// Whether that is the price of an instance that could be evicted.
+    pub is_spot: bool,
     /// Since when.
     pub started_at: Timestamp,
     /// Until when, if that is known.
@@ -189,6 +195,7 @@ mod tests {
             metered: Metered::Instance(InstanceId::from_uuid(Uuid::nil())),
             name: "node".to_owned(),
             rate: Rate { price: Money::from_e8(price_e8), seconds },
+            is_spot: false,
             started_at: instant(),
             ended_at: None,
             billed: Money::ZERO,

@@ -1,9 +1,10 @@
 use async_trait::async_trait;
 
-use super::{Meter, MeterId, Metered, Rate, Standing};
+use super::{CostFilter, Meter, MeterId, Metered, Rate, Standing};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::user::UserId;
+use crate::instance::Hostname;
+use crate::user::{UserId, Viewer};
 use crate::wallet::Posting;
 
 /// Looks at meters.
@@ -26,6 +27,16 @@ pub trait MeterQueries {
 
     /// The meters of one thing, by id, oldest first.
     async fn meters_of(&self, metered: Metered) -> Result<Vec<Meter>>;
+
+    /// Meters of instances, for pools that the user is an accepted member of, newest first: up to `limit`
+    /// after the first `skip`. With each goes what its instance is called now, where that is in such a pool.
+    /// By a fixed number of statements.
+    async fn instance_meters_visible_to(
+        &self,
+        viewer: Viewer,
+        filter: CostFilter,
+        (skip, limit): (u32, u32),
+    ) -> Result<Vec<(Meter, Option<Hostname>)>>;
 
     /// What was booked of these meters, oldest first.
     async fn postings_of_meters(&self, ids: &[MeterId]) -> Result<Vec<Posting>>;

@@ -7,7 +7,7 @@ use crate::error::{Error, Result, Thing};
 use crate::money::Money;
 use crate::store::{Reads, Store};
 use crate::token::Permission;
-use crate::user::Caller;
+use crate::user::{Caller, UserId};
 use crate::wallet::Posting;
 
 /// What a payer's running things cost.
@@ -39,7 +39,7 @@ pub struct MeterLine {
 }
 
 impl MeterLine {
-    fn read(meter: Meter, now: Timestamp) -> Self {
+    pub(super) fn read(meter: Meter, now: Timestamp) -> Self {
         let seconds = meter.seconds(now);
         Self { seconds, amount: meter.rate.of(seconds), meter }
     }
@@ -48,10 +48,13 @@ impl MeterLine {
 /// What the caller's running things cost.
 pub async fn burn(store: &dyn Store, clock: &dyn Clock, caller: &Caller) -> Result<Burn> {
     caller.may(Permission::WalletRead)?;
-    let now = clock.now();
-    let reads = store.reads();
-    let wallet = reads.wallet(caller.user_id).await?.ok_or(Error::NotFound(Thing::User))?;
-    let meters = reads.open_meters(caller.user_id).await?;
+    burn_of(store.reads(), caller.user_id, clock.now()).await
+}
+
+/// What a payer's running things cost.
+pub(super) async fn burn_of(reads: &dyn Reads, payer_id: UserId, now: Timestamp) -> Result<Burn> {
+    let wallet = reads.wallet(payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
+    let meters = reads.open_meters(payer_id).await?;
     let per_hour = hourly(&meters);
     let unbilled: Money = meters.iter().map(|meter| meter.due(now)).sum();
     let left = wallet.balance.saturating_sub(unbilled).max(Money::ZERO);
@@ -60,7 +63,7 @@ pub async fn burn(store: &dyn Store, clock: &dyn Clock, caller: &Caller) -> Resu
         unbilled,
         per_hour,
         runs_dry_at: lasts(left, per_hour).map(|lasts| now + lasts),
-        standing: reads.standing(caller.user_id).await?,
+        standing: reads.standing(payer_id).await?,
         lines: meters.into_iter().map(|meter| MeterLine::read(meter, now)).collect(),
     })
 }

@@ -3,6 +3,7 @@
 //! person, is only a hint, so hints may come late, twice, in any order or never.
 
 mod check_out;
+mod deposits;
 mod hear;
 mod port;
 mod provider;
@@ -15,6 +16,7 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use check_out::{CheckOut, PaymentPolicy, check_out};
+pub use deposits::{Deposit, DepositMethod, deposits_part};
 pub use hear::hear;
 pub use port::{PaymentQueries, Payments};
 pub use provider::{

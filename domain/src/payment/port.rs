@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{AutoTopUp, Hint, Payment, PaymentId, SavedMethod};
+use super::{AutoTopUp, Deposit, Hint, Payment, PaymentId, SavedMethod};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::money::Money;
@@ -15,6 +15,11 @@ pub trait PaymentQueries {
 
     /// The user's payments, newest first.
     async fn payments_of(&self, user_id: UserId, page: &Page<PaymentId>) -> Result<Vec<Payment>>;
+
+    /// The user's payments, and the deposits in their wallet that are none, newest first: up to `limit` after
+    /// the first `skip`.
+    async fn deposits_of(&self, user_id: UserId, (skip, limit): (u32, u32))
+    -> Result<Vec<Deposit>>;
 
     /// Payments about which the provider is to be asked by now, the longest due first.
     async fn due_payments(&self, now: Timestamp, limit: u32) -> Result<Vec<PaymentId>>;

@@ -23,6 +23,7 @@ pub use invite::{Invite, invite};
 pub use members::{ChangeRole, change_role, remove};
 pub(crate) use paying::{Paying, paying};
 pub use port::{PoolQueries, Pools};
+pub(crate) use show::payer_of;
 pub use show::{balance, list, show};
 pub use update::{UpdatePool, update};
 pub use words::{Label, PoolDescription, PoolName, PoolSettings};

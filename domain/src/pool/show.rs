@@ -5,9 +5,9 @@ use crate::clock::Clock;
 use crate::error::{Error, Result, Thing};
 use crate::money::Money;
 use crate::page::{Page, Paged};
-use crate::store::Store;
+use crate::store::{Reads, Store};
 use crate::token::Permission;
-use crate::user::Caller;
+use crate::user::{Caller, UserId};
 
 /// The pools that the caller is a member of, oldest first.
 pub async fn list(
@@ -54,12 +54,23 @@ pub async fn show(
 
 /// What the wallet holds that pays for a pool, its owner's, for the pool's owner and admins.
 pub async fn balance(store: &dyn Store, caller: &Caller, pool_id: PoolId) -> Result<Money> {
-    caller.may(Permission::BalanceRead)?;
     let reads = store.reads();
-    let seen = reads.owner_of(caller.viewer(), Some(pool_id)).await?;
-    let (_, owner_id) = seen.ok_or(Error::NotFound(Thing::Pool))?;
+    let payer_id = payer_of(reads, caller, Some(pool_id)).await?;
+    let wallet = reads.wallet(payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
+    Ok(wallet.balance)
+}
+
+/// Whose wallet pays for a pool, its owner's, for whoever may see what it holds; without a pool, for the
+/// default one.
+pub(crate) async fn payer_of(
+    reads: &dyn Reads,
+    caller: &Caller,
+    pool_id: Option<PoolId>,
+) -> Result<UserId> {
+    caller.may(Permission::BalanceRead)?;
+    let seen = reads.owner_of(caller.viewer(), pool_id).await?;
+    let (pool_id, owner_id) = seen.ok_or(Error::NotFound(Thing::Pool))?;
     let membership = reads.membership_of(pool_id, caller.user_id).await?;
     require(role_in(membership.as_ref())?, PoolRole::Admin)?;
-    let wallet = reads.wallet(owner_id).await?.ok_or(Error::NotFound(Thing::User))?;
-    Ok(wallet.balance)
+    Ok(owner_id)
 }

@@ -68,6 +68,8 @@ permissions! {
     WalletWrite = "wallet.write",
     /// See what the wallets hold that pay for one's pools, which may be somebody else's.
     BalanceRead = "balance.read",
+    /// See what instances have cost and what was paid in.
+    BillingRead = "billing.read",
     /// See API tokens.
     TokensRead = "tokens.read",
     /// Make, change and delete API tokens.

@@ -316,6 +316,7 @@ impl Volume {
             metered: Metered::Volume(self.id),
             name: format!("volume {}", self.name),
             rate: Rate::per_month(self.price_per_month()),
+            is_spot: false,
             started_at: now,
             ended_at: None,
             billed: Money::ZERO,

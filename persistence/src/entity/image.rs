@@ -20,6 +20,7 @@ pub struct Model {
     pub is_listed: bool,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
+    pub search_text: String,
 }
 
 /// None: joins are written where they are needed.

@@ -15,6 +15,7 @@ pub struct Model {
     pub name: String,
     pub price_e8: i64,
     pub per_seconds: i64,
+    pub is_spot: bool,
     pub started_at: DateTimeUtc,
     pub ended_at: Option<DateTimeUtc>,
     pub billed_e8: i64,

@@ -1,5 +1,6 @@
 //! Payments by card.
 
+mod deposits;
 mod top_up;
 
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use domain::clock::Timestamp;
 use domain::money::Money;
 use domain::page::Page;
 use domain::payment::{
-    AutoTopUp, CheckoutPages, Hint, Payment, PaymentId, PaymentQueries, Payments, Purpose,
+    AutoTopUp, CheckoutPages, Deposit, Hint, Payment, PaymentId, PaymentQueries, Payments, Purpose,
     SavedMethod,
 };
 use domain::user::UserId;
@@ -106,6 +107,14 @@ impl PaymentQueries for Handle {
             .limit(page.limit.map(u64::from));
         let rows = find.all(&self.connection).await.map_err(failed)?;
         rows.into_iter().map(payment).collect()
+    }
+
+    async fn deposits_of(
+        &self,
+        user_id: UserId,
+        (skip, limit): (u32, u32),
+    ) -> Result<Vec<Deposit>> {
+        deposits::find(self, user_id, (skip, limit)).await
     }
 
     async fn due_payments(&self, now: Timestamp, limit: u32) -> Result<Vec<PaymentId>> {

@@ -281,6 +281,7 @@ on_both_databases! {
             "/ssh-keys",
             "/scripts",
             "/templates",
+            "/billing",
         ] {
             assert_eq!(stranger.get(path).await.data(200), json!([]), "{path}");
         }

@@ -39,11 +39,19 @@ pub async fn codes(client: &Client, path: &str) -> Vec<String> {
 
 /// The codes of all pages of a list, and how many pages.
 pub async fn walked(client: &Client, path: &str) -> (Vec<String>, usize) {
+    let (found, pages) = walked_rows(client, path).await;
+    (found.iter().map(|row| row["code"].as_str().unwrap().to_owned()).collect(), pages)
+}
+
+/// The rows of all pages of a list, and how many pages.
+pub async fn walked_rows(client: &Client, path: &str) -> (Vec<Value>, usize) {
     let (mut found, mut pages, mut path) = (Vec::new(), 0, path.to_owned());
     loop {
-        found.extend(codes(client, &path).await);
+        let mut answer = client.get(&path).await;
+        let link = answer.headers.remove("link");
+        found.extend(answer.data(200).as_array().unwrap().clone());
         pages += 1;
-        let Some(link) = client.get(&path).await.headers.remove("link") else {
+        let Some(link) = link else {
             return (found, pages);
         };
         let next = link.strip_prefix("</api/v1").unwrap().split('>').next().unwrap();

@@ -190,6 +190,7 @@ impl World {
             "/volumes/{id}",
             "/clusters",
             "/wallet/usage",
+            "/billing",
         ] {
             state.push(self.owner.get(&self.path(path)).await.data(200));
         }

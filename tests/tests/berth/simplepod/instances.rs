@@ -97,7 +97,7 @@ on_both_databases! {
         assert_eq!(found("").await, [second.clone(), first.clone()]);
         assert_eq!(found("search=PANGOLIN").await, std::slice::from_ref(&first));
         assert_eq!(found("search=nginx").await, [second.clone(), first.clone()]);
-        assert_eq!(found("search=nothing").await, [] as [Value; 0]);
+        assert!(found("search=nothing").await.is_empty());
         assert_eq!(found("page=2&itemsPerPage=1").await, [first]);
         let refused = market.program.get("/instances/list?page=0&itemsPerPage=1001").await;
         violates(&refused, &["page", "itemsPerPage"]);
