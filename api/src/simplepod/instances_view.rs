@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::clock::Timestamp;
 use domain::event::RecordedEvent;
 use domain::instance::{
-    InstanceDetail, JUPYTER_PORT, Load, Offered, Origin, SSH_PORT, Status, Wanted,
+    InstanceDetail, JUPYTER_PORT, Load, Offered, Origin, SSH_PORT, Status,
 };
 use domain::money::Money;
 use secrecy::{ExposeSecret, SecretString};
@@ -100,7 +100,7 @@ fn members(
         "systemMemory": shape.ram_mib,
         "diskSize": disk_gb,
         "diskSizeMax": disk_gb,
-        "status": status(instance.status(), instance.wanted),
+        "status": status(instance.status()),
         "duration": ran,
         "rentalType": if instance.terms.is_spot { "interruptible" } else { "demand" },
         "pricePerGpu": amount(per_gpu),
@@ -140,16 +140,14 @@ fn template(origin: &Origin) -> Value {
 }
 
 /// This API's word for a state.
-const fn status(status: Status, wanted: Wanted) -> &'static str {
-    match (status, wanted) {
-        (Status::Ordered | Status::Provisioning, _) => "created",
-        (Status::Running, _) => "active",
-        (Status::Restarting | Status::Starting, _) => "rebooting",
-        (Status::Stopping | Status::Stopped | Status::Hibernating | Status::Hibernated, _) => {
-            "paused"
-        }
-        (Status::Error | Status::NoCapacity, _) => "error",
-        (Status::Deleting | Status::Deleted, _) => "deleted",
+const fn status(status: Status) -> &'static str {
+    match status {
+        Status::Ordered | Status::Provisioning => "created",
+        Status::Running => "active",
+        Status::Restarting | Status::Starting => "rebooting",
+        Status::Stopping | Status::Stopped | Status::Hibernating | Status::Hibernated => "paused",
+        Status::Error | Status::NoCapacity => "error",
+        Status::Deleting | Status::Deleted => "deleted",
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use bollard::models::{
-    ContainerCreateBody, DeviceRequest, EndpointIpamConfig, EndpointSettings, HostConfig, Mount,
+    ContainerCreateBody, DeviceMapping, DeviceRequest, EndpointIpamConfig, EndpointSettings, HostConfig, Mount,
     MountType, NetworkingConfig, PortBinding, PortMap, RestartPolicy, RestartPolicyNameEnum,
 };
 use domain::instance::InstanceSpec;
@@ -62,6 +62,9 @@ pub fn fingerprint(spec: &InstanceSpec, settings: &Settings) -> String {
     if let (Some(all), Some(disk)) = (all.as_object_mut(), spec.disk) {
         all.insert("disk".to_owned(), disk.volume_id.to_string().into());
     }
+    if let (Some(all), false) = (all.as_object_mut(), settings.gpu_devices.is_empty()) {
+        all.insert("gpu_devices".to_owned(), json!(settings.gpu_devices));
+    }
     domain::id::hex(&Sha256::digest(all.to_string().as_bytes()))
 }
 
@@ -87,7 +90,7 @@ pub fn container(
         tty: Some(true),
         open_stdin: Some(true),
         labels: Some(labels),
-        host_config: Some(host_config(spec, base, settings)),
+        host_config: Some(host_config(spec, base, settings)?),
         networking_config: networking(spec, settings)?,
         ..Default::default()
     })
@@ -101,7 +104,11 @@ fn environment(spec: &InstanceSpec, base: &Base) -> Vec<String> {
     spec.environment.iter().map(|(name, value)| format!("{name}={value}")).chain(gone).collect()
 }
 
-fn host_config(spec: &InstanceSpec, base: &Base, settings: &Settings) -> HostConfig {
+fn host_config(
+    spec: &InstanceSpec,
+    base: &Base,
+    settings: &Settings,
+) -> Result<HostConfig, String> {
     let mut config = HostConfig {
         network_mode: settings.network.clone(),
         port_bindings: Some(port_bindings(spec, settings.publish_on)),
@@ -112,9 +119,13 @@ fn host_config(spec: &InstanceSpec, base: &Base, settings: &Settings) -> HostCon
             maximum_retry_count: None,
         }),
         init: Some(true),
-        device_requests: device_requests(spec, settings),
         ..Default::default()
     };
+    if settings.gpu_devices.is_empty() {
+        config.device_requests = device_requests(spec, settings);
+    } else {
+        config.devices = Some(devices(spec, settings)?);
+    }
     if settings.limits {
         let bytes = i64::from(spec.ram_mib) * 1024 * 1024;
         config.memory = Some(bytes);
@@ -132,7 +143,25 @@ fn host_config(spec: &InstanceSpec, base: &Base, settings: &Settings) -> HostCon
         let size = format!("{}G", spec.disk_gb);
         config.storage_opt = Some(HashMap::from([("size".to_owned(), size)]));
     }
-    config
+    Ok(config)
+}
+
+/// The device files of the graphics processors that are its own, each once.
+fn devices(spec: &InstanceSpec, settings: &Settings) -> Result<Vec<DeviceMapping>, String> {
+    let mut files = BTreeSet::new();
+    for gpu in &spec.gpus {
+        let number = usize::try_from(*gpu).unwrap_or(usize::MAX);
+        let own = settings.gpu_devices.get(number);
+        files.extend(own.ok_or_else(|| {
+            format!("the host's gpu_devices do not say which files graphics processor {gpu} has")
+        })?);
+    }
+    let mapping = |file: &String| DeviceMapping {
+        path_on_host: Some(file.clone()),
+        path_in_container: Some(file.clone()),
+        cgroup_permissions: Some("rwm".to_owned()),
+    };
+    Ok(files.into_iter().map(mapping).collect())
 }
 
 fn port_bindings(spec: &InstanceSpec, publish_on: IpAddr) -> PortMap {

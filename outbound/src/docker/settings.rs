@@ -25,6 +25,9 @@ pub struct Settings {
     /// The address that ports are published on.
     pub publish_on: IpAddr,
     pub gpu_driver: String,
+    /// The device files of each graphics processor, for engines that cannot be asked for one; empty where
+    /// they can.
+    pub gpu_devices: Vec<Vec<String>>,
     /// Whether CPU, memory and processes are limited; not every engine can.
     pub limits: bool,
     /// Whether a container's own disk is limited; few file systems can.
@@ -65,6 +68,7 @@ struct Written {
     network: Option<String>,
     publish_on: Option<IpAddr>,
     gpu_driver: Option<String>,
+    gpu_devices: Option<Vec<Vec<String>>>,
     limits: Option<bool>,
     disk_limit: Option<bool>,
     graceful_stop_seconds: Option<u8>,
@@ -88,12 +92,19 @@ impl Settings {
                 return Err(format!("{key} is a name of letters, digits and _.:/@-"));
             }
         }
+        let gpu_devices = written.gpu_devices.unwrap_or_default();
+        if !gpu_devices.iter().all(|files| are_devices(files)) {
+            return Err("gpu_devices is a list of 1 to 32 files below /dev/ for each graphics \
+                 processor"
+                .to_owned());
+        }
         let identity = identity(written.ca, written.certificate, written.key)?;
         Ok(Self {
             endpoint: Endpoint::parse(&written.endpoint, identity)?,
             network: written.network,
             publish_on: written.publish_on.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
             gpu_driver: written.gpu_driver.unwrap_or_else(|| "nvidia".to_owned()),
+            gpu_devices,
             limits: written.limits.unwrap_or(true),
             disk_limit: written.disk_limit.unwrap_or(false),
             graceful_stop_seconds: grace,
@@ -178,6 +189,14 @@ fn is_near(host: &str) -> bool {
     }
 }
 
+fn are_devices(files: &[String]) -> bool {
+    let is_device = |file: &String| {
+        let name = file.strip_prefix("/dev/").filter(|name| !name.starts_with('/'));
+        name.is_some_and(is_name)
+    };
+    (1..=32).contains(&files.len()) && files.iter().all(is_device)
+}
+
 /// Such names stand in paths of requests, where anything else would have a meaning.
 pub fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:/@-".contains(&byte);
@@ -209,6 +228,7 @@ mod tests {
         let tls = json!({
             "endpoint": "https://host.example.org:2376", "ca": "/a", "certificate": "/b",
             "key": "/c", "network": "berth", "publish_on": "::", "limits": false,
+            "gpu_devices": [["/dev/nvidia0", "/dev/nvidiactl"], ["/dev/dri/renderD129"]],
         });
         assert_eq!(check(tls), Ok(()));
     }
@@ -229,6 +249,9 @@ mod tests {
             (json!({"endpoint": "https://host:2376", "ca": "/a"}), "come together"),
             (json!({"endpoint": "unix:///s", "graceful_stop_seconds": 200}), "at most 100"),
             (json!({"endpoint": "unix:///s", "network": "a?b"}), "network is a name"),
+            (json!({"endpoint": "unix:///s", "gpu_devices": [[]]}), "files below /dev/"),
+            (json!({"endpoint": "unix:///s", "gpu_devices": [["/dev/../etc"]]}), "below /dev/"),
+            (json!({"endpoint": "unix:///s", "gpu_devices": [["/etc/passwd"]]}), "below /dev/"),
             (json!({"endpoint": "unix:///s", "publish_on": "everywhere"}), "IP address"),
         ] {
             let told = check(settings.clone()).unwrap_err();

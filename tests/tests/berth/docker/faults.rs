@@ -120,6 +120,15 @@ async fn what_the_host_cannot_give_is_refused() {
         assert_eq!(bed.look(&spec).await, Sighting::Absent);
     }
     let mut site = bed.site.clone();
+    let devices = serde_json::json!([["/dev/full"], ["/dev/full", "/dev/random"]]);
+    site.settings.insert("gpu_devices".to_owned(), devices);
+    let gpu = |number| InstanceSpec { gpus: vec![number], ..spec() };
+    let answer = bed.driver.create(&site, &gpu(2)).await;
+    assert!(is_refused(&answer, "which files graphics processor 2 has"), "{answer:?}");
+    let second = gpu(1);
+    bed.driver.create(&site, &second).await.unwrap();
+    let given = bed.inspect(&second, "{{json .HostConfig.Devices}}");
+    assert!(given.contains("/dev/full") && given.contains("/dev/random"), "{given}");
     site.settings.insert("disk_limit".to_owned(), true.into());
     let bounded = spec();
     // Overlay on ext4 cannot; on xfs with quotas it could.

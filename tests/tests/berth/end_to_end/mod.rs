@@ -13,6 +13,7 @@ mod process;
 mod rehearsal;
 mod servers;
 mod session;
+mod simplepod;
 mod verda;
 
 /// Runs one body on a `berth` with either database: `a_fact::sqlite` and `a_fact::postgres`.
