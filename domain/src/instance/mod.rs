@@ -29,7 +29,7 @@ pub use create::{InstancePolicy, create};
 pub(crate) use create::{Order, event, order, require_funds, require_quota, type_named};
 pub use driver::{
     Copying, Disk, Driven, DriverFault, DriverKind, InstanceDriver, InstanceSpec, Inventory, Load,
-    Mount, PublishedPort, Sighting, Site,
+    Mount, PublishedPort, Sighting, Site, Task, TaskState,
 };
 pub use edit::{EditInstance, edit};
 pub(crate) use evict::make_room;
