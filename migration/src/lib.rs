@@ -27,6 +27,7 @@ impl MigratorTrait for Migrator {
             of_sql("m0008_disks", include_str!("m0008_disks.sql")),
             of_sql("m0009_gpu_offers", include_str!("m0009_gpu_offers.sql")),
             of_sql("m0010_templates", include_str!("m0010_templates.sql")),
+            of_sql("m0012_software", include_str!("m0012_software.sql")),
         ]
     }
 }

@@ -4,12 +4,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Recipe, Registry, Template, TemplateId, context};
 use crate::error::{Error, Result, Violation};
-use crate::inside::{environment_fault, ports_fault};
+use crate::inside::{MOST_SCRIPT_BYTES, environment_fault, ports_fault};
 use crate::text::{ONE_LINE_OF_100, line};
 use crate::vault::Vault;
 
 const MOST_DISK_GB: u32 = 65_536;
-const MOST_SCRIPT_BYTES: usize = 64 * 1024;
 const MOST_ARGUMENTS: usize = 4_096;
 const MOST_NOTES: usize = 4_000;
 const MOST_PASSWORD_BYTES: usize = 4_096;
