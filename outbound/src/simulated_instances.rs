@@ -330,22 +330,30 @@ impl InstanceDriver for SimulatedInstances {
     }
 
     async fn begin_task(&self, site: &Site, id: InstanceId, task: &Task) -> Driven<()> {
-        self.on(site, |host| match host.instances.get_mut(&id).filter(|made| made.runs) {
-            Some(made) => {
+        let remembers = self.conduct().remembers;
+        self.on(site, |host| match host.instances.get_mut(&id) {
+            Some(made) if made.runs => {
                 if !made.tasks.iter().any(|ran| ran.task.name == task.name) {
                     let task = task.clone();
                     made.tasks.push(Ran { task, looks: Some(0), ended: None });
                 }
                 Ok(())
             }
-            None => Err(DriverFault::Failed("it does not run".to_owned())),
+            // It may have been made before this process started.
+            None if !remembers => Ok(()),
+            _ => Err(DriverFault::Failed("it does not run".to_owned())),
         })
         .await
     }
 
     async fn look_at_task(&self, site: &Site, id: InstanceId, name: &str) -> Driven<TaskState> {
-        let Conduct { task_looks, task_status, .. } = self.conduct();
+        let Conduct { task_looks, task_status, remembers, .. } = self.conduct();
         self.on(site, |host| {
+            let output = format!("{name} is simulated\n");
+            let end = TaskState::Ended { status: task_status, output };
+            if !remembers && !host.instances.contains_key(&id) {
+                return Ok(end);
+            }
             let tasks = host.instances.get_mut(&id).map(|made| &mut made.tasks);
             let ran = tasks.into_iter().flatten().find(|ran| ran.task.name == name);
             let Some(ran) = ran else { return Ok(TaskState::Unknown) };
@@ -356,11 +364,7 @@ impl InstanceDriver for SimulatedInstances {
                     ran.looks = Some(looks + 1);
                     TaskState::Running
                 }
-                (None, Some(_)) => {
-                    let output = format!("{name} is simulated\n");
-                    let ended = TaskState::Ended { status: task_status, output };
-                    ran.ended.insert(ended).clone()
-                }
+                (None, Some(_)) => ran.ended.insert(end).clone(),
             })
         })
         .await

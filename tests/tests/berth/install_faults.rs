@@ -173,6 +173,16 @@ on_both_databases! {
         act(&jane, &instance, "shutdown").await.data(200);
         app.do_jobs().await;
         until(app, &jane, (&path, "completed")).await;
+        // A host that has lost what it knew of a script does not run it again.
+        act(&jane, &instance, "start").await.data(200);
+        app.do_jobs().await;
+        scripts_end(app, 0, 3);
+        let path = queued(&jane, &instance).await;
+        app.do_jobs().await;
+        app.instances.lose(at, InstanceId::parse(&instance).unwrap());
+        app.clock.advance(Duration::seconds(2));
+        app.do_jobs().await;
+        assert_eq!(seen(&jane, &path).await["failure"]["message"], cut);
     }
 
     // Seen failing without `delete_installs_of`: they stayed.

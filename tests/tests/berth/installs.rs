@@ -226,7 +226,7 @@ on_both_databases! {
         assert_eq!(ran(app, &host, &instance).len(), 1);
     }
 
-    // Seen failing on PostgreSQL without the lock on the instance.
+    // Seen failing on PostgreSQL without the locks on pool and instance: the unique index held.
     async fn the_same_software_is_there_once_and_32_at_most(app: &TestApp) {
         let (_, jane, host) = fleet(app).await;
         let instance = running(app, &jane, json!({})).await;

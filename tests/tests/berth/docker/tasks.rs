@@ -52,7 +52,7 @@ fn with_word(bed: &Bed, spec: &InstanceSpec, word: &str) -> usize {
     all.lines().filter(|line| line.contains(word)).count()
 }
 
-// Seen failing without the mark (`|| exit 0`): two lines.
+// Seen failing without the two looks for the mark: four lines.
 #[tokio::test]
 async fn a_script_runs_once_with_its_options_and_as_root() {
     let (bed, spec) = (Bed::new(), spec());
@@ -99,7 +99,7 @@ async fn a_script_that_fails_tells_the_end_of_what_it_printed() {
     assert_eq!(bed.done(&spec, &task(script)).await, ended(0, ""));
 }
 
-// Seen failing by the number of the process alone: another one had it, and it ran on.
+// Seen failing by the number of the process alone: another one was taken for it.
 #[tokio::test]
 async fn a_stop_cuts_a_script_off_and_what_had_ended_stays_known() {
     let (bed, spec) = (Bed::new(), spec());
