@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use actix_web::web::Data;
 use domain::id::hex;
 use domain::wallet::take_checkpoint;
-use domain::{Error, Result, instance, job, meter, payment, quote, rate_limit, rental, volume};
+use domain::{
+    Error, Result, install, instance, job, meter, payment, quote, rate_limit, rental, volume,
+};
 use futures_util::future::join_all;
 use persistence::counting_statements;
 use tokio::sync::watch;
@@ -148,6 +150,7 @@ async fn realign(app: &App) -> Result<()> {
         said("rentals", rental::realign(store, clock, random).await),
         said("instances", instance::realign(store, random, now).await),
         said("volumes", volume::realign(store, random, now).await),
+        said("installs", install::realign(store, random, now).await),
     ])
 }
 

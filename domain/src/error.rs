@@ -205,6 +205,10 @@ pub enum Thing {
     Script,
     /// A template.
     Template,
+    /// Software.
+    Software,
+    /// What was installed on an instance.
+    Install,
     /// An instance.
     Instance,
     /// A volume.
@@ -243,6 +247,8 @@ impl std::fmt::Display for Thing {
             Self::SshKey => "SSH key",
             Self::Script => "script",
             Self::Template => "template",
+            Self::Software => "software",
+            Self::Install => "installation",
             Self::Instance => "instance",
             Self::Volume => "volume",
             Self::Cluster => "cluster",
@@ -337,6 +343,27 @@ pub enum Conflict {
         /// How many there are at most.
         most: u64,
     },
+    /// There is as much software as there may be, in the pool or of the operator.
+    #[error("there are {most} entries of software already; delete one first")]
+    SoftwareLimit {
+        /// How many there are at most.
+        most: u64,
+    },
+    /// As much is installed on the instance as may be.
+    #[error("{most} installations are on the instance already; remove one first")]
+    InstallLimit {
+        /// How many there are at most.
+        most: u64,
+    },
+    /// The software is on the instance, or was tried there.
+    #[error("the software is on this instance already; retry or remove that")]
+    AlreadyInstalled,
+    /// Only what failed is retried.
+    #[error("the installation has not failed; there is nothing to retry")]
+    InstallNotFailed,
+    /// Its script runs.
+    #[error("the installation is running; wait until it has ended")]
+    InstallRunning,
     /// No host has room for it.
     #[error("there is no capacity for this at the moment; try another plan or location, or later")]
     NoCapacity,

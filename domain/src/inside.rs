@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 const MOST_PORTS: usize = 32;
 /// The most environment variables.
 const MOST_VARIABLES: usize = 100;
+/// The most bytes of one of their values.
+pub(crate) const MOST_VALUE_BYTES: usize = 4_096;
 /// The most bytes of all their values together, so that a list of a thousand can be read at once.
-const MOST_BYTES: usize = 64 * 1024;
-
-/// The most bytes of a script that starts with it.
-const MOST_SCRIPT_BYTES: usize = 64 * 1024;
+pub(crate) const MOST_BYTES: usize = 64 * 1024;
+/// The most bytes of a script.
+pub(crate) const MOST_SCRIPT_BYTES: usize = 64 * 1024;
+/// What to say of a script that must be there and is too long or empty.
+pub(crate) const SCRIPT_ADVICE: &str = "must be 1 byte to 64 KiB without the character U+0000";
 
 /// What is wrong with a script that runs at every start.
 pub(crate) fn start_script_fault(script: &str) -> Option<&'static str> {
@@ -36,7 +39,7 @@ pub(crate) fn environment_fault(environment: &BTreeMap<String, String>) -> Optio
             && !name.starts_with(|first: char| first.is_ascii_digit())
     };
     let good = |(name, value): (&String, &String)| {
-        named(name) && value.len() <= 4_096 && !value.contains('\0')
+        named(name) && value.len() <= MOST_VALUE_BYTES && !value.contains('\0')
     };
     let bytes: usize = environment.values().map(String::len).sum();
     let good =

@@ -11,8 +11,9 @@
 //! - [`capacity`]: what hosts have for instances. [`instance`], [`volume`], [`cluster`]: what runs there
 //!   for somebody. [`meter`]: what that costs, by the second. [`tag`]: their owners' labels.
 //! - [`location`], [`plan`], [`image`]: what instances are made of and cost; [`gpu_offer`]: the same of one
-//!   host, by the graphics processor. [`ssh_key`], [`script`], [`template`]: what a pool keeps for them.
-//!   [`fleet`]: plans and simulated hosts for them, all at once.
+//!   host, by the graphics processor. [`ssh_key`], [`script`], [`template`]: what a pool keeps for them;
+//!   [`software`], [`install`]: what is put onto those that run. [`fleet`]: plans and simulated hosts
+//!   for them, all at once.
 //! - [`payment`]: deposits by card.
 //! - [`job`], [`event`], [`idempotency`]: work after the commit, what happened, and once only.
 //!   [`vault`]: secrets that must be given on.
@@ -41,6 +42,7 @@ pub mod id;
 pub mod idempotency;
 pub mod image;
 mod inside;
+pub mod install;
 pub mod instance;
 pub mod job;
 pub mod location;
@@ -57,6 +59,7 @@ pub mod rate_limit;
 pub mod rental;
 pub mod script;
 pub mod session;
+pub mod software;
 pub mod ssh_key;
 pub mod store;
 pub mod supplier;

@@ -25,6 +25,10 @@ pub enum Numbered {
     SshKey,
     /// A template.
     Template,
+    /// Software.
+    Software,
+    /// What was installed on an instance.
+    Install,
 }
 
 impl Numbered {
@@ -38,6 +42,8 @@ impl Numbered {
             Self::Meter => "meter",
             Self::SshKey => "ssh_key",
             Self::Template => "template",
+            Self::Software => "software",
+            Self::Install => "install",
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::gpu_offer::{GpuOfferQueries, GpuOffers};
 use crate::host::{Catalogue, HostQueries, Hosts};
 use crate::idempotency::Idempotency;
 use crate::image::{ImageQueries, Images};
+use crate::install::{InstallQueries, Installs};
 use crate::instance::{InstanceQueries, Instances};
 use crate::job::{JobQueries, Jobs};
 use crate::location::{LocationQueries, Locations};
@@ -26,6 +27,7 @@ use crate::rate_limit::RequestCounts;
 use crate::rental::{RentalQueries, Rentals};
 use crate::script::{ScriptQueries, Scripts};
 use crate::session::{SessionQueries, Sessions};
+use crate::software::{SoftwareQueries, SoftwareRecords};
 use crate::ssh_key::{SshKeyQueries, SshKeys};
 use crate::supplier::{SupplierQueries, Suppliers};
 use crate::template::{TemplateQueries, Templates};
@@ -56,9 +58,11 @@ pub trait Reads:
     + SshKeyQueries
     + ScriptQueries
     + TemplateQueries
+    + SoftwareQueries
     + CapacityQueries
     + GpuOfferQueries
     + InstanceQueries
+    + InstallQueries
     + VolumeQueries
     + ClusterQueries
     + MeterQueries
@@ -73,10 +77,10 @@ pub trait Reads:
 /// One transaction: dropped means rolled back.
 ///
 /// Locks are taken in one order, ids sorted within a kind: idempotency key → user/wallet →
-/// supplier → pool → SSH keys, scripts and templates → host → capacity → storage → rental → mandate →
-/// instance → volume; payment last. Meters and clusters are guarded by their payer's wallet. A location,
-/// a plan, an image or an operator's template is changed with nothing else locked. Nobody waits for a driver, HTTP or mail while holding
-/// one.
+/// supplier → pool → SSH keys, scripts, templates and software → host → capacity → storage → rental →
+/// mandate → instance → volume → install; payment last. Meters and clusters are guarded by their payer's
+/// wallet. A location, a plan, an image or an operator's template or software is changed with nothing else
+/// locked. Nobody waits for a driver, HTTP or mail while holding one.
 #[async_trait]
 pub trait Tx:
     Reads
@@ -98,9 +102,11 @@ pub trait Tx:
     + SshKeys
     + Scripts
     + Templates
+    + SoftwareRecords
     + Capacities
     + GpuOffers
     + Instances
+    + Installs
     + Volumes
     + Clusters
     + Meters

@@ -28,6 +28,7 @@ impl MigratorTrait for Migrator {
             of_sql("m0009_gpu_offers", include_str!("m0009_gpu_offers.sql")),
             of_sql("m0010_templates", include_str!("m0010_templates.sql")),
             of_sql("m0011_billing", include_str!("m0011_billing.sql")),
+            of_sql("m0012_software", include_str!("m0012_software.sql")),
             of_sql("m0013_terms", include_str!("m0013_terms.sql")),
         ]
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::instance::{
     Copying, Driven, DriverKind, InstanceDriver, InstanceId, InstanceSpec, Inventory, Load,
-    Sighting, Site,
+    Sighting, Site, Task, TaskState,
 };
 use domain::volume::VolumeId;
 use serde_json::{Map, Value};
@@ -71,6 +71,18 @@ impl InstanceDriver for Drivers {
 
     async fn remove(&self, site: &Site, id: InstanceId, keep: Option<VolumeId>) -> Driven<()> {
         self.of(site).remove(site, id, keep).await
+    }
+
+    async fn begin_task(&self, site: &Site, id: InstanceId, task: &Task) -> Driven<()> {
+        self.of(site).begin_task(site, id, task).await
+    }
+
+    async fn look_at_task(&self, site: &Site, id: InstanceId, name: &str) -> Driven<TaskState> {
+        self.of(site).look_at_task(site, id, name).await
+    }
+
+    async fn end_task(&self, site: &Site, id: InstanceId, name: &str) -> Driven<()> {
+        self.of(site).end_task(site, id, name).await
     }
 
     async fn inventory(&self, site: &Site) -> Driven<Option<Inventory>> {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use domain::host::HostId;
 use domain::instance::{
     Copying, Disk, Driven, DriverFault, DriverKind, InstanceDriver, InstanceId, InstanceSpec,
-    Inventory, Load, Sighting, Site,
+    Inventory, Load, Sighting, Site, Task, TaskState,
 };
 use domain::volume::VolumeId;
 use serde_json::{Map, Value};
@@ -25,6 +25,10 @@ pub struct Conduct {
     pub exits: bool,
     /// How often a copy is asked for before it is done.
     pub copy_looks: u32,
+    /// How often a script is looked at before it has ended.
+    pub task_looks: u32,
+    /// The exit status that every script ends with.
+    pub task_status: i64,
     /// The call, counted from 1, that fails, and how; later ones work again.
     pub fail_call: Option<(u64, DriverFault)>,
     /// Whether the failing call does its work all the same, as when only its answer is lost.
@@ -60,6 +64,25 @@ struct Made {
     spec: InstanceSpec,
     runs: bool,
     looks: u32,
+    /// Scripts that were run, in this order.
+    tasks: Vec<Ran>,
+}
+
+struct Ran {
+    task: Task,
+    /// How often it was looked at; `None` once it was cut off.
+    looks: Option<u32>,
+    ended: Option<TaskState>,
+}
+
+impl Made {
+    /// What runs in it is cut off.
+    fn stop(&mut self) {
+        self.runs = false;
+        for ran in self.tasks.iter_mut().filter(|ran| ran.ended.is_none()) {
+            ran.looks = None;
+        }
+    }
 }
 
 impl SimulatedInstances {
@@ -95,10 +118,35 @@ impl SimulatedInstances {
         state.hosts.get(&host_id)?.instances.get(&id).map(|made| made.spec.clone())
     }
 
+    /// The scripts that were run in an instance, in this order.
+    pub fn tasks_of(&self, host_id: HostId, id: InstanceId) -> Vec<Task> {
+        let state = self.state();
+        let made = state.hosts.get(&host_id).and_then(|host| host.instances.get(&id));
+        made.into_iter().flat_map(|made| &made.tasks).map(|ran| ran.task.clone()).collect()
+    }
+
+    /// Whether a script was cut off.
+    pub fn is_cut_off(&self, host_id: HostId, id: InstanceId, name: &str) -> bool {
+        let state = self.state();
+        let made = state.hosts.get(&host_id).and_then(|host| host.instances.get(&id));
+        let mut tasks = made.into_iter().flat_map(|made| &made.tasks);
+        tasks.any(|ran| ran.task.name == name && ran.looks.is_none())
+    }
+
+    /// Lets a script end well, without a look at it.
+    pub fn finish_task(&self, host_id: HostId, id: InstanceId, name: &str) {
+        let mut state = self.state();
+        let made = state.hosts.entry(host_id).or_default().instances.get_mut(&id);
+        let tasks = made.map(|made| &mut made.tasks).into_iter().flatten();
+        for ran in tasks.filter(|ran| ran.task.name == name) {
+            ran.ended = Some(TaskState::Ended { status: 0, output: String::new() });
+        }
+    }
+
     /// Lets an instance stop by itself.
     pub fn crash(&self, host_id: HostId, id: InstanceId) {
         if let Some(made) = self.state().hosts.entry(host_id).or_default().instances.get_mut(&id) {
-            made.runs = false;
+            made.stop();
         }
     }
 
@@ -217,7 +265,7 @@ impl InstanceDriver for SimulatedInstances {
             if let Some(disk) = spec.disk.filter(|disk| remembers && is_lost(disk)) {
                 return Err(DriverFault::Failed(format!("disk {} is not there", disk.volume_id)));
             }
-            let made = Made { spec: spec.clone(), runs: false, looks: 0 };
+            let made = Made { spec: spec.clone(), runs: false, looks: 0, tasks: Vec::new() };
             if let Some(there) = host.instances.get_mut(&spec.id) {
                 there.spec = spec.clone();
                 return Ok(());
@@ -264,7 +312,7 @@ impl InstanceDriver for SimulatedInstances {
     async fn stop(&self, site: &Site, id: InstanceId, _force: bool) -> Driven<()> {
         self.on(site, |host| {
             if let Some(made) = host.instances.get_mut(&id) {
-                made.runs = false;
+                made.stop();
             }
             Ok(())
         })
@@ -275,6 +323,59 @@ impl InstanceDriver for SimulatedInstances {
         self.on(site, |host| {
             if let (Some(made), Some(volume_id)) = (host.instances.remove(&id), keep) {
                 host.volumes.insert(volume_id, made.spec.disk_gb);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn begin_task(&self, site: &Site, id: InstanceId, task: &Task) -> Driven<()> {
+        let remembers = self.conduct().remembers;
+        self.on(site, |host| match host.instances.get_mut(&id) {
+            Some(made) if made.runs => {
+                if !made.tasks.iter().any(|ran| ran.task.name == task.name) {
+                    let task = task.clone();
+                    made.tasks.push(Ran { task, looks: Some(0), ended: None });
+                }
+                Ok(())
+            }
+            // It may have been made before this process started.
+            None if !remembers => Ok(()),
+            _ => Err(DriverFault::Failed("it does not run".to_owned())),
+        })
+        .await
+    }
+
+    async fn look_at_task(&self, site: &Site, id: InstanceId, name: &str) -> Driven<TaskState> {
+        let Conduct { task_looks, task_status, remembers, .. } = self.conduct();
+        self.on(site, |host| {
+            let output = format!("{name} is simulated\n");
+            let end = TaskState::Ended { status: task_status, output };
+            if !remembers && !host.instances.contains_key(&id) {
+                return Ok(end);
+            }
+            let tasks = host.instances.get_mut(&id).map(|made| &mut made.tasks);
+            let ran = tasks.into_iter().flatten().find(|ran| ran.task.name == name);
+            let Some(ran) = ran else { return Ok(TaskState::Unknown) };
+            Ok(match (&ran.ended, ran.looks) {
+                (Some(ended), _) => ended.clone(),
+                (None, None) => TaskState::Lost,
+                (None, Some(looks)) if looks < task_looks => {
+                    ran.looks = Some(looks + 1);
+                    TaskState::Running
+                }
+                (None, Some(_)) => ran.ended.insert(end).clone(),
+            })
+        })
+        .await
+    }
+
+    async fn end_task(&self, site: &Site, id: InstanceId, name: &str) -> Driven<()> {
+        self.on(site, |host| {
+            let tasks = host.instances.get_mut(&id).map(|made| &mut made.tasks);
+            let ran = tasks.into_iter().flatten().find(|ran| ran.task.name == name);
+            if let Some(ran) = ran.filter(|ran| ran.ended.is_none()) {
+                ran.looks = None;
             }
             Ok(())
         })

@@ -69,6 +69,8 @@ codes! {
     SshKeyNotFound = "SSH_KEY_NOT_FOUND", NOT_FOUND;
     ScriptNotFound = "SCRIPT_NOT_FOUND", NOT_FOUND;
     TemplateNotFound = "TEMPLATE_NOT_FOUND", NOT_FOUND;
+    SoftwareNotFound = "SOFTWARE_NOT_FOUND", NOT_FOUND;
+    InstallNotFound = "INSTALL_NOT_FOUND", NOT_FOUND;
     InstanceNotFound = "INSTANCE_NOT_FOUND", NOT_FOUND;
     VolumeNotFound = "VOLUME_NOT_FOUND", NOT_FOUND;
     ClusterNotFound = "CLUSTER_NOT_FOUND", NOT_FOUND;
@@ -97,6 +99,11 @@ codes! {
     ScriptExists = "SCRIPT_EXISTS", CONFLICT;
     ScriptLimit = "SCRIPT_LIMIT", CONFLICT;
     TemplateLimit = "TEMPLATE_LIMIT", CONFLICT;
+    SoftwareLimit = "SOFTWARE_LIMIT", CONFLICT;
+    InstallLimit = "INSTALL_LIMIT", CONFLICT;
+    AlreadyInstalled = "ALREADY_INSTALLED", CONFLICT;
+    InstallNotFailed = "INSTALL_NOT_FAILED", CONFLICT;
+    InstallRunning = "INSTALL_RUNNING", CONFLICT;
     NoCapacity = "NO_CAPACITY", CONFLICT;
     CapacityInUse = "CAPACITY_IN_USE", CONFLICT;
     CarriesInstances = "CARRIES_INSTANCES", CONFLICT;

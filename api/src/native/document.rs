@@ -37,6 +37,7 @@ use super::{PREFIX, headers, operations};
         (name = "keys", description = "SSH keys of one's pools"),
         (name = "scripts", description = "Scripts of one's pools, for new instances"),
         (name = "templates", description = "What containers are started from: those of one's pools and the operator's"),
+        (name = "software", description = "What can be put onto instances, and what is there"),
         (name = "rentals", description = "Rent, look, extend"),
         (name = "instances", description = "What runs for one, and what it costs"),
         (name = "volumes", description = "Disks that outlive an instance"),

@@ -53,6 +53,11 @@ impl<T> Success<T> {
         Self { status_code: 201, message, data, paging: None }
     }
 
+    /// 202: it is written down and will be done.
+    pub const fn accepted(message: &'static str, data: T) -> Self {
+        Self { status_code: 202, message, data, paging: None }
+    }
+
     /// 207: several outcomes, not all of them good.
     #[must_use]
     pub fn mixed(self) -> Self {

@@ -102,6 +102,8 @@ impl Failure {
                 Conflict::SshKeyLimit { most }
                 | Conflict::ScriptLimit { most }
                 | Conflict::TemplateLimit { most }
+                | Conflict::SoftwareLimit { most }
+                | Conflict::InstallLimit { most }
                 | Conflict::QuotaReached { most },
             ) => Some(json!({ "limit": most })),
             Error::Forbidden(Forbidden::Scope(permission)) => {
@@ -201,35 +203,7 @@ fn code_of(error: &Error) -> Code {
             Forbidden::OperatorRequired => Code::OperatorRequired,
             Forbidden::NotYourself => Code::NotYourAccount,
         },
-        Error::NotFound(thing) => match thing {
-            Thing::User => Code::UserNotFound,
-            Thing::Token => Code::TokenNotFound,
-            Thing::Pool => Code::PoolNotFound,
-            Thing::Member => Code::MemberNotFound,
-            Thing::Invitation => Code::InvitationNotFound,
-            Thing::Server => Code::ServerNotFound,
-            Thing::Rental => Code::RentalNotFound,
-            Thing::Transaction => Code::TransactionNotFound,
-            Thing::Job => Code::JobNotFound,
-            Thing::Quote => Code::QuoteNotFound,
-            Thing::Mandate => Code::MandateNotFound,
-            Thing::Supplier => Code::SupplierNotFound,
-            Thing::PayoutRun => Code::PayoutRunNotFound,
-            Thing::Payment => Code::PaymentNotFound,
-            Thing::AutoTopUp => Code::AutoTopUpNotFound,
-            Thing::Plan => Code::PlanNotFound,
-            Thing::GpuOffer => Code::GpuOfferNotFound,
-            Thing::Image => Code::ImageNotFound,
-            Thing::SshKey => Code::SshKeyNotFound,
-            Thing::Script => Code::ScriptNotFound,
-            Thing::Template => Code::TemplateNotFound,
-            Thing::Instance => Code::InstanceNotFound,
-            Thing::Volume => Code::VolumeNotFound,
-            Thing::Cluster => Code::ClusterNotFound,
-            Thing::Tag => Code::TagNotFound,
-            Thing::Finding => Code::FindingNotFound,
-            Thing::ClientCredential => Code::ClientCredentialNotFound,
-        },
+        Error::NotFound(thing) => code_of_thing(*thing),
         Error::Conflict(conflict) => code_of_conflict(conflict),
         Error::Unpayable(reason) => match reason {
             Unpayable::InvalidDuration { .. } => Code::InvalidDuration,
@@ -245,6 +219,40 @@ fn code_of(error: &Error) -> Code {
         Error::RateLimited { .. } => Code::RateLimited,
         Error::Busy | Error::Contention | Error::Unavailable(_) => Code::ServiceUnavailable,
         Error::Internal(_) => Code::InternalError,
+    }
+}
+
+const fn code_of_thing(thing: Thing) -> Code {
+    match thing {
+        Thing::User => Code::UserNotFound,
+        Thing::Token => Code::TokenNotFound,
+        Thing::Pool => Code::PoolNotFound,
+        Thing::Member => Code::MemberNotFound,
+        Thing::Invitation => Code::InvitationNotFound,
+        Thing::Server => Code::ServerNotFound,
+        Thing::Rental => Code::RentalNotFound,
+        Thing::Transaction => Code::TransactionNotFound,
+        Thing::Job => Code::JobNotFound,
+        Thing::Quote => Code::QuoteNotFound,
+        Thing::Mandate => Code::MandateNotFound,
+        Thing::Supplier => Code::SupplierNotFound,
+        Thing::PayoutRun => Code::PayoutRunNotFound,
+        Thing::Payment => Code::PaymentNotFound,
+        Thing::AutoTopUp => Code::AutoTopUpNotFound,
+        Thing::Plan => Code::PlanNotFound,
+        Thing::GpuOffer => Code::GpuOfferNotFound,
+        Thing::Image => Code::ImageNotFound,
+        Thing::SshKey => Code::SshKeyNotFound,
+        Thing::Script => Code::ScriptNotFound,
+        Thing::Template => Code::TemplateNotFound,
+        Thing::Software => Code::SoftwareNotFound,
+        Thing::Install => Code::InstallNotFound,
+        Thing::Instance => Code::InstanceNotFound,
+        Thing::Volume => Code::VolumeNotFound,
+        Thing::Cluster => Code::ClusterNotFound,
+        Thing::Tag => Code::TagNotFound,
+        Thing::Finding => Code::FindingNotFound,
+        Thing::ClientCredential => Code::ClientCredentialNotFound,
     }
 }
 
@@ -270,6 +278,11 @@ fn code_of_conflict(conflict: &Conflict) -> Code {
         Conflict::ScriptExists => Code::ScriptExists,
         Conflict::ScriptLimit { .. } => Code::ScriptLimit,
         Conflict::TemplateLimit { .. } => Code::TemplateLimit,
+        Conflict::SoftwareLimit { .. } => Code::SoftwareLimit,
+        Conflict::InstallLimit { .. } => Code::InstallLimit,
+        Conflict::AlreadyInstalled => Code::AlreadyInstalled,
+        Conflict::InstallNotFailed => Code::InstallNotFailed,
+        Conflict::InstallRunning => Code::InstallRunning,
         Conflict::NoCapacity => Code::NoCapacity,
         Conflict::CapacityInUse => Code::CapacityInUse,
         Conflict::CarriesInstances => Code::CarriesInstances,

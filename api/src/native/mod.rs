@@ -31,6 +31,8 @@ mod gpu_offers_view;
 mod headers;
 mod hosted_instances;
 mod images;
+mod installs;
+mod installs_view;
 mod instance_actions;
 mod instances;
 mod instances_view;
@@ -50,6 +52,8 @@ mod rental_view;
 mod rentals;
 mod scripts;
 mod server_view;
+mod software;
+mod software_view;
 mod ssh_keys;
 mod suppliers;
 mod templates;
@@ -171,6 +175,11 @@ fn catalogue_operations(config: &mut ServiceConfig) {
         .service(templates::show_template)
         .service(templates::replace_template)
         .service(templates::delete_template)
+        .service(software::list_software)
+        .service(software::add_software)
+        .service(software::show_software)
+        .service(software::replace_software)
+        .service(software::delete_software)
         .configure(instance_operations)
         .configure(operator_operations);
 }
@@ -189,6 +198,11 @@ fn instance_operations(config: &mut ServiceConfig) {
         .service(instances::instance_history)
         .service(instances::instance_logs)
         .service(instances::instance_load)
+        .service(installs::list_installs)
+        .service(installs::add_install)
+        .service(installs::show_install)
+        .service(installs::remove_install)
+        .service(installs::retry_install)
         .service(volumes::list_volume_types)
         .service(volumes::list_volumes)
         .service(volumes::create_volume)
@@ -238,6 +252,9 @@ fn operator_operations(config: &mut ServiceConfig) {
         .service(templates::add_global_template)
         .service(templates::replace_global_template)
         .service(templates::delete_global_template)
+        .service(software::add_global_software)
+        .service(software::replace_global_software)
+        .service(software::delete_global_software)
         .service(clock::show_clock)
         .service(clock::move_clock)
         .service(admin::book_deposit)

@@ -6,9 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::clock::Timestamp;
 use domain::event::RecordedEvent;
-use domain::instance::{
-    InstanceDetail, JUPYTER_PORT, Load, Offered, Origin, SSH_PORT, Status,
-};
+use domain::instance::{InstanceDetail, JUPYTER_PORT, Load, Offered, Origin, SSH_PORT, Status};
 use domain::money::Money;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Number, Value, json};

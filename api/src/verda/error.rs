@@ -134,7 +134,8 @@ fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             Conflict::QuotaReached { most }
             | Conflict::SshKeyLimit { most }
             | Conflict::ScriptLimit { most }
-            | Conflict::TemplateLimit { most },
+            | Conflict::TemplateLimit { most }
+            | Conflict::SoftwareLimit { most },
         ) => write!(f, "Limit exceeded: the project has {most} of these already; delete one first"),
         other => {
             let text = other.to_string();
@@ -173,7 +174,9 @@ fn code_of(error: &Error) -> Code {
             | Conflict::QuotaReached { .. }
             | Conflict::SshKeyLimit { .. }
             | Conflict::ScriptLimit { .. }
-            | Conflict::TemplateLimit { .. },
+            | Conflict::TemplateLimit { .. }
+            | Conflict::SoftwareLimit { .. }
+            | Conflict::InstallLimit { .. },
         ) => Code::InvalidRequest,
         Error::Unauthenticated(_) => Code::Unauthorized,
         Error::Forbidden(_) | Error::Conflict(Conflict::InstanceNotStopped) => Code::Forbidden,

@@ -15,12 +15,14 @@ use crate::clock::Timestamp;
 use crate::cluster::ClusterId;
 use crate::host::HostId;
 use crate::image::ImageId;
+use crate::install::InstallId;
 use crate::instance::InstanceId;
 use crate::location::LocationId;
 use crate::plan::PlanId;
 use crate::pool::PoolId;
 use crate::rental::RentalId;
 use crate::script::ScriptId;
+use crate::software::SoftwareId;
 use crate::ssh_key::SshKeyId;
 use crate::template::TemplateId;
 use crate::token::ApiTokenId;
@@ -89,6 +91,10 @@ pub enum Subject {
     Script(ScriptId),
     /// A template.
     Template(TemplateId),
+    /// Software.
+    Software(SoftwareId),
+    /// What was installed on an instance.
+    Install(InstallId),
     /// An instance.
     Instance(InstanceId),
     /// A volume.
@@ -113,6 +119,8 @@ impl Subject {
             Self::SshKey(_) => "ssh_key",
             Self::Script(_) => "script",
             Self::Template(_) => "template",
+            Self::Software(_) => "software",
+            Self::Install(_) => "install",
             Self::Instance(_) => "instance",
             Self::Volume(_) => "volume",
             Self::Cluster(_) => "cluster",
@@ -133,6 +141,8 @@ impl Subject {
             Self::SshKey(id) => id.uuid(),
             Self::Script(id) => id.uuid(),
             Self::Template(id) => id.uuid(),
+            Self::Software(id) => id.uuid(),
+            Self::Install(id) => id.uuid(),
             Self::Instance(id) => id.uuid(),
             Self::Volume(id) => id.uuid(),
             Self::Cluster(id) => id.uuid(),

@@ -15,6 +15,7 @@ use crate::capacity::{Claim, Part, release};
 use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
+use crate::install;
 use crate::job::{Job, JobContext, JobKind, Progress};
 use crate::store::{Reads, Store, Tx, atomically};
 use crate::vault::Vault;
@@ -305,6 +306,7 @@ impl Settling<'_> {
                 }
                 (instance.last_error, instance.driver_fault) = (None, None);
                 self.tx.save_instance(&instance).await?;
+                install::resume(self.tx, self.random, (instance.id, self.now)).await?;
                 self.ready(&instance).await
             }
             Step::Stop { .. } => {

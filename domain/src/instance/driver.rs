@@ -196,6 +196,35 @@ pub struct Load {
     pub sent_bytes: u64,
 }
 
+/// A script that is run in an instance once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Names this run among all of the instance, for ever: 1 to 64 of `0-9a-z-`.
+    pub name: String,
+    /// What runs; without `#!` the instance's `/bin/sh` runs it.
+    pub script: String,
+    /// What it finds in its environment.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// How far a task is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskState {
+    /// It was never begun.
+    Unknown,
+    /// It runs.
+    Running,
+    /// It ended by itself.
+    Ended {
+        /// With this exit status; 0 is good.
+        status: i64,
+        /// The end of what it printed, if that can be told: at most 2000 bytes, or a few more.
+        output: String,
+    },
+    /// It was cut off, as when its instance stopped.
+    Lost,
+}
+
 /// Why a driver did not do what it was asked for, in words for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DriverFault {
@@ -252,6 +281,17 @@ pub trait InstanceDriver: Send + Sync {
     /// Removes it, running or not; volumes stay. The data of its own disk goes as well, unless it is to be
     /// kept as that volume. Done if it is not there.
     async fn remove(&self, site: &Site, id: InstanceId, keep: Option<VolumeId>) -> Driven<()>;
+
+    /// Begins a task inside the instance, which runs, as its root. A task of this name that was begun before,
+    /// however that went and whatever became of the answer, is not begun again.
+    async fn begin_task(&self, site: &Site, id: InstanceId, task: &Task) -> Driven<()>;
+
+    /// How far a task is. Also of an instance that stopped since.
+    async fn look_at_task(&self, site: &Site, id: InstanceId, name: &str) -> Driven<TaskState>;
+
+    /// Ends a task that runs, and what it started with it as far as that can be found; done if it does not
+    /// run.
+    async fn end_task(&self, site: &Site, id: InstanceId, name: &str) -> Driven<()>;
 
     /// All that carries our mark there, for the reconciler; `None` where nothing is remembered.
     async fn inventory(&self, site: &Site) -> Driven<Option<Inventory>>;

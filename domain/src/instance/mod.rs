@@ -32,7 +32,7 @@ pub(crate) use create::{Order, event, order, require_funds, require_quota, type_
 pub use driver::{
     Copying, Disk, Driven, DriverFault, DriverKind, InstanceDriver, InstanceSpec, Inventory,
     JUPYTER_PORT, JUPYTER_TOKEN, Load, Mount, PublishedPort, Pull, RegistryLogin, SSH_PORT,
-    Sighting, Site,
+    Sighting, Site, Task, TaskState,
 };
 pub use edit::{EditInstance, edit};
 pub(crate) use evict::make_room;

@@ -12,6 +12,7 @@ pub use work::{JobContext, LEASE, Progress, dead, retry, run_next};
 
 use crate::clock::{Random, Timestamp};
 use crate::id::entity_id;
+use crate::install::InstallId;
 use crate::instance::InstanceId;
 use crate::rental::RentalId;
 use crate::volume::VolumeId;
@@ -40,6 +41,11 @@ pub enum JobKind {
         /// Which volume.
         volume_id: VolumeId,
     },
+    /// Bring what is installed on an instance to what is wanted.
+    AlignInstall {
+        /// Which installation.
+        install_id: InstallId,
+    },
 }
 
 impl JobKind {
@@ -50,6 +56,7 @@ impl JobKind {
             Self::AlignAccess { rental_id } => format!("align_access:{rental_id}"),
             Self::AlignInstance { instance_id } => format!("align_instance:{instance_id}"),
             Self::AlignVolume { volume_id } => format!("align_volume:{volume_id}"),
+            Self::AlignInstall { install_id } => format!("align_install:{install_id}"),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{AfterFailure, Job, JobId, JobKind};
 use crate::capacity::Health;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result, Thing};
+use crate::install;
 use crate::instance::{self, InstanceDriver, InstancePolicy};
 use crate::rental::{self, Driver};
 use crate::store::{Store, Tx, atomically};
@@ -82,6 +83,13 @@ async fn waits_for_its_host(context: JobContext<'_>, kind: JobKind) -> Result<bo
             let capacity = reads.capacity(instance.host_id).await?;
             Ok(capacity.is_some_and(|host| matches!(host.health, Health::Unreachable { .. })))
         }
+        JobKind::AlignInstall { install_id } => {
+            let Some(host_id) = install::awaits(context, install_id).await? else {
+                return Ok(false);
+            };
+            let capacity = reads.capacity(host_id).await?;
+            Ok(capacity.is_some_and(|host| matches!(host.health, Health::Unreachable { .. })))
+        }
         JobKind::AlignVolume { volume_id } => {
             let Some(volume) = reads.volume(volume_id).await? else { return Ok(false) };
             if volume.is_settled() {
@@ -105,6 +113,7 @@ async fn perform(context: JobContext<'_>, job: &Job) -> Result<Progress> {
         }
         JobKind::AlignInstance { instance_id } => instance::align(context, instance_id).await,
         JobKind::AlignVolume { volume_id } => volume::align(context, volume_id).await,
+        JobKind::AlignInstall { install_id } => install::align(context, install_id).await,
     }
 }
 

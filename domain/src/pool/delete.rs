@@ -11,8 +11,8 @@ use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
 
-/// Deletes a pool with its SSH keys, scripts and templates. Its rentals stay with their renters and belong to no
-/// pool; its members lose access to them.
+/// Deletes a pool with its SSH keys, scripts, templates and software. Its rentals stay with their renters and
+/// belong to no pool; its members lose access to them.
 #[instrument(name = "pool.delete", skip_all, fields(%pool_id))]
 pub async fn delete(
     store: &dyn Store,

@@ -52,9 +52,16 @@ impl Engine {
         let archive = keys(&user, &prefix, &spec.public_keys).map_err(broken)?;
         self.put(&container, folder, archive).await?;
         if let Some(script) = &spec.script {
-            self.put(&container, "/", packed(script).map_err(broken)?).await?;
+            let archive = packed(SCRIPT, script).map_err(broken)?;
+            self.put(&container, "/", archive).await?;
         }
         Ok(())
+    }
+
+    /// Puts a script at this path, for root alone, and makes the folders above it that are ours.
+    pub async fn put_script(&self, container: &str, path: &str, script: &str) -> Driven<()> {
+        let broken = |fault: std::io::Error| self.failed(&format!("make an archive: {fault}"));
+        self.put(container, "/", packed(path, script).map_err(broken)?).await
     }
 
     async fn user(&self, container: &str, name: &str) -> Driven<User> {
@@ -86,7 +93,7 @@ fn is_plain(home: &str) -> bool {
 }
 
 /// The text of the first file in an archive, which may be cut off.
-fn first_file(archive: &[u8]) -> Option<String> {
+pub fn first_file(archive: &[u8]) -> Option<String> {
     let mut archive = Archive::new(Cursor::new(archive));
     let mut entry = archive.entries().ok()?.next()?.ok()?;
     let mut bytes = Vec::new();
@@ -111,12 +118,15 @@ fn keys(user: &User, prefix: &str, public_keys: &[String]) -> std::io::Result<Ve
     archive.into_inner()
 }
 
-fn packed(script: &str) -> std::io::Result<Vec<u8>> {
+/// A script with the folders above it that are ours.
+fn packed(path: &str, script: &str) -> std::io::Result<Vec<u8>> {
     let root = User { uid: 0, gid: 0, home: String::new() };
     let mut archive = Builder::new(Vec::new());
-    let path = SCRIPT.trim_start_matches('/');
-    let folder = path.trim_end_matches("script");
-    add(&mut archive, folder, 0o700, &root, None)?;
+    let path = path.trim_start_matches('/');
+    let ours = path.match_indices('/').map(|(at, _)| path.split_at(at + 1).0);
+    for folder in ours.filter(|folder| folder.contains("/berth/")) {
+        add(&mut archive, folder, 0o700, &root, None)?;
+    }
     add(&mut archive, path, 0o700, &root, Some(script))?;
     archive.into_inner()
 }

@@ -16,6 +16,7 @@ mod observe;
 mod plan;
 mod settings;
 mod start;
+mod task;
 mod volumes;
 mod wire;
 
@@ -27,7 +28,7 @@ use async_trait::async_trait;
 use domain::host::HostId;
 use domain::instance::{
     Copying, Driven, DriverFault, DriverKind, InstanceDriver, InstanceId, InstanceSpec, Inventory,
-    Load, Sighting, Site,
+    Load, Sighting, Site, Task, TaskState,
 };
 use domain::volume::VolumeId;
 // Bollard tells every request and answer to `log` at its level "debug", environments included. The
@@ -131,6 +132,18 @@ impl InstanceDriver for Docker {
 
     async fn remove(&self, site: &Site, id: InstanceId, keep: Option<VolumeId>) -> Driven<()> {
         in_time(self.engine(site)?.remove(id, keep)).await
+    }
+
+    async fn begin_task(&self, site: &Site, id: InstanceId, task: &Task) -> Driven<()> {
+        in_time(self.engine(site)?.begin_task(id, task)).await
+    }
+
+    async fn look_at_task(&self, site: &Site, id: InstanceId, name: &str) -> Driven<TaskState> {
+        in_time(self.engine(site)?.look_at_task(id, name)).await
+    }
+
+    async fn end_task(&self, site: &Site, id: InstanceId, name: &str) -> Driven<()> {
+        in_time(self.engine(site)?.end_task(id, name)).await
     }
 
     async fn inventory(&self, site: &Site) -> Driven<Option<Inventory>> {

@@ -102,6 +102,7 @@ impl Operation {
                 "started_at" => Some(json!("2025-01-21T20:00:00.000Z")),
                 "ended_at" => Some(json!("2025-01-21T21:00:00.000Z")),
                 "instance_id" => Some(json!(world.ids["instance"])),
+                "software_id" => Some(json!(world.ids["software"])),
                 "pool_id" if self.template.ends_with("/transfer") => Some(json!(world.ids["pool"])),
                 "shape" => Some(shape()),
                 "pricing" => Some(json!({ "per_hour": "0.1381" })),

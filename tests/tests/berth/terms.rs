@@ -9,7 +9,7 @@ use crate::deals::{boss, payer};
 use crate::gpu_offers::{big, offered, places};
 use crate::instances::{cost, fleet, id, running, show, taken};
 
-/// A server whose graphics processors are sold for 240 hours, one of them rented, and somebody's money.
+/// A server whose graphics processors are sold for 240 hours, and somebody who has one of them.
 struct Let {
     boss: Client,
     server: String,

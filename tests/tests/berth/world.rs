@@ -35,10 +35,15 @@ async fn made_of_instances(
     let script = id(&owner.post("/scripts", script).await.data(201));
     let template = json!({ "name": "notebook", "image": "ubuntu", "disk_gb": 1, "pool_id": pool });
     let template = id(&owner.post("/templates", template).await.data(201));
+    let software = json!({ "name": "tools", "install_script": "true", "pool_id": pool });
+    let software = id(&owner.post("/software", software).await.data(201));
     furnish(app, operator, "metal", json!({})).await;
     let wish = json!({ "plan": "small", "image": "ubuntu-24.04", "location": "FIN-03",
         "hostname": "star", "pool_id": pool });
     let instance = id(&owner.post("/instances", wish.clone()).await.data(201));
+    let install = json!({ "software_id": software });
+    let install = owner.post(&format!("/instances/{instance}/installs"), install).await;
+    let install = id(&install.data(202));
     let mut two = wish;
     two["nodes"] = json!(2);
     let cluster = id(&owner.post("/clusters", two).await.data(201));
@@ -52,6 +57,8 @@ async fn made_of_instances(
         ("SSH key", key),
         ("script", script),
         ("template", template),
+        ("software", software),
+        ("install", install),
         ("instance", instance),
         ("volume", volume),
         ("cluster", cluster),
@@ -144,6 +151,8 @@ impl World {
                 ("ssh-keys", _) => "SSH key",
                 ("scripts", _) => "script",
                 ("templates", _) => "template",
+                ("software", _) => "software",
+                ("installs", _) => "install",
                 ("instances", _) => "instance",
                 ("volumes", _) => "volume",
                 ("clusters", _) => "cluster",
@@ -184,8 +193,11 @@ impl World {
             "/scripts/{id}",
             "/templates",
             "/templates/{id}",
+            "/software",
+            "/software/{id}",
             "/instances",
             "/instances/{id}",
+            "/instances/{id}/installs",
             "/volumes",
             "/volumes/{id}",
             "/clusters",

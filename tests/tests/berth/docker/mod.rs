@@ -6,6 +6,7 @@ mod disks;
 mod faults;
 mod life;
 mod pulls;
+mod tasks;
 mod templates;
 mod tls;
 mod volumes;

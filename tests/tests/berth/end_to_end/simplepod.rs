@@ -1,5 +1,5 @@
-//! What somebody does with SimplePod's API from the first look at the market to the bill, by plain HTTP
-//! against the built binary, on the simulated driver and on containers of a real engine.
+//! What somebody does with SimplePod's API from the first look at the market to the bill, by plain
+//! HTTP against the built binary, on the simulated driver and on containers of a real engine.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
@@ -95,8 +95,10 @@ impl Session {
         look(&self.wait(&path).await);
         let change = json!({ "name": "sensible_pangolin", "isAutoRenewOn": false });
         let changed = self.told(Method::PUT, &path, Some(change), 200).await;
-        assert_eq!((&changed["name"], &changed["isAutoRenewOn"]),
-            (&json!("sensible_pangolin"), &json!(false)));
+        assert_eq!(
+            (&changed["name"], &changed["isAutoRenewOn"]),
+            (&json!("sensible_pangolin"), &json!(false))
+        );
         let active = self.get("/instances/summary").await["all"]["active"].clone();
         assert_eq!(active, json!({ "rri": [ordered["id"]], "rriCountTotal": 1 }));
         let ids = json!({ "instanceIds": [ordered["supportId"]] });
