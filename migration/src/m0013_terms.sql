@@ -13,4 +13,4 @@ ALTER TABLE instances ADD COLUMN search_text {text} NOT NULL DEFAULT '';
 UPDATE instances SET search_text = lower(name || '
 ' || hostname || '
 ' || coalesce(origin ->> 'image_name', '') || '
-' || (origin ->> 'image'));
+' || coalesce(origin ->> 'image', ''));

@@ -132,7 +132,10 @@ impl Engine {
     /// This machine as a host whose instances this engine makes.
     pub fn site(&self) -> Site {
         let endpoint = format!("unix://{}", self.socket().display());
-        let site = site(json!({ "endpoint": endpoint, "graceful_stop_seconds": 1 }));
+        let settings = json!({
+            "endpoint": endpoint, "graceful_stop_seconds": 1, "registries": [REGISTRY]
+        });
+        let site = site(settings);
         let (_, address) = addresses(process_of(&self.folder));
         Site { address: IpAddr::V4(address), ..site }
     }

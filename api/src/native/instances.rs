@@ -19,6 +19,7 @@ use domain::tag::Tags;
 use domain::template::TemplateId;
 use domain::volume::{Afterwards, VolumeId};
 use domain::{Error, Result};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -95,6 +96,7 @@ pub fn wish(
         max_per_hour,
         renewal,
         tags,
+        is_numbered: false,
         idempotency_key: once.0,
     })
 }
@@ -259,8 +261,12 @@ pub async fn show_instance(
     signed: Authenticated,
     id: Path<String>,
 ) -> Answer<InstanceView> {
-    let detail = instance::show(app.store.as_ref(), &signed.caller, instance_id(&id)?).await?;
-    Ok(Success::ok("Instance retrieved successfully", instance_view(detail)))
+    let (store, vault, caller) = (app.store.as_ref(), app.vault.as_ref(), &signed.caller);
+    let detail = instance::show(store, caller, instance_id(&id)?).await?;
+    let token = instance::jupyter_token(store, vault, caller, &detail.instance).await?;
+    let token = token.map(|token| token.expose_secret().to_owned());
+    let view = instance_view(detail).with_jupyter_token(token);
+    Ok(Success::ok("Instance retrieved successfully", view))
 }
 
 /// Change what an instance is called, what it starts with, and whether it is renewed.

@@ -206,6 +206,8 @@ pub struct InstanceView {
     image: String,
     /// The template that it was made from, which may have changed since.
     template_id: Option<String>,
+    /// What its Jupyter server asks for; told to owners and admins, where one instance is looked at.
+    jupyter_token: Option<String>,
     /// Who logs in.
     #[schema(example = "root")]
     username: String,
@@ -272,6 +274,7 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
         shape: instance.terms.shape.clone().into(),
         location: instance.location.to_string(),
         image: instance.origin.image.image,
+        jupyter_token: None,
         template_id: instance.origin.template.map(|template| template.template_id.to_string()),
         username: instance.origin.image.username,
         ip: address.map(|address| address.to_string()),
@@ -294,6 +297,13 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
         created_at: Stamp(instance.created_at),
         ready_at: instance.ready_at.map(Stamp),
         ended_at,
+    }
+}
+
+impl InstanceView {
+    /// With the token of its Jupyter server.
+    pub fn with_jupyter_token(self, token: Option<String>) -> Self {
+        Self { jupyter_token: token, ..self }
     }
 }
 

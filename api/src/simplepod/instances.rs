@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::account::Account;
 use super::body::Json;
 use super::error::Failure;
-use super::instances_view::{Live, shown, shown_whole};
+use super::instances_view::{Live, disk_gb, shown, shown_whole};
 use super::iri::{self, Named};
 use super::order;
 use super::query::part;
@@ -200,7 +200,7 @@ fn require_same(detail: &InstanceDetail, body: &Changes, faults: &mut Vec<Violat
             faults.push(Violation::new("instanceTemplate", message));
         }
     }
-    let disk_gb = u64::from(instance.terms.shape.disk_gb);
+    let disk_gb = u64::from(disk_gb(detail));
     let disk = body.disk_size.as_ref().filter(|wish| !wish.is_null());
     if disk.is_some_and(|wish| wish.as_u64() != Some(disk_gb)) {
         faults.push(Violation::new("diskSize", "of an instance stays as it was ordered"));
@@ -265,7 +265,13 @@ async fn reboot(
         };
         match outcome {
             Ok(()) => {}
-            Err(fault @ (Error::NotFound(_) | Error::Conflict(_) | Error::Forbidden(_))) => {
+            Err(
+                fault @ (Error::NotFound(_)
+                | Error::Conflict(_)
+                | Error::Forbidden(_)
+                | Error::Contention
+                | Error::Busy),
+            ) => {
                 let told = Failure::Domain(fault).to_string();
                 faults.push(Violation::new(format!("instanceIds[{at}]"), &told));
             }

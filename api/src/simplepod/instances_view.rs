@@ -74,8 +74,7 @@ fn members(
     let renewal = term.map(|term| term.renewal);
     let at = term.map(|term| instant(term.expires_at));
     let is_on = renewal.is_some_and(|renewal| renewal.is_on);
-    let disk_gb = detail.volumes.iter().find(|volume| volume.disk.is_some());
-    let disk_gb = disk_gb.map_or(shape.disk_gb, |volume| volume.size_gb);
+    let disk_gb = disk_gb(detail);
     let per_gpu = match &instance.terms.offered {
         Offered::Gpus { per_gpu, .. } => *per_gpu,
         Offered::Plan { .. } => instance.terms.per_hour.per(shape.gpus().max(1)),
@@ -121,6 +120,12 @@ fn members(
         Value::Object(members) => members,
         _ => Map::new(),
     }
+}
+
+/// The size of its own disk, which may be a volume.
+pub fn disk_gb(detail: &InstanceDetail) -> u32 {
+    let volume = detail.volumes.iter().find(|volume| volume.disk.is_some());
+    volume.map_or(detail.instance.terms.shape.disk_gb, |volume| volume.size_gb)
 }
 
 fn template(origin: &Origin) -> Value {

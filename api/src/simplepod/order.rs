@@ -90,7 +90,9 @@ struct What {
 async fn wish(app: &App, account: Account, body: NewInstance) -> Result<CreateInstance> {
     let mut faults = Vec::new();
     let mut read = Reader(&mut faults);
+    // An empty field of a form asks for nothing.
     let start_script = read.text("startScript", body.start_script.clone());
+    let start_script = start_script.filter(|script| !script.trim().is_empty());
     let environment = read.variables(body.env_variables.clone()).unwrap_or_default();
     Error::unless_empty(faults)?;
     let (host_id, row_gpus) = market(app, body.instance_market.as_ref()).await?;
@@ -126,6 +128,7 @@ async fn wish(app: &App, account: Account, body: NewInstance) -> Result<CreateIn
         max_per_hour: None,
         renewal: Renewal::default(),
         tags: Tags::parse(BTreeMap::new()).unwrap_or_default(),
+        is_numbered: true,
         idempotency_key: None,
     })
 }

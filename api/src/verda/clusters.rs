@@ -159,6 +159,7 @@ async fn wish(app: &App, project: Project, body: NewCluster) -> Result<CreateClu
         max_per_hour: None,
         renewal: Renewal::default(),
         tags: tags(body.tags)?,
+        is_numbered: false,
         idempotency_key: None,
     };
     let shared = required(body.shared_volume, "shared_volume")?;

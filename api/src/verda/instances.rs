@@ -200,6 +200,7 @@ async fn wish(app: &App, project: Project, body: NewInstance) -> Result<CreateIn
         max_per_hour: None,
         renewal: Renewal::default(),
         tags: tags(body.tags)?,
+        is_numbered: false,
         idempotency_key: None,
     })
 }

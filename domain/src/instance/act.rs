@@ -10,7 +10,7 @@ use super::{Instance, InstanceId, InstancePolicy, Phase, Stage, Wanted};
 use crate::capacity::{self, Claim, Need, Part, release};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
-use crate::meter::{Metered, finish};
+use crate::meter::{Metered, Standing, finish};
 use crate::money::Money;
 use crate::plan::Shape;
 use crate::pool::{PoolRole, require, role_of};
@@ -148,12 +148,31 @@ pub(super) async fn locked(
     Ok((wallet, instance))
 }
 
-/// What is charged for an instance at this moment.
+/// What is charged for an instance at this moment; where no meter runs because its price is nothing, what
+/// would be charged at another price.
 pub(super) async fn what_runs(tx: &dyn Tx, instance: &Instance) -> Result<Charge> {
-    Ok(match running_meter(tx, instance.id).await?.map(|meter| meter.rate) {
-        None => Charge::Nothing,
-        rate if rate == instance.rate(Charge::Running) => Charge::Running,
-        Some(_) => Charge::Stopped,
+    let meter = running_meter(tx, instance.id).await?;
+    if let Some(meter) = meter {
+        let is_running = Some(meter.rate) == instance.rate(Charge::Running);
+        return Ok(if is_running { Charge::Running } else { Charge::Stopped });
+    }
+    let was_ready = instance.ready_at.is_some();
+    Ok(match (&instance.phase, instance.wanted) {
+        (Phase::Running, Wanted::Running)
+            if was_ready && instance.rate(Charge::Running).is_none() =>
+        {
+            Charge::Running
+        }
+        (Phase::Running | Phase::Starting { .. } | Phase::Stopped, Wanted::Stopped { .. })
+            if was_ready && instance.rate(Charge::Stopped).is_none() =>
+        {
+            // Who was stopped for want of money pays again when there is some.
+            match tx.standing(instance.payer_id).await? {
+                Some(Standing::Stopped { .. }) => Charge::Nothing,
+                _ => Charge::Stopped,
+            }
+        }
+        _ => Charge::Nothing,
     })
 }
 

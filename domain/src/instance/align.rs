@@ -8,8 +8,8 @@ use super::charge::{Charge, charge};
 use super::create::event;
 use super::stop::{fail_cluster, free_all};
 use super::{
-    Driven, DriverFault, Failure, FailureKind, Instance, InstanceId, InstanceSpec, JUPYTER_TOKEN,
-    Phase, RegistryLogin, Sighting, Site, Stage, Step, Wanted,
+    DriverFault, Failure, FailureKind, Instance, InstanceId, InstanceSpec, JUPYTER_TOKEN, Phase,
+    RegistryLogin, Sighting, Site, Stage, Step, Wanted,
 };
 use crate::capacity::{Claim, Part, release};
 use crate::clock::{Random, Timestamp};
@@ -135,7 +135,7 @@ async fn perform(
 ) -> Result<Option<Found>, DriverFault> {
     let (driver, spec) = (context.instances, instance.spec(volumes));
     match step {
-        Step::Make => driver.create(site, &with_secrets(context.vault, instance, spec)?).await?,
+        Step::Make => driver.create(site, &with_secrets(context.vault, instance, spec)).await?,
         Step::Start => driver.start(site, &spec).await?,
         Step::Stop { force } => driver.stop(site, instance.id, force).await?,
         Step::Remove => driver.remove(site, instance.id, kept_disk(volumes)).await?,
@@ -151,26 +151,25 @@ async fn perform(
     Ok(Some(Found::Done))
 }
 
-/// What it is to be, with the secrets that making it takes.
-fn with_secrets(
-    vault: &dyn Vault,
-    instance: &Instance,
-    mut spec: InstanceSpec,
-) -> Driven<InstanceSpec> {
-    let Some(template) = &instance.origin.template else { return Ok(spec) };
-    let closed = |fault: Error| DriverFault::Failed(fault.for_the_log());
-    if let Some(registry) = &template.registry {
-        spec.pull.login = Some(RegistryLogin {
-            host: registry.authority().to_owned(),
-            username: registry.username.clone(),
-            password: registry.opened(vault, template.template_id).map_err(closed)?,
-        });
-    }
+/// What it is to be, with the secrets that making it may take. One that cannot be opened, as after a
+/// change of the signing key, is left out: most often it is made from its own disk, which needs none.
+fn with_secrets(vault: &dyn Vault, instance: &Instance, mut spec: InstanceSpec) -> InstanceSpec {
+    let Some(template) = &instance.origin.template else { return spec };
+    let closed = |fault: &Error| {
+        warn!(instance_id = %instance.id, cause = fault.for_the_log(), "a secret stays closed");
+    };
+    let login = template.registry.as_ref().and_then(|registry| {
+        let password = registry.opened(vault, template.template_id).inspect_err(closed).ok()?;
+        let (host, username) = (registry.authority().to_owned(), registry.username.clone());
+        Some(RegistryLogin { host, username, password })
+    });
+    spec.pull.login = login;
     if template.runs_jupyter && !spec.environment.contains_key(JUPYTER_TOKEN) {
-        let token = instance.jupyter_token(vault).map_err(closed)?;
-        spec.environment.insert(JUPYTER_TOKEN.to_owned(), token.expose_secret().to_owned());
+        let token = instance.jupyter_token(vault).inspect_err(closed);
+        let token = token.map(|token| token.expose_secret().to_owned()).unwrap_or_default();
+        spec.environment.insert(JUPYTER_TOKEN.to_owned(), token);
     }
-    Ok(spec)
+    spec
 }
 
 /// The volume that the instance's disk stays as, when it goes and the disk does not.

@@ -19,6 +19,7 @@ use crate::job::{Job, JobKind};
 use crate::location::LocationCode;
 use crate::meter::{FundsPolicy, Rate};
 use crate::money::Money;
+use crate::number::Numbered;
 use crate::pool::{Label, Paying, PoolId, paying};
 use crate::ssh_key::{self, SshKeyId};
 use crate::store::{Store, Tx, atomically};
@@ -97,8 +98,7 @@ pub async fn create(
     outcome
 }
 
-/// Orders several that are alike, all of them or none: at most so many as there are graphics processors in
-/// a host.
+/// Orders several that are alike, all of them or none, at most 16. A key of idempotency is for one.
 #[instrument(name = "instance.create_several", skip_all, fields(count))]
 pub async fn create_several(
     store: &dyn Store,
@@ -113,14 +113,18 @@ pub async fn create_several(
         return Err(Error::invalid("/count", format!("must be 1 to {MOST_AT_ONCE}")));
     }
     let now = clock.now();
-    atomically(store, async |tx: &dyn Tx| {
+    let outcome = atomically(store, async |tx: &dyn Tx| {
         let mut instances = Vec::new();
         for _ in 0..count {
             instances.push(place_with_volumes(tx, random, policy, &request, now).await?);
         }
         Ok(instances)
     })
-    .await
+    .await;
+    if let (Err(Error::Conflict(Conflict::NoCapacity)), false) = (&outcome, request.is_spot) {
+        super::make_room(store, policy, &request, now).await;
+    }
+    outcome
 }
 
 async fn place_with_volumes(
@@ -157,6 +161,9 @@ async fn place_with_volumes(
     let actor = request.caller.actor();
     let (instance, storage) =
         self::order(tx, random, policy, (&payer, actor), (order, now)).await?;
+    if request.is_numbered {
+        tx.give_number(Numbered::Instance, instance.id.uuid()).await?;
+    }
     let making = Making { tx, random, policy, payer: &payer, actor, now, storage };
     making.disk(&instance, request).await?;
     for wish in &request.volumes {

@@ -6,9 +6,9 @@ use tracing::instrument;
 use super::act::what_runs;
 use super::charge::charge;
 use super::create::event;
-use super::sources::of_today;
+use super::sources::of_gpus;
 use super::stop::{EXPIRED, remove};
-use super::{Instance, InstanceId, InstanceTerms, Offered, Term, Wanted};
+use super::{Instance, InstanceId, InstanceTerms, Offered, Phase, Term, Wanted};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
@@ -34,12 +34,18 @@ async fn over(tx: &dyn Tx, random: &dyn Random, id: InstanceId, now: Timestamp) 
         return Err(Error::Contention);
     }
     let Some(term) = instance.term.filter(|term| term.expires_at <= now) else { return Ok(false) };
-    if instance.wanted == Wanted::Deleted || !instance.is_live() {
+    let is_going =
+        instance.wanted == Wanted::Deleted || matches!(instance.phase, Phase::Undoing { .. });
+    if is_going || !instance.is_live() {
         return Ok(false);
     }
     if let Some((terms, hours)) = offered_again(tx, &instance, term).await? {
         // Each term begins where the last one ended, however late that is noticed.
-        let expires_at = term.expires_at + Duration::hours(hours.into());
+        let length = Duration::hours(hours.max(1).into());
+        let mut expires_at = term.expires_at;
+        while expires_at <= now {
+            expires_at += length;
+        }
         let term = Some(Term { expires_at, ..term });
         renew(tx, random, wallet, (instance, terms, term), now).await?;
     } else {
@@ -64,14 +70,15 @@ async fn offered_again(
     if !term.renewal.is_on || !offer.terms.is_listed || !is_sold {
         return Ok(None);
     }
-    let terms = match of_today(tx, instance, instance.terms.is_spot).await {
+    let is_spot = instance.terms.is_spot;
+    // For what it has, whatever the host has by now: nobody loses a disk for more memory in a host.
+    let terms = match of_gpus(&offer, instance.terms.shape.clone(), (is_spot, is_machine)) {
         Ok(terms) => terms,
-        // It has no price any more, or none for what this instance has.
-        Err(Error::Unpayable(_) | Error::Invalid(_) | Error::NotFound(_)) => return Ok(None),
+        // It has no price any more.
+        Err(Error::Unpayable(_)) => return Ok(None),
         Err(fault) => return Err(fault),
     };
-    let Offered::Gpus { per_gpu, .. } = terms.offered else { return Ok(None) };
-    Ok(term.renewal.takes(per_gpu).then_some((terms, offer.terms.max_hours)))
+    Ok(term.renewal.takes(&instance.terms, &terms).then_some((terms, offer.terms.max_hours)))
 }
 
 async fn renew(
@@ -82,7 +89,7 @@ async fn renew(
     now: Timestamp,
 ) -> Result<()> {
     let costs = what_runs(tx, &before).await?;
-    let price = |terms: &InstanceTerms| terms.hourly().to_decimal();
+    let price = |terms: &InstanceTerms| terms.hourly().exact();
     let data = serde_json::json!({ "hostname": before.hostname, "plan": terms.code(),
         "price_before": price(&before.terms), "price": price(&terms),
         "expires_at": term.map(|term| term.expires_at) });

@@ -15,10 +15,11 @@ use crate::location::LocationCode;
 use crate::money::Money;
 use crate::page::Page;
 use crate::plan::{Plan, Shape};
-use crate::pool::Paying;
+use crate::pool::{Paying, PoolRole, require, role_in};
 use crate::ssh_key::{SshKey, line};
 use crate::store::Tx;
 use crate::template::{Recipe, Template, TemplateKey, TemplateScope};
+use crate::token::Permission;
 
 /// What a wish comes to: the offer's price of today and the texts of image, keys and script.
 #[derive(Clone, Debug)]
@@ -130,6 +131,7 @@ async fn template(
     request: &CreateInstance,
 ) -> Result<Option<Template>> {
     let Boot::Template(id) = request.boot else { return Ok(None) };
+    request.caller.may(Permission::TemplatesRead)?;
     let scope = TemplateScope::Seen(request.caller.viewer());
     let found = tx.template(scope, TemplateKey::Id(id)).await?;
     let template = found.ok_or(Error::NotFound(Thing::Template))?;
@@ -195,8 +197,21 @@ async fn keys(tx: &dyn Tx, payer: &Paying, request: &CreateInstance) -> Result<V
             Ok(keys)
         }
         Keys::All => {
-            let page = Page { after: None, limit: u32::try_from(MOST_KEYS).ok() };
-            tx.ssh_keys_visible_to(caller.viewer(), Some(payer.pool_id), &page).await
+            let page = Page { after: None, limit: None };
+            let pool_id = Some(payer.pool_id);
+            let mut keys = tx.ssh_keys_visible_to(caller.viewer(), pool_id, &page).await?;
+            // Every member may add a key, and only some may do what they like with an instance.
+            let members = tx.members(payer.pool_id).await?;
+            let is_trusted = |key: &SshKey| {
+                let author = members.iter().find(|(member, _)| Some(member.user_id) == key.author);
+                author.is_some_and(|(member, _)| {
+                    let role = role_in(Some(member));
+                    role.is_ok_and(|role| require(role, PoolRole::Admin).is_ok())
+                })
+            };
+            keys.retain(is_trusted);
+            keys.truncate(MOST_KEYS);
+            Ok(keys)
         }
         // It is added before.
         Keys::Raw { public_key, .. } => {

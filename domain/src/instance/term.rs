@@ -3,6 +3,7 @@
 use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
+use super::{InstanceTerms, Offered};
 use crate::clock::Timestamp;
 use crate::money::Money;
 
@@ -27,7 +28,8 @@ impl Term {
 pub struct Renewal {
     /// Whether it is.
     pub is_on: bool,
-    /// Only if one graphics processor costs at most so much an hour then; without it at any price.
+    /// Only if one graphics processor costs at most so much an hour then, and the disk no more than before;
+    /// without it at any price.
     pub max_per_gpu: Option<Money>,
 }
 
@@ -39,8 +41,11 @@ impl Default for Renewal {
 }
 
 impl Renewal {
-    /// Whether it renews at a price.
-    pub fn takes(&self, per_gpu: Money) -> bool {
-        self.is_on && self.max_per_gpu.is_none_or(|max| per_gpu <= max)
+    /// Whether it renews at the terms of today. Whoever has named a greatest price pays no more for the
+    /// disk, either.
+    pub fn takes(&self, before: &InstanceTerms, today: &InstanceTerms) -> bool {
+        let Offered::Gpus { per_gpu, .. } = today.offered else { return false };
+        let is_within = |max| per_gpu <= max && today.disk_per_month <= before.disk_per_month;
+        self.is_on && self.max_per_gpu.is_none_or(is_within)
     }
 }

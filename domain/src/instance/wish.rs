@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::driver::SSH_PORT;
 use super::{Hostname, Renewal};
 use crate::error::{Error, Result, Violation};
 use crate::host::HostId;
@@ -103,7 +104,7 @@ pub enum VolumeWish {
 pub enum Keys {
     /// These keys of its pool, at most 100.
     These(Vec<SshKeyId>),
-    /// The newest keys of its pool, as many as fit.
+    /// The newest keys of its pool that its owner and admins have added, as many as fit.
     All,
     /// A key that its pool has, or has from now on.
     Raw {
@@ -153,6 +154,8 @@ pub struct CreateInstance {
     pub renewal: Renewal,
     /// Labels.
     pub tags: Tags,
+    /// Whether it has its whole number from the start, so that nothing is left to fail once it is ordered.
+    pub is_numbered: bool,
     /// Orders one however often it is sent.
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -160,6 +163,7 @@ pub struct CreateInstance {
 pub(crate) fn asked(request: &CreateInstance) -> serde_json::Value {
     let volumes: Vec<String> = request.volumes.iter().map(|wish| format!("{wish:?}")).collect();
     let (what, place) = asked_offering(&request.offering);
+    let is_plain = !matches!(request.boot, Boot::Template(_));
     let mut asked = vec![
         json!(request.pool_id),
         what,
@@ -170,7 +174,8 @@ pub(crate) fn asked(request: &CreateInstance) -> serde_json::Value {
         asked_keys(&request.keys),
         json!(request.script_id),
         json!(request.environment),
-        json!(request.ports),
+        // What was sent before templates were had SSH's port by default.
+        json!(request.ports.clone().or_else(|| is_plain.then(|| vec![SSH_PORT]))),
         json!(volumes),
         json!(request.is_spot),
         json!(request.max_per_hour),

@@ -88,6 +88,10 @@ impl TemplateDraft {
                 "must be 1 to 255 printable ASCII characters without blanks, tag or digest";
             fault("/image", message);
         }
+        let registry = self.registry.as_ref().map_or(0, |registry| registry.host.len());
+        if is_image(&recipe.image) && registry + recipe.image.len() + recipe.tag.len() > 253 {
+            fault("/image", "must be at most 255 characters with its registry and tag");
+        }
         if !is_tag(&recipe.tag) {
             fault("/tag", "must be 1 to 128 letters, digits, underscores, dots and dashes");
         }

@@ -129,6 +129,7 @@ impl Engine {
             (names::INSTANCE, spec.id.to_string()),
             (names::SPEC, wanted),
             (names::VARIABLES, plan::variable_names(spec)),
+            (names::FETCHED, if spec.pull.always { spec.image.clone() } else { String::new() }),
         ]);
         let body = plan::container(spec, base, &self.settings, labels)
             .map_err(|reason| self.refused(&reason))?;
@@ -153,6 +154,7 @@ impl Engine {
 
     pub async fn remove(&self, id: InstanceId, keep: Option<VolumeId>) -> Driven<()> {
         if let Some(container) = self.container(id).await? {
+            let fetched = container.label(names::FETCHED).unwrap_or_default().to_owned();
             if let Some(volume_id) = keep {
                 self.stop(id, false).await?;
                 let disk = DiskOf::Volume(volume_id);
@@ -162,6 +164,9 @@ impl Engine {
                 self.drop_disks(disk, Some(&kept)).await?;
             } else {
                 self.remove_container(&container.name).await?;
+            }
+            if !fetched.is_empty() {
+                self.drop_fetched(&fetched).await?;
             }
         }
         self.drop_disk(DiskOf::Instance(id)).await

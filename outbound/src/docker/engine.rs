@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 
 use super::answers::{Inspected, Status};
 use super::fault::{CALL, Found, LONG_CALL, Trouble};
+use super::fetching::Fetching;
 use super::names;
 use super::settings::Settings;
 use super::wire::{self, Wire};
@@ -26,6 +27,7 @@ pub struct Engine {
     pub wire: Wire,
     pub settings: Settings,
     pub deployment: String,
+    pub fetching: Fetching,
 }
 
 /// A container of ours.
@@ -35,7 +37,7 @@ pub struct Container {
 }
 
 impl Engine {
-    pub fn connect(settings: Settings, deployment: &str) -> Driven<Self> {
+    pub fn connect(settings: Settings, deployment: &str, fetching: Fetching) -> Driven<Self> {
         let failed = |fault| DriverFault::Failed(format!("{}: {fault}", settings.endpoint));
         let wire = Wire::load(&settings.endpoint).map_err(failed)?;
         let sender = wire.clone();
@@ -49,7 +51,7 @@ impl Engine {
             API_DEFAULT_VERSION,
         )
         .map_err(|fault| failed(fault.to_string()))?;
-        Ok(Self { api, wire, settings, deployment: deployment.to_owned() })
+        Ok(Self { api, wire, settings, deployment: deployment.to_owned(), fetching })
     }
 
     /// Waits for the engine, not for ever; `what` was tried, for the operator.
@@ -204,7 +206,7 @@ mod tests {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let settings = json!({ "endpoint": endpoint });
         let settings = Settings::parse(settings.as_object().unwrap()).unwrap();
-        let engine = Engine::connect(settings, "here").unwrap();
+        let engine = Engine::connect(settings, "here", Fetching::default()).unwrap();
         let soon = Duration::from_millis(50);
         let trouble = engine.within(soon, "ask", engine.api.ping()).await.unwrap_err();
         let told = format!("{endpoint}: ask: no answer within 50ms");

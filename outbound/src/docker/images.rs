@@ -12,8 +12,9 @@ use secrecy::ExposeSecret;
 
 use super::engine::Engine;
 use super::fault::Found;
+use super::fetching::registry_of;
 use super::names::{self, DiskOf};
-use super::settings::is_name;
+use super::settings::{is_name, is_near};
 
 /// The status of what cannot be removed because something stands on it.
 const IN_USE: u16 = 409;
@@ -25,16 +26,54 @@ impl Engine {
         if !is_name(image) {
             return Err(self.refused("the image's name has characters that no name has"));
         }
-        let found = if pull.always { None } else { self.image(image).await? };
-        if let Some(found) = found {
+        if pull.always {
+            return self.renters_image(image, pull.login.as_ref()).await;
+        }
+        if let Some(found) = self.image(image).await? {
             return Ok(found);
         }
         if image.starts_with("localhost/") {
             return Err(self.refused(&format!("there is no image {image}")));
         }
-        self.pull(image, pull.login.as_ref()).await?;
+        self.pull(image, pull.login.as_ref().map(credentials)).await?;
+        self.pulled(image).await
+    }
+
+    async fn pulled(&self, image: &str) -> Driven<ImageInspect> {
         let found = self.image(image).await?;
         found.ok_or_else(|| self.failed(&format!("pull {image}: it is not there afterwards")))
+    }
+
+    /// An image by a name that a renter chose: from its registry, which is none of the host's own network
+    /// unless the host's settings name it.
+    async fn renters_image(
+        &self,
+        image: &str,
+        login: Option<&RegistryLogin>,
+    ) -> Driven<ImageInspect> {
+        let registry = registry_of(image);
+        let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
+        let is_named = self.settings.registries.iter().any(|named| named == registry);
+        if image.starts_with("localhost/") || (is_near(host) && !is_named) {
+            return Err(self.refused(&format!("there is no image {image} for renters")));
+        }
+        let busy = || self.failed("many images are being fetched; it is tried again");
+        let _fetch = self.fetching.begin(image).ok_or_else(busy)?;
+        // Said in so many words: without any, Podman would take what its user has logged in with.
+        let credentials = login.map_or_else(DockerCredentials::default, credentials);
+        self.pull(image, Some(credentials)).await?;
+        let found = self.pulled(image).await?;
+        let labels = found.config.as_ref().and_then(|config| config.labels.as_ref());
+        if labels.into_iter().flatten().any(|(name, _)| name.starts_with(names::OURS)) {
+            self.drop_image(image, true).await?;
+            return Err(self.refused("the image has labels that begin with berth."));
+        }
+        Ok(found)
+    }
+
+    /// Lets go of an image that was fetched for a renter, unless another container stands on it.
+    pub async fn drop_fetched(&self, image: &str) -> Driven<()> {
+        self.drop_image(image, true).await
     }
 
     pub async fn image(&self, image: &str) -> Driven<Option<ImageInspect>> {
@@ -42,9 +81,9 @@ impl Engine {
         self.call(&format!("inspect image {image}"), call).await.found()
     }
 
-    async fn pull(&self, image: &str, login: Option<&RegistryLogin>) -> Driven<()> {
+    async fn pull(&self, image: &str, credentials: Option<DockerCredentials>) -> Driven<()> {
         let options = CreateImageOptionsBuilder::new().from_image(&with_tag(image)).build();
-        let mut progress = self.api.create_image(Some(options), None, login.map(credentials));
+        let mut progress = self.api.create_image(Some(options), None, credentials);
         let done = async move {
             while let Some(step) = progress.next().await {
                 step?;

@@ -25,6 +25,10 @@ impl Engine {
         if container.status() != Status::Running {
             return Ok(Sighting::Stopped);
         }
+        // What a renter chose says nothing of when it is ready, as it costs from then on.
+        if spec.pull.always {
+            return Ok(Sighting::Ready);
+        }
         if !self.is_healthy(&container).await? {
             return Ok(Sighting::Starting);
         }

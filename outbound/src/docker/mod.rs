@@ -8,6 +8,7 @@ mod create;
 mod engine;
 mod exec;
 mod fault;
+mod fetching;
 mod files;
 mod images;
 mod look;
@@ -41,6 +42,7 @@ pub use settings::check_settings;
 
 use engine::Engine;
 use fault::ALL_CALLS;
+use fetching::Fetching;
 use settings::Settings;
 
 /// Certificates are read anew as often as this, as they are replaced while we run.
@@ -50,6 +52,8 @@ const KEPT: Duration = Duration::from_mins(10);
 pub struct Docker {
     deployment: String,
     engines: Mutex<HashMap<HostId, Kept>>,
+    /// Of all hosts together.
+    fetching: Fetching,
 }
 
 struct Kept {
@@ -62,7 +66,7 @@ impl Docker {
     /// A driver that touches only what carries the name of this deployment. It connects when it is
     /// first asked.
     pub fn new(deployment: String) -> Self {
-        Self { deployment, engines: Mutex::default() }
+        Self { deployment, engines: Mutex::default(), fetching: Fetching::default() }
     }
 
     fn engine(&self, site: &Site) -> Driven<Arc<Engine>> {
@@ -75,7 +79,7 @@ impl Docker {
         }
         let settings = Settings::parse(&site.settings)
             .map_err(|fault| DriverFault::Refused(format!("settings of the host: {fault}")))?;
-        let engine = Arc::new(Engine::connect(settings, &self.deployment)?);
+        let engine = Arc::new(Engine::connect(settings, &self.deployment, self.fetching.clone())?);
         let (settings, since) = (site.settings.clone(), Instant::now());
         let kept = Kept { settings, since, engine: Arc::clone(&engine) };
         engines.insert(site.host_id, kept);

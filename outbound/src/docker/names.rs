@@ -7,6 +7,10 @@ use domain::instance::{InstanceId, InstanceSpec};
 use domain::volume::VolumeId;
 use sha2::{Digest, Sha256};
 
+/// All of our labels begin so.
+pub const OURS: &str = "berth.";
+/// On containers: the image that was fetched for a renter, and goes with the container.
+pub const FETCHED: &str = "berth.fetched";
 /// On all that belongs to an instance.
 pub const INSTANCE: &str = "berth.instance";
 /// On volumes, and on all that belongs to a disk that is one.

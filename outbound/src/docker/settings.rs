@@ -25,6 +25,8 @@ pub struct Settings {
     /// The address that ports are published on.
     pub publish_on: IpAddr,
     pub gpu_driver: String,
+    /// Registries in the host's own network from which renters may have images.
+    pub registries: Vec<String>,
     /// The device files of each graphics processor, for engines that cannot be asked for one; empty where
     /// they can.
     pub gpu_devices: Vec<Vec<String>>,
@@ -69,6 +71,7 @@ struct Written {
     publish_on: Option<IpAddr>,
     gpu_driver: Option<String>,
     gpu_devices: Option<Vec<Vec<String>>>,
+    registries: Option<Vec<String>>,
     limits: Option<bool>,
     disk_limit: Option<bool>,
     graceful_stop_seconds: Option<u8>,
@@ -98,6 +101,12 @@ impl Settings {
                  processor"
                 .to_owned());
         }
+        let registries = written.registries.unwrap_or_default();
+        if registries.len() > 32 || !registries.iter().all(|name| is_name(name)) {
+            return Err(
+                "registries is a list of at most 32 registries, such as 10.0.0.5:5000".to_owned()
+            );
+        }
         let identity = identity(written.ca, written.certificate, written.key)?;
         Ok(Self {
             endpoint: Endpoint::parse(&written.endpoint, identity)?,
@@ -105,6 +114,7 @@ impl Settings {
             publish_on: written.publish_on.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
             gpu_driver: written.gpu_driver.unwrap_or_else(|| "nvidia".to_owned()),
             gpu_devices,
+            registries,
             limits: written.limits.unwrap_or(true),
             disk_limit: written.disk_limit.unwrap_or(false),
             graceful_stop_seconds: grace,
@@ -177,7 +187,7 @@ impl std::fmt::Display for Endpoint {
 }
 
 /// Whether what is sent there in the clear stays in a network of the operator's. A name does not say.
-fn is_near(host: &str) -> bool {
+pub fn is_near(host: &str) -> bool {
     if host == "localhost" {
         return true;
     }
@@ -229,6 +239,7 @@ mod tests {
             "endpoint": "https://host.example.org:2376", "ca": "/a", "certificate": "/b",
             "key": "/c", "network": "berth", "publish_on": "::", "limits": false,
             "gpu_devices": [["/dev/nvidia0", "/dev/nvidiactl"], ["/dev/dri/renderD129"]],
+            "registries": ["10.0.0.5:5000"],
         });
         assert_eq!(check(tls), Ok(()));
     }
@@ -249,6 +260,7 @@ mod tests {
             (json!({"endpoint": "https://host:2376", "ca": "/a"}), "come together"),
             (json!({"endpoint": "unix:///s", "graceful_stop_seconds": 200}), "at most 100"),
             (json!({"endpoint": "unix:///s", "network": "a?b"}), "network is a name"),
+            (json!({"endpoint": "unix:///s", "registries": ["a b"]}), "at most 32 registries"),
             (json!({"endpoint": "unix:///s", "gpu_devices": [[]]}), "files below /dev/"),
             (json!({"endpoint": "unix:///s", "gpu_devices": [["/dev/../etc"]]}), "below /dev/"),
             (json!({"endpoint": "unix:///s", "gpu_devices": [["/etc/passwd"]]}), "below /dev/"),

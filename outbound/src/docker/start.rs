@@ -24,7 +24,7 @@ const START_SSH: &str = "mkdir -p /run/sshd && ssh-keygen -A >/dev/null && /usr/
 /// A shell that is to run what does not say with `#!` how runs it by itself.
 const RUN_SCRIPT: &str = "exec /var/lib/berth/script >>/var/log/berth-script.log 2>&1 </dev/null";
 
-/// Where the image has none, nothing happens. The token is in its environment.
+/// Where the image has no such program, nothing happens. The token is in its environment.
 const START_JUPYTER: &str = "command -v jupyter >/dev/null || exit 0; \
      exec jupyter notebook --allow-root --no-browser --ip=0.0.0.0 --port=8888 \
      >>/var/log/berth-jupyter.log 2>&1 </dev/null";
@@ -42,7 +42,11 @@ impl Engine {
             let call = self.api.start_container(name, None::<StartContainerOptions>);
             self.call(&format!("start {name}"), call).await?;
         }
-        self.start_ssh(site, spec, &container).await?;
+        let ssh = self.start_ssh(site, spec, &container).await;
+        // A renter's own image may have a server that does not start.
+        if !spec.pull.always {
+            ssh?;
+        }
         if !spec.is_autostart && !spec.runs_jupyter {
             return match spec.script {
                 Some(_) => self.run_once(name, &script_started(spec), RUN_SCRIPT).await,

@@ -44,10 +44,12 @@ INSERT INTO locations VALUES ('FIN-03', 'Helsinki', 'FI', {at}, {at});
 INSERT INTO storages VALUES ('FIN-03', 'FIN-03', 100, 0);
 INSERT INTO capacities VALUES ({5}, 'FIN-03', 'FIN-03', 'simulated', '{}', '127.0.0.1', '[]',
     1, 2, {f}, 8, 8, NULL, 0, 0, 0, 0, 0, 0, NULL, {f}, '{}', {at}, {at}, 0);
-INSERT INTO instances SELECT {a}, {3}, {1}, {1}, NULL, 'FIN-03', {5}, 'star', '', '{}', '{}', '{}',
-    '{}', '{}', {f}, '{}', NULL, NULL, NULL, NULL, NULL, {at}, {at}, 'deleted', 1, {f}, {t}, {t};
-INSERT INTO instances SELECT {b}, {3}, {1}, {1}, NULL, 'FIN-03', {5}, 'moon', '', '{}', '{}', '{}',
-    '{}', '{}', {f}, '{}', NULL, NULL, NULL, NULL, NULL, {at}, {at}, 'deleted', 1, {f}, {t}, {f};
+INSERT INTO instances SELECT {a}, {3}, {1}, {1}, NULL, 'FIN-03', {5}, 'star', '', '{}', '{}',
+    '{\"image\": \"Box:1\"}', '{}', '{}', {f}, '{}', NULL, NULL, NULL, NULL, NULL, {at}, {at},
+    'deleted', 1, {f}, {t}, {t};
+INSERT INTO instances SELECT {b}, {3}, {1}, {1}, NULL, 'FIN-03', {5}, 'moon', '', '{}', '{}',
+    '{\"image\": \"Box:1\"}', '{}', '{}', {f}, '{}', NULL, NULL, NULL, NULL, NULL, {at}, {at},
+    'deleted', 1, {f}, {t}, {f};
 INSERT INTO meters VALUES
     ({c}, {1}, {3}, 'instance', {a}, 'star', 1, 3600, {at}, {at}, 0, 0, NULL),
     ({8}, {1}, {3}, 'instance', {b}, 'moon', 1, 3600, {at}, {at}, 0, 0, NULL);
@@ -182,6 +184,7 @@ async fn is_priced(connection: &DatabaseConnection) {
         ("meters WHERE name = 'star' AND is_spot", 1),
         ("meters WHERE name = 'moon' AND NOT is_spot", 1),
         ("images WHERE search_text LIKE 'ubuntu%old%linux'", 1),
+        ("instances WHERE name = hostname AND search_text LIKE name || '%box:1'", 2),
     ] {
         let sql = format!("SELECT count(*) FROM {wanted}");
         assert_eq!(count(connection, &sql).await, rows, "{wanted}");

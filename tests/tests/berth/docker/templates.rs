@@ -42,6 +42,50 @@ async fn what_is_on_a_host_already_is_no_renters_image() {
         let answer = bed.create(&as_renter(image, None)).await;
         assert!(is_refused(&answer, "there is no image"), "{answer:?}");
     }
+    // By a short name the engine asks Docker's own registry, which nobody reaches here.
+    for image in [disk.trim_start_matches("localhost/"), "berth-test:1"] {
+        let answer = bed.create(&as_renter(image, None)).await;
+        assert!(answer.is_err(), "{image} was made");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_in_the_hosts_own_network_is_asked_only_if_it_is_named() {
+    let mut bed = Bed::new();
+    let (_registry, name) = bed.engine.registry();
+    bed.site.settings.remove("registries");
+    let answer = bed.create(&as_renter(&name, None)).await;
+    assert!(is_refused(&answer, "there is no image"), "{answer:?}");
+}
+
+// Seen failing with an image's own check as the mark of being ready: nothing costs before that.
+#[tokio::test]
+async fn what_a_renter_made_can_neither_wait_nor_pass_for_ours() {
+    let bed = Bed::new();
+    let (_registry, name) = bed.engine.registry();
+    let publish = |tag: &str, instructions: &str| {
+        let image = name.replace("box:1", tag);
+        bed.engine.build(&image, instructions);
+        bed.engine.podman(&["push", &image]);
+        bed.engine.podman(&["rmi", "--force", &image]);
+        image
+    };
+    let slow = publish("slow:1", "HEALTHCHECK --start-period=24h CMD false");
+    let waiting = as_renter(&slow, None);
+    bed.create(&waiting).await.unwrap();
+    bed.driver.start(&bed.site, &waiting).await.unwrap();
+    assert_eq!(bed.look(&waiting).await, Sighting::Ready);
+    let forged = format!("LABEL berth.deployment=here berth.instance={}", waiting.id);
+    let forged = as_renter(&publish("forged:1", &forged), None);
+    let answer = bed.create(&forged).await;
+    assert!(is_refused(&answer, "labels"), "{answer:?}");
+    // What was fetched goes with the last that stands on it.
+    let images = || bed.engine.podman(&["images", "--noheading", "--format", "{{.Names}}"]);
+    assert!(images().contains("slow") && !images().contains("forged"), "{}", images());
+    for _ in 0..2 {
+        bed.driver.remove(&bed.site, waiting.id, None).await.unwrap();
+    }
+    assert!(!images().contains("slow"), "{}", images());
 }
 
 fn starts_of(bed: &Bed, spec: &InstanceSpec) -> usize {

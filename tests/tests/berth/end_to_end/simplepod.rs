@@ -166,14 +166,14 @@ with_either_database! {
         // Files that are on every machine stand for the devices of graphics processors.
         let endpoint = format!("unix://{}", engine.socket().display());
         let devices = json!([["/dev/full"], ["/dev/full"]]);
-        let settings =
-            json!({ "endpoint": endpoint, "graceful_stop_seconds": 1, "gpu_devices": devices });
+        let (host, repository) = image.split_once('/').unwrap();
+        let settings = json!({ "endpoint": endpoint, "graceful_stop_seconds": 1,
+            "gpu_devices": devices, "registries": [host] });
         let address = engine.site().address;
         sell(&operator, json!({ "driver": "docker", "settings": settings, "address": address }))
             .await;
         let jane = berth.renter(&operator, "jane", "100.00").await.lasting().await;
         let session = Session::of(&jane).await;
-        let (host, repository) = image.split_once('/').unwrap();
         let (repository, tag) = repository.rsplit_once(':').unwrap();
         // Its own server, at every start, on the port that is published.
         let script = "mkdir -p /run/sshd; ssh-keygen -A; echo \"$COLOUR\" >>/root/starts; \
@@ -190,7 +190,7 @@ with_either_database! {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         berth.succeed(&["ledger", "verify"]);
-        assert!(!berth.read("log").contains(REGISTRY_PASSWORD));
+        assert!(!berth.read("log.txt").contains(REGISTRY_PASSWORD));
     }
 }
 

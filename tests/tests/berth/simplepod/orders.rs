@@ -147,6 +147,8 @@ on_both_databases! {
         let seen = market.program.get(&path).await.body;
         let url = seen["ports"]["direct"][1]["url"].as_str().unwrap();
         assert!(token.len() == 32 && url.ends_with(&format!("/?token={token}")), "{url}");
+        let native = rented["hashId"].as_str().unwrap().replace("rri_", "/instances/");
+        assert_eq!(market.jane.get(&native).await.data(200)["jupyter_token"], token.as_str());
         // It opens all of the instance: members who may not change that do not see it.
         let john = app.user("john").await;
         let pool = market.jane.get("/pools").await.data(200)[0]["id"].clone();
@@ -159,6 +161,33 @@ on_both_databases! {
         let seen = Program::of(&john).await.get(&path).await.body;
         let url = seen["ports"]["direct"][1]["url"].as_str().unwrap();
         assert!(url.ends_with('/') && !seen.to_string().contains(token), "{url}");
+        assert_eq!(john.get(&native).await.data(200)["jupyter_token"], json!(null));
+    }
+
+    // Seen failing with all keys of the pool: his was the second.
+    async fn only_keys_of_owners_and_admins_open_a_container(app: &TestApp) {
+        let market = Market::of(app, big()).await;
+        let john = app.user("john").await;
+        let pool = market.jane.get("/pools").await.data(200)[0]["id"].clone();
+        let members = format!("/pools/{}/members", pool.as_str().unwrap());
+        let invited = json!({ "username": "john", "role": "user" });
+        market.jane.post(&members, invited).await.data(201);
+        let pending = john.get("/pools/invitations/pending").await.data(200);
+        let accept = format!("/pools/{}/accept", pending[0]["id"].as_str().unwrap());
+        john.post(&accept, json!({})).await.data(200);
+        for (client, name) in [(&market.jane, "hers"), (&john, "his")] {
+            let key = json!({ "name": name, "public_key": public_key(name), "pool_id": pool });
+            client.post("/ssh-keys", key).await.data(201);
+        }
+        // An empty field of a form asks for nothing.
+        let rented = market.rent(json!({ "startScript": " " })).await;
+        app.do_jobs().await;
+        let spec = market.spec(app, &rented);
+        let line = public_key("hers");
+        let words: Vec<_> = line.split_whitespace().take(2).collect();
+        assert_eq!(spec.public_keys.len(), 1, "{:?}", spec.public_keys);
+        assert!(spec.public_keys[0].starts_with(&words.join(" ")));
+        assert_eq!(spec.script.as_deref(), Some("echo hello >/hello"));
     }
 
     // Seen failing with a transaction for each.
