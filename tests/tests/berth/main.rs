@@ -64,6 +64,7 @@ mod sweeps;
 mod templates;
 mod terms;
 mod tokens;
+mod trooper;
 mod upgrades;
 mod verda;
 mod visibility;
