@@ -117,6 +117,7 @@ on_both_databases! {
         assert!(own.as_object().unwrap().iter().all(|(name, value)| public[name] == *value));
     }
 
+    // Seen failing without addresses: 8 told, 3 placed.
     async fn as_many_as_are_told_can_be_ordered(app: &TestApp) {
         let (_, jane) = mixed(app).await;
         for order in [
