@@ -92,6 +92,15 @@ pub struct Settings {
     pub verda: Option<VerdaSettings>,
     /// The surface of SimplePod's clients, unless it is switched off.
     pub simplepod: Option<SimplePodSettings>,
+    /// The surface of Trooper's clients, unless it is switched off.
+    pub trooper: Option<TrooperSettings>,
+}
+
+/// How the surface of Trooper's clients is configured.
+#[derive(Clone, Debug)]
+pub struct TrooperSettings {
+    /// A host name at which it is mounted as well.
+    pub host: Option<String>,
 }
 
 /// How the surface of SimplePod's clients is configured.

@@ -3,9 +3,9 @@
 //! # Map
 //! - [`config`]: what can be configured. [`app`]: the parts of a running Berth. [`system`]: the
 //!   machine's clock and randomness. [`auth`]: passwords, access tokens, limits on guessing.
-//! - [`http`]: what all surfaces share. [`native`]: the surface under `/api/v1`. [`verda`], [`simplepod`]:
-//!   those of the clients of these two. [`health`]. [`json`]: reading what others sent; [`floats`]:
-//!   figures for clients who read them so.
+//! - [`http`]: what all surfaces share. [`native`]: the surface under `/api/v1`. [`verda`], [`simplepod`],
+//!   [`trooper`]: those of the clients of these. [`health`]. [`json`]: reading what others sent;
+//!   [`floats`], [`sizes`]: figures for clients who read them so.
 //! - [`worker`]: jobs and sweeps. [`rehearsal`]: a clock that an operator moves. [`import`]: files of
 //!   servers and of instance types. [`commands`]: `berth …`.
 //!
@@ -24,6 +24,8 @@ pub mod json;
 pub mod native;
 pub mod rehearsal;
 pub mod simplepod;
+pub mod sizes;
 pub mod system;
+pub mod trooper;
 pub mod verda;
 pub mod worker;

@@ -3,6 +3,7 @@
 //! One value, two spellings: 24 lower-case hex characters (the native surface), or a `UUIDv8` that
 //! embeds the same bits (the databases, and surfaces whose clients expect a UUID).
 
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::clock::{Random, Timestamp};
@@ -28,6 +29,12 @@ pub(crate) fn extract(uuid: Uuid) -> u128 {
     let high_random = (value >> 64) & 0xfff;
     let low_random = (value >> UNUSED_BITS) & LOW_RANDOM_MASK;
     (value >> 80) << 48 | high_random << LOW_RANDOM_BITS | low_random
+}
+
+/// The id that goes with a text: the first 96 bits of its SHA-256.
+pub(crate) fn digest(text: &str) -> Uuid {
+    let hash = Sha256::digest(text.as_bytes());
+    embed(hash.iter().take(12).fold(0, |bits, byte| bits << 8 | u128::from(*byte)))
 }
 
 pub(crate) fn generate(now: Timestamp, random: &dyn Random) -> Uuid {

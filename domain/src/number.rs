@@ -1,11 +1,12 @@
 //! Whole numbers as names, for surfaces whose clients know no other ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::host::HostId;
 use crate::store::{Store, Tx, atomically};
 
 /// What has a number.
@@ -13,6 +14,8 @@ use crate::store::{Store, Tx, atomically};
 pub enum Numbered {
     /// What is sold of a host by the graphics processor; its id is the host's.
     GpuOffer,
+    /// A host.
+    Host,
     /// An image.
     Image,
     /// An instance.
@@ -21,6 +24,8 @@ pub enum Numbered {
     Payment,
     /// A stretch of time that something ran at one price.
     Meter,
+    /// A plan at a location where it is sold.
+    Sale,
     /// An SSH key.
     SshKey,
     /// A template.
@@ -36,10 +41,12 @@ impl Numbered {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::GpuOffer => "gpu_offer",
+            Self::Host => "host",
             Self::Image => "image",
             Self::Instance => "instance",
             Self::Payment => "payment",
             Self::Meter => "meter",
+            Self::Sale => "sale",
             Self::SshKey => "ssh_key",
             Self::Template => "template",
             Self::Software => "software",
@@ -89,4 +96,14 @@ pub async fn each(store: &dyn Store, kind: Numbered, ids: &[Uuid]) -> Result<Vec
     let number =
         |id| numbers.get(id).copied().ok_or_else(|| Error::internal("no number was given"));
     ids.iter().map(number).collect()
+}
+
+/// The numbers of these hosts.
+pub async fn of_hosts(
+    store: &dyn Store,
+    hosts: &BTreeSet<HostId>,
+) -> Result<BTreeMap<HostId, i64>> {
+    let ids: Vec<Uuid> = hosts.iter().map(|host_id| host_id.uuid()).collect();
+    let numbers = of(store, Numbered::Host, &ids).await?;
+    Ok(numbers.into_iter().map(|(id, number)| (HostId::from_uuid(id), number)).collect())
 }

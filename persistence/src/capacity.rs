@@ -5,29 +5,28 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use domain::capacity::{
-    Capacities, Capacity, CapacityQueries, Health, Need, Placement, PortRange, Slot, Storage,
-    StorageName, Used,
+    Capacities, Capacity, CapacityQueries, Free, Health, Need, Placement, PortRange, Room, Slot,
+    Storage, StorageName, Used,
 };
 use domain::clock::Timestamp;
 use domain::host::HostId;
 use domain::instance::{DriverKind, InstanceId};
 use domain::location::LocationCode;
 use domain::page::Page;
-use domain::plan::{GpuShape, Shape};
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
+use domain::plan::GpuShape;
+use sea_orm::prelude::Json;
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query, SimpleExpr};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait as _, DbBackend, EntityTrait, Order,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement, UpdateMany, Value,
+    ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, JoinType, Order, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
 };
+use uuid::Uuid;
 
 use crate::entity::capacity::{ActiveModel, Column, Entity, Model};
 use crate::entity::{slot, storage};
 use crate::failure::{Result, corrupt, failed, overtaken};
 use crate::store::Handle;
 use crate::words::{from_json, number, to_json};
-
-/// Looked for by one statement: each takes two parameters, and SQLite takes 32,766.
-const NEEDS_AT_ONCE: usize = 5_000;
 
 fn capacity(row: Model) -> Result<Capacity> {
     let address = |text: &str| text.parse::<IpAddr>().map_err(|_| corrupt("an address"));
@@ -168,51 +167,73 @@ fn with_used(name: &StorageName, used_gb: Expr) -> UpdateMany<storage::Entity> {
         .filter(storage::Column::Name.eq(name.as_str()))
 }
 
-/// Which of these have a host with room, by index: what [`with_room`] asks about place and shape, for many
-/// at once. Numbers stand in the text, names are parameters.
-fn rooms(needs: &[Need], nodes: u32, backend: DbBackend) -> (String, Vec<Value>) {
-    let mut values: Vec<Value> = Vec::new();
-    let mut parameter = |text: &str| {
-        values.push(text.to_owned().into());
-        format!("${}", values.len())
-    };
-    let rows: Vec<String> = needs
-        .iter()
-        .enumerate()
-        .map(|(index, need)| {
-            let Shape { cpus, ram_mib, gpu, .. } = &need.shape;
-            let disk_gb = need.disk_gb();
-            let none = GpuShape::default();
-            let GpuShape { model, count, memory_mib } = gpu.as_ref().unwrap_or(&none);
-            let (location, model) = (parameter(need.location.as_str()), parameter(model));
-            format!(
-                "({index}, {cpus}, {ram_mib}, {disk_gb}, {count}, {memory_mib}, {location}, {model})"
-            )
-        })
-        .collect();
-    // For one, the first host that is found is enough.
-    let together = if nodes > 1 { together(nodes, backend) } else { String::new() };
-    let sql = format!(
-        "WITH wanted (number, cpus, ram_mib, disk_gb, gpus, gpu_memory_mib, location, model) AS \
-         (VALUES {}) SELECT CAST(number AS bigint) FROM wanted w WHERE EXISTS (\
-         SELECT 1 FROM capacities c JOIN storages s ON s.name = c.storage \
-         WHERE c.location_code = w.location AND c.unreachable_since IS NULL AND NOT c.is_draining \
-         AND c.cpus - c.used_cpus >= w.cpus AND c.ram_mib - c.used_ram_mib >= w.ram_mib \
-         AND s.size_gb - s.used_gb >= w.disk_gb * {nodes} AND (w.gpus = 0 OR (c.gpu_model = w.model \
-         AND c.gpu_memory_mib >= w.gpu_memory_mib AND c.gpus - c.used_gpus >= w.gpus)){together})",
-        rows.join(", ")
-    );
-    (sql, values)
+/// What is read of a host that new instances may come to.
+#[derive(FromQueryResult)]
+struct RoomRow {
+    host_id: Uuid,
+    location_code: String,
+    storage: String,
+    addresses: Json,
+    held_addresses: i64,
+    free_cpus: i64,
+    free_ram_mib: i64,
+    gpu_model: Option<String>,
+    gpu_memory_mib: i64,
+    free_gpus: i64,
+    storage_gb: i64,
 }
 
-/// What of [`rooms`] counts how many find a place beside each other, on the hosts of one storage.
-fn together(nodes: u32, backend: DbBackend) -> String {
-    let least = if backend == DbBackend::Sqlite { "MIN" } else { "LEAST" };
-    format!(
-        " GROUP BY c.storage HAVING SUM({least}((c.cpus - c.used_cpus) / w.cpus, \
-         (c.ram_mib - c.used_ram_mib) / w.ram_mib, \
-         CASE w.gpus WHEN 0 THEN {nodes} ELSE (c.gpus - c.used_gpus) / w.gpus END)) >= {nodes}"
-    )
+/// Hosts that are open as [`with_room`] has them, each with what is free.
+fn open_hosts(location: Option<&LocationCode>) -> Select<Entity> {
+    let left = |has, used| Expr::col((Entity, has)).sub(Expr::col((Entity, used)));
+    let disks = |column| Expr::col((storage::Entity, column));
+    let held = Query::select()
+        .expr(Expr::cust("COUNT(*)"))
+        .from(slot::Entity)
+        .and_where(slot::Column::Kind.eq("address"))
+        .and_where(Expr::col((slot::Entity, slot::Column::HostId)).equals((Entity, Column::HostId)))
+        .take();
+    Entity::find()
+        .select_only()
+        .columns([Column::HostId, Column::LocationCode, Column::Storage, Column::Addresses])
+        .columns([Column::GpuModel, Column::GpuMemoryMib])
+        .expr_as(SimpleExpr::from(held), "held_addresses")
+        .expr_as(left(Column::Cpus, Column::UsedCpus), "free_cpus")
+        .expr_as(left(Column::RamMib, Column::UsedRamMib), "free_ram_mib")
+        .expr_as(left(Column::Gpus, Column::UsedGpus), "free_gpus")
+        .expr_as(disks(storage::Column::SizeGb).sub(disks(storage::Column::UsedGb)), "storage_gb")
+        .join(
+            JoinType::InnerJoin,
+            Entity::belongs_to(storage::Entity)
+                .from(Column::Storage)
+                .to(storage::Column::Name)
+                .into(),
+        )
+        .filter(Column::UnreachableSince.is_null())
+        .filter(Expr::cust("NOT is_draining"))
+        .apply_if(location, |find, code| find.filter(Column::LocationCode.eq(code.as_str())))
+}
+
+fn room(row: RoomRow) -> Result<Room> {
+    let addresses: Vec<IpAddr> = from_json(row.addresses)?;
+    let addresses = u32::try_from(addresses.len()).ok().filter(|all| *all > 0);
+    let held: u32 = number(row.held_addresses)?;
+    let gpu = match row.gpu_model {
+        Some(model) => Some(GpuShape {
+            model,
+            count: number(row.free_gpus)?,
+            memory_mib: number(row.gpu_memory_mib)?,
+        }),
+        None => None,
+    };
+    Ok(Room {
+        host_id: HostId::from_uuid(row.host_id),
+        location: LocationCode::from_stored(row.location_code),
+        storage: StorageName::from_stored(row.storage),
+        storage_gb: number(row.storage_gb)?,
+        free: Free { cpus: number(row.free_cpus)?, ram_mib: number(row.free_ram_mib)?, gpu },
+        addresses: addresses.map(|all| all.saturating_sub(held)),
+    })
 }
 
 #[async_trait]
@@ -237,8 +258,8 @@ impl CapacityQueries for Handle {
             .columns([Column::HostId, Column::Address])
             .filter(Column::HostId.is_in(ids.iter().map(|id| id.uuid())))
             .into_tuple();
-        let rows: Vec<(uuid::Uuid, String)> = find.all(&self.connection).await.map_err(failed)?;
-        let read = |(id, address): (uuid::Uuid, String)| {
+        let rows: Vec<(Uuid, String)> = find.all(&self.connection).await.map_err(failed)?;
+        let read = |(id, address): (Uuid, String)| {
             let address = address.parse().map_err(|_| corrupt("an address"))?;
             Ok((HostId::from_uuid(id), address))
         };
@@ -261,25 +282,14 @@ impl CapacityQueries for Handle {
             .column(Column::HostId)
             .filter(Column::HostId.is_not_in(except.iter().map(|id| id.uuid())))
             .into_tuple();
-        let id: Option<uuid::Uuid> = find.one(&self.connection).await.map_err(failed)?;
+        let id: Option<Uuid> = find.one(&self.connection).await.map_err(failed)?;
         Ok(id.map(HostId::from_uuid))
     }
 
-    async fn have_room(&self, needs: &[Need], nodes: u32) -> Result<Vec<bool>> {
-        let backend = self.connection.get_database_backend();
-        let mut all = Vec::with_capacity(needs.len());
-        for needs in needs.chunks(NEEDS_AT_ONCE) {
-            let (sql, values) = rooms(needs, nodes, backend);
-            let select = Statement::from_sql_and_values(backend, sql, values);
-            let mut found = vec![false; needs.len()];
-            for row in self.connection.query_all_raw(select).await.map_err(failed)? {
-                let index: i64 = row.try_get_by_index(0).map_err(failed)?;
-                let place = usize::try_from(index).ok().and_then(|index| found.get_mut(index));
-                *place.ok_or_else(|| corrupt("an index"))? = true;
-            }
-            all.extend(found);
-        }
-        Ok(all)
+    async fn rooms(&self, location: Option<&LocationCode>) -> Result<Vec<Room>> {
+        let find = open_hosts(location).into_model::<RoomRow>();
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(room).collect()
     }
 
     async fn slots_of(&self, host_id: HostId) -> Result<Vec<(Slot, InstanceId)>> {

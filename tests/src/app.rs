@@ -8,7 +8,7 @@ use std::time::Duration as StdDuration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use api::app::{App, Cards, Settings, SimplePodSettings, VerdaSettings};
+use api::app::{App, Cards, Settings, SimplePodSettings, TrooperSettings, VerdaSettings};
 use api::auth::{
     AccessTokens, Argon2Passwords, ClientTokens, HmacSigner, Limits, LimitsConfig, SealingVault,
 };
@@ -71,6 +71,8 @@ pub struct Options {
     pub policy: RentalPolicy,
     /// Whether one can pay by card.
     pub cards: bool,
+    /// Whether the surfaces of other marketplaces' clients are there.
+    pub others: bool,
 }
 
 impl Default for Options {
@@ -78,7 +80,7 @@ impl Default for Options {
         let many = NonZeroU32::new(1_000_000).unwrap();
         let limits = LimitsConfig { per_address: many, per_account: many };
         let policy = RentalPolicy { early_end_fee_bp: 0, ready_within: Duration::hours(1) };
-        Self { limits, hosts: Behaviour::default(), policy, cards: true }
+        Self { limits, hosts: Behaviour::default(), policy, cards: true, others: true }
     }
 }
 
@@ -101,7 +103,7 @@ impl TestApp {
         let conduct = Conduct { remembers: true, ..Conduct::default() };
         let instances = Arc::new(SimulatedInstances::new(conduct));
         let cards = Arc::new(ScriptedCards::default());
-        let configured = options.cards.then(|| Cards {
+        let payments = options.cards.then(|| Cards {
             provider: cards.clone(),
             events: Arc::new(Events::new(WEBHOOK_SECRET.into())),
         });
@@ -119,11 +121,11 @@ impl TestApp {
             vault: Arc::new(SealingVault::new(&key, Arc::new(SystemRandom)).unwrap()),
             driver: as_driver,
             instances: instances.clone(),
-            cards: configured,
+            cards: payments,
             offers: Kept::default(),
             access_tokens: AccessTokens::new(&key, Duration::minutes(15)),
             client_tokens: ClientTokens::new(&key, (Duration::hours(1), Duration::days(30))),
-            settings: Settings { rental_policy: options.policy, ..settings() },
+            settings: configured(options),
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let Listening { server, address, .. } = serve(app.clone(), listener, 2).unwrap();
@@ -197,6 +199,14 @@ impl TestApp {
     }
 }
 
+fn configured(options: Options) -> Settings {
+    let settings = Settings { rental_policy: options.policy, ..settings() };
+    if options.others {
+        return settings;
+    }
+    Settings { verda: None, simplepod: None, trooper: None, ..settings }
+}
+
 fn settings() -> Settings {
     Settings {
         currency: "USD".to_owned(),
@@ -233,5 +243,6 @@ fn settings() -> Settings {
             cluster_nodes: vec![2, 4],
         }),
         simplepod: Some(SimplePodSettings { host: Some("simplepod.example".to_owned()) }),
+        trooper: Some(TrooperSettings { host: Some("trooper.example".to_owned()) }),
     }
 }

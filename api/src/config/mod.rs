@@ -25,7 +25,7 @@ pub use keys::signing_key;
 pub use payments::StripeConfig;
 use read::Reader;
 
-use crate::app::{Settings, SimplePodSettings, VerdaSettings};
+use crate::app::{Settings, SimplePodSettings, TrooperSettings, VerdaSettings};
 use crate::auth::LimitsConfig;
 use crate::http::network;
 
@@ -164,6 +164,7 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
     let invitation_days = from.number("pools.invitation_days", 14, 1..=3_650);
     let verda = verda(from);
     let simplepod = simplepod(from);
+    let trooper = trooper(from);
     let client_seconds = from.number("http.client_timeout_seconds", 15, 1..=3_600);
     Some(Settings {
         currency: currency?,
@@ -182,6 +183,7 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
         client_deadline: std::time::Duration::from_secs(client_seconds.into()),
         verda: verda?,
         simplepod: simplepod?,
+        trooper: trooper?,
     })
 }
 
@@ -190,6 +192,13 @@ fn simplepod(from: &mut Reader<'_>) -> Option<Option<SimplePodSettings>> {
     let is_enabled = from.flag("simplepod.enabled", true);
     let host = from.checked("simplepod.host", "", host_name)?;
     Some(is_enabled.then_some(SimplePodSettings { host }))
+}
+
+/// `None` inside where the surface is switched off.
+fn trooper(from: &mut Reader<'_>) -> Option<Option<TrooperSettings>> {
+    let is_enabled = from.flag("trooper.enabled", true);
+    let host = from.checked("trooper.host", "", host_name)?;
+    Some(is_enabled.then_some(TrooperSettings { host }))
 }
 
 /// `None` inside where the surface is switched off.
@@ -295,6 +304,17 @@ mod tests {
         let config = read("").unwrap();
         assert_eq!(config.database_url, "sqlite://data/berth.sqlite");
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn a_surface_is_there_unless_it_is_switched_off() {
+        let trooper = |toml| read(toml).unwrap().settings.trooper;
+        assert_eq!(trooper("").unwrap().host, None);
+        let host = trooper("trooper.host = 'Trooper.example'").unwrap().host;
+        assert_eq!(host.as_deref(), Some("trooper.example"));
+        assert!(trooper("trooper.enabled = false").is_none());
+        let ConfigError(faults) = read("trooper.host = 'https://x'").unwrap_err();
+        assert!(faults[0].starts_with("trooper.host: must be a host name"), "{faults:?}");
     }
 
     #[test]

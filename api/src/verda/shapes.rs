@@ -3,8 +3,7 @@
 use domain::plan::GpuShape;
 use serde_json::{Value, json};
 
-/// Mebibytes in what this API calls a gigabyte.
-const MIB_PER_GB: u32 = 1_024;
+use crate::sizes::gigabytes;
 
 /// Graphics processors of AMD's are called MI; the others that are rented today are NVIDIA's.
 pub fn manufacturer(gpu: Option<&GpuShape>) -> &'static str {
@@ -36,10 +35,4 @@ pub fn gpu_memory(gpu: Option<&GpuShape>) -> Value {
     let all = gpu.map_or(0, |gpu| gigabytes(gpu.memory_mib.saturating_mul(gpu.count)));
     let description = if all == 0 { String::new() } else { format!("{all}GB GPU RAM") };
     json!({ "description": description, "size_in_gigabytes": all })
-}
-
-/// The nearest whole number, and at least 1 of what there is.
-fn gigabytes(mib: u32) -> u32 {
-    let nearest = mib.saturating_add(MIB_PER_GB / 2) / MIB_PER_GB;
-    nearest.max(u32::from(mib > 0))
 }

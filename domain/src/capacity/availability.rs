@@ -1,6 +1,6 @@
 //! What of the catalogue could be had at this moment.
 
-use super::Need;
+use super::Rooms;
 use crate::error::Result;
 use crate::location::LocationCode;
 use crate::page::Page;
@@ -32,8 +32,7 @@ pub struct Available {
 }
 
 /// The plans that could be had now, for every location or the one that was asked for; a location without
-/// any is named as well. It is true when it is told: nothing is reserved. Two statements and one for the
-/// locations, whatever the number of plans and hosts.
+/// any is named as well. It is true when it is told: nothing is reserved. As many statements whatever the number of plans and hosts.
 pub async fn available(
     store: &dyn Store,
     caller: Option<&Caller>,
@@ -58,25 +57,13 @@ pub async fn available(
         price.is_some() && filter.plan.as_ref().is_none_or(|code| *code == plan.code)
     };
     let plans: Vec<&Plan> = plans.iter().filter(is_sold).collect();
-    let asked: Vec<(&LocationCode, &Plan)> = locations
-        .iter()
-        .flat_map(|code| plans.iter().map(move |plan| (code, *plan)))
-        .filter(|(code, plan)| plan.locations.contains(code))
-        .collect();
-    let needs: Vec<Need> = asked
-        .iter()
-        .map(|(location, plan)| Need {
-            location: (*location).clone(),
-            storage: None,
-            host_id: None,
-            shape: plan.shape.clone(),
-            volumes_gb: 0,
-        })
-        .collect();
-    let has_room = reads.have_room(&needs, filter.nodes.max(1)).await?;
+    let rooms = Rooms::new(reads.rooms(filter.location.as_ref()).await?);
+    let nodes = u64::from(filter.nodes.max(1));
     let fits = |code: &LocationCode| {
-        let here = asked.iter().zip(&has_room).filter(move |((at, _), fits)| *at == code && **fits);
-        here.map(|((_, plan), _)| plan.code.clone()).collect()
+        let here = plans.iter().filter(|plan| {
+            plan.locations.contains(code) && rooms.fit(&plan.shape, code).together >= nodes
+        });
+        here.map(|plan| plan.code.clone()).collect()
     };
     let available =
         locations.iter().map(|code| Available { location: code.clone(), plans: fits(code) });

@@ -8,6 +8,7 @@ mod availability;
 mod furnish;
 mod place;
 mod port;
+mod room;
 
 use std::net::IpAddr;
 
@@ -20,6 +21,7 @@ pub use furnish::{
 };
 pub use place::{Claim, Part, Placed, place, release};
 pub use port::{Capacities, CapacityQueries};
+pub use room::{Fit, Free, Room, Rooms};
 
 use crate::clock::Timestamp;
 use crate::host::HostId;
@@ -238,21 +240,6 @@ impl Capacity {
             gpu: Some(GpuShape { count: gpus, ..gpu.clone() }),
             disk_gb: 0,
         })
-    }
-
-    /// Whether so much is free, slots and disk aside.
-    pub fn has_room(&self, shape: &Shape) -> bool {
-        let left = |has: u32, used: u32| has.saturating_sub(used);
-        let gpus = self.gpu.as_ref().map_or(0, |gpu| gpu.count);
-        let gpus_fit = shape.gpu.as_ref().is_none_or(|wanted| {
-            let same = self.gpu.as_ref().is_some_and(|gpu| {
-                gpu.model == wanted.model && gpu.memory_mib >= wanted.memory_mib
-            });
-            same && wanted.count <= left(gpus, self.used.gpus)
-        });
-        gpus_fit
-            && shape.cpus <= left(self.cpus, self.used.cpus)
-            && shape.ram_mib <= left(self.ram_mib, self.used.ram_mib)
     }
 
     /// With so much more taken.

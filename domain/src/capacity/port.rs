@@ -3,11 +3,12 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 
-use super::{Capacity, Need, Placement, Slot, Storage, StorageName};
+use super::{Capacity, Need, Placement, Room, Slot, Storage, StorageName};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::host::HostId;
 use crate::instance::InstanceId;
+use crate::location::LocationCode;
 use crate::page::Page;
 
 /// Looks at what hosts have to give.
@@ -33,9 +34,9 @@ pub trait CapacityQueries {
         except: &BTreeSet<HostId>,
     ) -> Result<Option<HostId>>;
 
-    /// Of each of these, whether hosts of one storage have room for so many, at least one, by what is
-    /// committed; by one statement for thousands of them.
-    async fn have_room(&self, needs: &[Need], nodes: u32) -> Result<Vec<bool>>;
+    /// Every host that new instances may come to, everywhere or at a location, by what is committed,
+    /// by one statement.
+    async fn rooms(&self, location: Option<&LocationCode>) -> Result<Vec<Room>>;
 
     /// What is held of a host, and by whom.
     async fn slots_of(&self, host_id: HostId) -> Result<Vec<(Slot, InstanceId)>>;

@@ -186,10 +186,12 @@ async fn keys(tx: &dyn Tx, payer: &Paying, request: &CreateInstance) -> Result<V
     let caller = &request.caller;
     match &request.keys {
         Keys::These(ids) => {
-            let keys = match ids.as_slice() {
+            let mut keys = match ids.as_slice() {
                 [] => Vec::new(),
                 ids => tx.ssh_keys_of_pool(payer.pool_id, ids).await?,
             };
+            // As they were named: programs compare what they sent with what they see.
+            keys.sort_by_key(|key| ids.iter().position(|id| *id == key.id));
             if keys.len() != ids.len() {
                 let advice = "each must be a key of the pool, named once";
                 return Err(Error::invalid("/ssh_key_ids", advice));

@@ -6,7 +6,6 @@ mod put;
 mod show;
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 pub use continent::Continent;
 pub use port::{LocationQueries, Locations};
@@ -14,7 +13,7 @@ pub use put::{PutLocation, put};
 pub use show::list;
 
 use crate::clock::Timestamp;
-use crate::id::{embed, entity_id};
+use crate::id::{digest, entity_id};
 use crate::text::code;
 
 code!(
@@ -28,11 +27,9 @@ entity_id!(
 );
 
 impl LocationId {
-    /// The id that goes with a code: the first 96 bits of its SHA-256.
+    /// The id that goes with a code.
     pub fn of(code: &LocationCode) -> Self {
-        let hash = Sha256::digest(code.as_str().as_bytes());
-        let bits = hash.iter().take(12).fold(0, |bits, byte| bits << 8 | u128::from(*byte));
-        Self(embed(bits))
+        Self(digest(code.as_str()))
     }
 }
 

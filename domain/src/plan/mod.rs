@@ -4,6 +4,7 @@ mod browse;
 mod port;
 mod pricing;
 mod put;
+mod sale;
 mod shape;
 
 use serde::Serialize;
@@ -12,6 +13,7 @@ pub use browse::{PlanFilter, PlanPlace, all, list, price_changes, prices, show};
 pub use port::{PlanQueries, Plans};
 pub use pricing::{Interval, IntervalPrice, LongTerm, LongTermCode, PlanPricing};
 pub use put::{PlanDraft, put};
+pub use sale::{Sale, SaleId, fits, sale, sales};
 pub use shape::{GpuShape, Shape};
 
 use crate::clock::Timestamp;

@@ -96,6 +96,13 @@ pub struct LongTerm {
 }
 
 impl PlanPricing {
+    /// An hour paid in advance, at the price of that interval or else on demand; `None` where it is sold
+    /// neither way now.
+    pub fn prepaid_hour(&self) -> Option<Money> {
+        let hour = self.intervals.iter().find(|price| price.interval == Interval::Hour);
+        hour.map(|hour| hour.price).or(self.per_hour)
+    }
+
     /// Every fault. The paths are those of a request that has this as its `pricing`.
     pub fn violations(&self) -> Vec<Violation> {
         let mut violations = Vec::new();

@@ -67,6 +67,7 @@ mod sweeps;
 mod templates;
 mod terms;
 mod tokens;
+mod trooper;
 mod upgrades;
 mod verda;
 mod visibility;

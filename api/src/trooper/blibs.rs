@@ -1,0 +1,101 @@
+//! Server models: plans at the locations where they are sold by the hour.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use domain::capacity::Fit;
+use domain::host::HostId;
+use domain::number;
+use domain::plan::{self, Sale};
+use serde::Serialize;
+use serde_json::Number;
+
+use super::account::{Account, MaybeAccount};
+use super::error::Failure;
+use crate::app::App;
+use crate::floats::amount;
+use crate::sizes::gigabytes;
+
+/// A server model.
+#[derive(Serialize)]
+struct Blib<'a> {
+    id: i64,
+    name: &'a str,
+    gpu_type: &'a str,
+    gpu_num: u32,
+    /// Of each graphics processor.
+    gpu_ram: u32,
+    cpu_cores: u32,
+    cpu_ram: u32,
+    hdd: u32,
+    price_h: Number,
+    is_public: u8,
+    country_code: &'a str,
+}
+
+/// A server model, and how much of it could be had now.
+#[derive(Serialize)]
+struct AvailableBlib<'a> {
+    #[serde(flatten)]
+    blib: Blib<'a>,
+    is_available: bool,
+    available_hosts: Vec<String>,
+    #[serde(rename = "fitCount")]
+    fit_count: u32,
+    #[serde(rename = "maxPossibleInstances")]
+    max_possible_instances: u64,
+}
+
+/// Everything that is sold, and how much of it could be had now.
+pub async fn list(app: Data<App>, account: MaybeAccount) -> Result<HttpResponse, Failure> {
+    let store = app.store.as_ref();
+    let sales = plan::sales(store, account.0.as_ref()).await.map_err(Failure::of_blibs)?;
+    let fits = plan::fits(store, &sales).await.map_err(Failure::of_blibs)?;
+    let hosts: BTreeSet<HostId> = fits.iter().flat_map(|fit| fit.named.iter().copied()).collect();
+    let numbers = number::of_hosts(store, &hosts).await.map_err(Failure::of_blibs)?;
+    let rows = sales.iter().zip(&fits).map(|(sale, fit)| with_availability(sale, fit, &numbers));
+    Ok(HttpResponse::Ok().json(rows.collect::<Vec<_>>()))
+}
+
+/// What the account can order. Nothing is sold to some accounts only, so it is what everybody can.
+pub async fn list_for_account(app: Data<App>, account: Account) -> Result<HttpResponse, Failure> {
+    let sales = plan::sales(app.store.as_ref(), Some(&account.0)).await;
+    let sales = sales.map_err(Failure::of_blibs)?;
+    Ok(HttpResponse::Ok().json(sales.iter().map(shown).collect::<Vec<_>>()))
+}
+
+fn shown(sale: &Sale) -> Blib<'_> {
+    let (plan, shape) = (&sale.plan, &sale.plan.shape);
+    let gpu = shape.gpu.as_ref();
+    Blib {
+        id: sale.number,
+        name: &plan.name,
+        gpu_type: gpu.map_or("", |gpu| &gpu.model),
+        gpu_num: shape.gpus(),
+        gpu_ram: gpu.map_or(0, |gpu| gigabytes(gpu.memory_mib)),
+        cpu_cores: shape.cpus,
+        cpu_ram: gigabytes(shape.ram_mib),
+        hdd: shape.disk_gb,
+        price_h: amount(sale.per_hour),
+        is_public: 1,
+        country_code: &sale.location.country,
+    }
+}
+
+fn with_availability<'a>(
+    sale: &'a Sale,
+    fit: &Fit,
+    numbers: &BTreeMap<HostId, i64>,
+) -> AvailableBlib<'a> {
+    // What operators call their hosts is their own; a number says no more than which ones are the same.
+    let name = |number: &i64| format!("host-{number}");
+    let names = fit.named.iter().filter_map(|host_id| numbers.get(host_id).map(name));
+    AvailableBlib {
+        blib: shown(sale),
+        is_available: fit.instances > 0,
+        available_hosts: names.collect(),
+        fit_count: fit.hosts,
+        max_possible_instances: fit.instances,
+    }
+}

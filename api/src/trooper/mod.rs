@@ -1,0 +1,54 @@
+//! The surface that clients of Trooper's API speak, at `/trooper/api`, and on a host name of its own at `/api`.
+//!
+//! Its paths, fields and texts are those of that API's document. Clients come with API tokens of the native
+//! surface. No rule lives here.
+
+mod account;
+mod blibs;
+mod error;
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::guard::Host;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, Handler, HttpResponse, Resource};
+use serde_json::json;
+
+use self::error::Failure;
+use crate::app::Settings;
+
+/// Where the surface is mounted.
+const PREFIX: &str = "/trooper";
+
+/// The surface, where it is switched on.
+pub fn routes(config: &mut ServiceConfig, settings: &Settings) {
+    let Some(trooper) = &settings.trooper else { return };
+    config.service(mounted(web::scope(PREFIX)));
+    if let Some(host) = &trooper.host {
+        config.service(mounted(web::scope("").guard(Host(host.clone()))));
+    }
+}
+
+fn mounted(scope: actix_web::Scope) -> impl HttpServiceFactory {
+    scope.configure(operations).default_service(web::to(error::no_route))
+}
+
+fn operations(config: &mut ServiceConfig) {
+    config
+        .service(reading("/api/test", test))
+        .service(reading("/api/blibs", blibs::list))
+        .service(reading("/api/blibs-private", blibs::list_for_account));
+}
+
+/// A path that is only read.
+fn reading<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args, Output = Result<HttpResponse, Failure>>,
+    Args: FromRequest + 'static,
+{
+    web::resource(path).default_service(web::to(error::no_method)).route(web::get().to(handler))
+}
+
+/// Whether one got through, in the document's words.
+async fn test() -> Result<HttpResponse, Failure> {
+    Ok(HttpResponse::Ok().json(json!({ "test": "meinstring5" })))
+}
