@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use domain::clock::Timestamp;
-use domain::instance::{Hostname, InstanceId, Status};
+use domain::instance::{InstanceId, Status};
 use domain::meter::{
     CostFilter, Meter, MeterId, MeterQueries, Metered, Meters, Rate, SECONDS_PER_HOUR,
     SECONDS_PER_MONTH, Standing,
 };
 use domain::money::Money;
-use domain::pool::PoolId;
+use domain::pool::{Label, PoolId};
 use domain::user::{UserId, Viewer};
 use domain::volume::VolumeId;
 use domain::wallet::Posting;
@@ -190,7 +190,7 @@ impl MeterQueries for Handle {
         viewer: Viewer,
         filter: CostFilter,
         (skip, limit): (u32, u32),
-    ) -> Result<Vec<(Meter, Option<Hostname>)>> {
+    ) -> Result<Vec<(Meter, Option<Label>)>> {
         let pools = self.joined_pools(viewer, None).await?;
         // An id is of one kind only, and its own index finds what one instance has.
         let of = filter
@@ -212,14 +212,14 @@ impl MeterQueries for Handle {
         let ids: BTreeSet<Uuid> = rows.iter().map(|row| row.metered_id).collect();
         let find = instance::Entity::find()
             .select_only()
-            .columns([instance::Column::Id, instance::Column::Hostname])
+            .columns([instance::Column::Id, instance::Column::Name])
             .filter(instance::Column::Id.is_in(ids))
             .filter(instance::Column::PoolId.is_in(pools));
         let names: Vec<(Uuid, String)> =
             find.into_tuple().all(&self.connection).await.map_err(failed)?;
         let names: BTreeMap<Uuid, String> = names.into_iter().collect();
         let row = |row: Model| {
-            let name = names.get(&row.metered_id).cloned().map(Hostname::from_stored);
+            let name = names.get(&row.metered_id).cloned().map(Label::from_stored);
             Ok((meter(row)?, name))
         };
         rows.into_iter().map(row).collect()

@@ -51,9 +51,10 @@ pub async fn add(
         SoftwareKey::Number(number) => json!(number),
     };
     let same = json!([request.instance_id, software, request.config]);
+    let key = request.caller.idempotency_key(request.idempotency_key.as_ref());
     atomically(store, async |tx: &dyn Tx| {
         let attempt = Attempt {
-            key: request.idempotency_key.as_ref(),
+            key: key.as_ref(),
             user_id: request.caller.user_id,
             operation: "install.add",
             at: now,

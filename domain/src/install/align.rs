@@ -214,8 +214,10 @@ async fn settled(
             let install = Install { runs, changed_at: now, ..install }.under_way(work, run);
             tx.save_install(&install).await
         }
-        (Found::Begun, Step::Begin(work, run)) => {
-            tx.save_install(&install.under_way(work, Run { is_begun: true, ..run })).await
+        (Found::Begun, Step::Begin(work, _)) => {
+            // From now on, however long its host took until then.
+            let until = now + LONGEST_RUN;
+            tx.save_install(&install.under_way(work, Run { is_begun: true, until })).await
         }
         (Found::Done, Step::Look(Work::Install, _)) => {
             let install = install.turned(InstallPhase::Completed { at: now }, now);

@@ -157,8 +157,8 @@ pub(super) async fn free_all(
     let part = if *before == Phase::Hibernated { Part::Disk } else { Part::Everything };
     let held = (instance.id, &instance.terms.shape);
     release(tx, instance.host_id, held, part).await?;
-    tx.delete_installs_of(instance.id).await?;
     let wallet = volume::unmount(tx, random, wallet, instance.id, now).await?;
+    tx.delete_installs_of(instance.id).await?;
     match instance.cluster_id {
         Some(id) => cluster::member_gone(tx, random, wallet, (id, now)).await,
         None => Ok(()),

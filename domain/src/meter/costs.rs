@@ -3,10 +3,11 @@
 use super::{Meter, MeterId, MeterLine};
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Result, Thing};
-use crate::instance::{Hostname, InstanceId};
+use crate::instance::InstanceId;
 use crate::meter::Metered;
 use crate::number::{self, Numbered};
 use crate::page::{Page, Paged};
+use crate::pool::Label;
 use crate::store::{Reads, Store};
 use crate::token::Permission;
 use crate::user::{Caller, Viewer};
@@ -105,8 +106,8 @@ async fn found(
     Ok(rows.into_iter().filter_map(|row| cost(row, now)).collect())
 }
 
-fn cost((meter, hostname): (Meter, Option<Hostname>), now: Timestamp) -> Option<Cost> {
+fn cost((meter, name): (Meter, Option<Label>), now: Timestamp) -> Option<Cost> {
     let Metered::Instance(instance_id) = meter.metered else { return None };
-    let instance_name = hostname.map_or_else(|| meter.name.clone(), |name| name.to_string());
+    let instance_name = name.map_or_else(|| meter.name.clone(), |name| name.to_string());
     Some(Cost { instance_id, instance_name, line: MeterLine::read(meter, now) })
 }

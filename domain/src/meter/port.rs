@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use super::{CostFilter, Meter, MeterId, Metered, Rate, Standing};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::instance::Hostname;
+use crate::pool::Label;
 use crate::user::{UserId, Viewer};
 use crate::wallet::Posting;
 
@@ -36,7 +36,7 @@ pub trait MeterQueries {
         viewer: Viewer,
         filter: CostFilter,
         (skip, limit): (u32, u32),
-    ) -> Result<Vec<(Meter, Option<Hostname>)>>;
+    ) -> Result<Vec<(Meter, Option<Label>)>>;
 
     /// What was booked of these meters, oldest first.
     async fn postings_of_meters(&self, ids: &[MeterId]) -> Result<Vec<Posting>>;

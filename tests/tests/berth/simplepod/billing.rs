@@ -186,7 +186,7 @@ on_both_databases! {
         let (hers, his) = (Program::of(&jane).await, Program::of(&bob).await);
         assert_eq!(rows(&hers, LIST).await.len(), 2, "she sees his pool");
         bob.delete(&format!("{members}/{}", jane.id)).await.data(200);
-        bob.patch(&format!("/instances/{star}"), json!({ "hostname": "moon" })).await.data(200);
+        bob.patch(&format!("/instances/{star}"), json!({ "name": "moon" })).await.data(200);
         let (hers, his) = (rows(&hers, LIST).await, rows(&his, LIST).await);
         let told = |rows: &[Value]| {
             let row = |row: &Value| (row["instanceName"].clone(), row["amount"].clone());
