@@ -1,15 +1,15 @@
 //! One line per request, and its id on every answer.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::time::Instant;
 
-use actix_web::Error;
-use actix_web::HttpMessage;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{Error, HttpMessage, HttpRequest};
 use domain::clock::Random;
 use domain::id::hex;
 use domain::user::UserId;
@@ -30,6 +30,13 @@ pub struct RequestFacts {
     pub limits: RefCell<Vec<Decision>>,
 }
 
+/// Tells the request log who called.
+pub fn note_caller(request: &HttpRequest, user_id: UserId) {
+    if let Some(facts) = request.extensions().get::<Rc<RequestFacts>>() {
+        facts.caller.set(Some(user_id));
+    }
+}
+
 /// The machine code of a refusal, which a surface leaves on the answer for the log.
 pub struct RefusalCode(pub &'static str);
 
@@ -42,7 +49,7 @@ pub async fn request_log(
     let started = Instant::now();
     let id = request_id(&request);
     let method = request.method().clone();
-    let facts = std::rc::Rc::new(RequestFacts::default());
+    let facts = Rc::new(RequestFacts::default());
     request.extensions_mut().insert(facts.clone());
     let client = request.app_data::<Data<App>>().map(|app| client_address(request.request(), app));
     let span = info_span!("request", %id);

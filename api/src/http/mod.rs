@@ -7,12 +7,14 @@ mod drain;
 mod kept;
 mod log;
 mod query;
+mod refusal;
 mod server;
 
 pub use address::{client_address, network};
 pub use body::{BodyFault, Extracted, JsonBody, app, extracted, read_bytes, read_json};
 pub use drain::Stopper;
 pub use kept::{Encoded, Kept};
-pub use log::{RefusalCode, RequestFacts, request_log};
+pub use log::{RefusalCode, RequestFacts, note_caller, request_log};
 pub use query::{Query, whole_number};
+pub use refusal::{capitalized, refusal, retry_after};
 pub use server::{Listening, serve};

@@ -1,10 +1,9 @@
 //! What handlers take: the caller, a checked body, ids, an idempotency key, a page.
 
 use std::net::IpAddr;
-use std::rc::Rc;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 use domain::Error;
 use domain::error::Unauthenticated;
 use domain::idempotency::IdempotencyKey;
@@ -15,7 +14,7 @@ use domain::user::Caller;
 
 use super::error::Failure;
 use crate::app::App;
-use crate::http::{Extracted, JsonBody, Query, RequestFacts, app, client_address};
+use crate::http::{Extracted, JsonBody, Query, app, client_address, note_caller};
 
 /// Who calls.
 pub struct Authenticated {
@@ -74,9 +73,7 @@ async fn authenticate(request: &HttpRequest) -> Result<Option<Authenticated>, Fa
         Some(secret) => by_api_token(&app, request, &secret).await?,
         None => by_access_token(&app, request, credentials).await?,
     };
-    if let Some(facts) = request.extensions().get::<Rc<RequestFacts>>() {
-        facts.caller.set(Some(signed.caller.user_id));
-    }
+    note_caller(request, signed.caller.user_id);
     Ok(Some(signed))
 }
 

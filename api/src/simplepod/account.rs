@@ -1,9 +1,7 @@
 //! Who calls, by the header `X-AUTH-TOKEN`.
 
-use std::rc::Rc;
-
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 use domain::error::Unauthenticated;
 use domain::token::{self, ApiTokenSecret};
 use domain::user::Caller;
@@ -11,7 +9,7 @@ use domain::{Error, Result};
 
 use super::error::Failure;
 use crate::app::App;
-use crate::http::{Extracted, RequestFacts, app, client_address};
+use crate::http::{Extracted, app, client_address, note_caller};
 
 /// Whoever has the API token.
 pub struct Account(pub Caller);
@@ -25,9 +23,7 @@ impl FromRequest for Account {
         Box::pin(async move {
             let app = app(&request)?;
             let caller = authenticate(&app, &request).await?;
-            if let Some(facts) = request.extensions().get::<Rc<RequestFacts>>() {
-                facts.caller.set(Some(caller.user_id));
-            }
+            note_caller(&request, caller.user_id);
             Ok(Self(caller))
         })
     }

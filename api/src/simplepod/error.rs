@@ -3,13 +3,12 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use domain::Error;
 use domain::error::{Conflict, Unpayable, Violation};
 use serde_json::{Value, json};
 
-use crate::http::{BodyFault, RefusalCode};
+use crate::http::{BodyFault, capitalized, refusal, retry_after};
 
 /// Why a request was not done.
 #[derive(Debug)]
@@ -72,10 +71,7 @@ fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("The host is not available any more; look for another one.")
         }
         other => {
-            let text = other.to_string();
-            let mut letters = text.chars();
-            let first = letters.next().map(|letter| letter.to_uppercase().to_string());
-            write!(f, "{}{}.", first.unwrap_or_default(), letters.as_str())
+            write!(f, "{}.", capitalized(&other.to_string()))
         }
     }
 }
@@ -151,20 +147,12 @@ impl ResponseError for Failure {
             }
             _ => json!({ "title": title, "detail": detail }),
         };
-        let mut response = HttpResponse::build(status).json(body);
-        let reason = status.canonical_reason().unwrap_or("refused");
-        response.extensions_mut().insert(RefusalCode(reason));
-        let retry_after = match self {
-            Self::Domain(Error::RateLimited { retry_after }) => {
-                Some(retry_after.num_seconds().max(1))
-            }
-            Self::Domain(Error::Busy | Error::Unavailable(_) | Error::Contention) => Some(1),
+        let code = status.canonical_reason().unwrap_or("refused");
+        let wait = match self {
+            Self::Domain(error) => retry_after(error),
             _ => None,
         };
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        refusal(status, code, &body, wait)
     }
 }
 

@@ -1,10 +1,8 @@
 //! Who calls, by the header `Authorization: Bearer API_KEY`.
 
-use std::rc::Rc;
-
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 use domain::error::Unauthenticated;
 use domain::token::{self, ApiTokenSecret};
 use domain::user::Caller;
@@ -12,7 +10,7 @@ use domain::{Error, Result};
 
 use super::error::Failure;
 use crate::app::App;
-use crate::http::{Extracted, RequestFacts, app, client_address};
+use crate::http::{Extracted, app, client_address, note_caller};
 
 /// Whoever has the API token.
 pub struct Account(pub Caller);
@@ -50,9 +48,7 @@ async fn authenticate(request: &HttpRequest) -> Result<Caller> {
     let secret = sent(request).ok_or(Error::Unauthenticated(Unauthenticated::Credentials))?;
     let from = client_address(request, &app);
     let caller = by_token(&app, &secret, from).await?;
-    if let Some(facts) = request.extensions().get::<Rc<RequestFacts>>() {
-        facts.caller.set(Some(caller.user_id));
-    }
+    note_caller(request, caller.user_id);
     Ok(caller)
 }
 

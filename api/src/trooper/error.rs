@@ -3,13 +3,12 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use domain::Error;
 use domain::error::{Conflict, Thing, Unpayable};
 use serde_json::json;
 
-use crate::http::RefusalCode;
+use crate::http::{capitalized, refusal, retry_after};
 
 /// Why a request was not done.
 #[derive(Debug)]
@@ -65,12 +64,7 @@ fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "Insufficient budget: {required} is needed and there is {available}")
         }
         Error::Conflict(Conflict::NoCapacity) => f.write_str("No host has room for this now"),
-        other => {
-            let text = other.to_string();
-            let mut letters = text.chars();
-            let first = letters.next().map(|letter| letter.to_uppercase().to_string());
-            write!(f, "{}{}", first.unwrap_or_default(), letters.as_str())
-        }
+        other => f.write_str(&capitalized(&other.to_string())),
     }
 }
 
@@ -108,20 +102,12 @@ impl ResponseError for Failure {
 
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
-        let mut response = HttpResponse::build(status).json(json!({ "error": self.to_string() }));
-        let reason = status.canonical_reason().unwrap_or("refused");
-        response.extensions_mut().insert(RefusalCode(reason));
-        let retry_after = match self {
-            Self::Domain(Error::RateLimited { retry_after }) => {
-                Some(retry_after.num_seconds().max(1))
-            }
-            Self::Domain(Error::Busy | Error::Unavailable(_) | Error::Contention) => Some(1),
+        let code = status.canonical_reason().unwrap_or("refused");
+        let wait = match self {
+            Self::Domain(error) => retry_after(error),
             _ => None,
         };
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        refusal(status, code, &json!({ "error": self.to_string() }), wait)
     }
 }
 
@@ -137,6 +123,7 @@ pub async fn no_method() -> Result<HttpResponse, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::RETRY_AFTER;
     use chrono::Duration;
 
     use super::*;

@@ -4,13 +4,12 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use domain::Error;
 use domain::error::{Conflict, Forbidden, Thing, Unpayable};
 use serde_json::json;
 
-use crate::http::{BodyFault, RefusalCode};
+use crate::http::{BodyFault, capitalized, refusal, retry_after};
 
 /// The codes of the API's document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,12 +136,7 @@ fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             | Conflict::TemplateLimit { most }
             | Conflict::SoftwareLimit { most },
         ) => write!(f, "Limit exceeded: the project has {most} of these already; delete one first"),
-        other => {
-            let text = other.to_string();
-            let mut letters = text.chars();
-            let first = letters.next().map(|letter| letter.to_uppercase().to_string());
-            write!(f, "{}{}", first.unwrap_or_default(), letters.as_str())
-        }
+        other => f.write_str(&capitalized(&other.to_string())),
     }
 }
 
@@ -206,21 +200,13 @@ impl ResponseError for Failure {
 
     fn error_response(&self) -> HttpResponse {
         let code = self.code().as_str();
-        let mut response = HttpResponse::build(self.status_code())
-            .json(json!({ "code": code, "message": self.to_string() }));
-        response.extensions_mut().insert(RefusalCode(code));
-        let retry_after = match self {
+        let body = json!({ "code": code, "message": self.to_string() });
+        let wait = match self {
             Self::TooMany(seconds) => Some(i64::from(*seconds)),
-            Self::Domain(Error::RateLimited { retry_after }) => {
-                Some(retry_after.num_seconds().max(1))
-            }
-            Self::Domain(Error::Busy | Error::Unavailable(_) | Error::Contention) => Some(1),
+            Self::Domain(error) => retry_after(error),
             _ => None,
         };
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        refusal(self.status_code(), code, &body, wait)
     }
 }
 

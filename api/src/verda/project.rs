@@ -14,7 +14,7 @@ use domain::{Error, Result};
 use super::error::Failure;
 use crate::app::App;
 use crate::auth::{Decision, TokenUse};
-use crate::http::{Extracted, RequestFacts, app, client_address};
+use crate::http::{Extracted, RequestFacts, app, client_address, note_caller};
 
 const WINDOW_SECONDS: u32 = 60;
 /// Lists of instances and volumes are polled, and may be so twice as often, as the API's document says.
@@ -39,9 +39,7 @@ impl FromRequest for Project {
             let caller = authenticate(&app, &request).await?;
             let unknown = Error::Unauthenticated(Unauthenticated::Credentials);
             let pool_id = caller.pool_id.ok_or(unknown)?;
-            if let Some(facts) = request.extensions().get::<Rc<RequestFacts>>() {
-                facts.caller.set(Some(caller.user_id));
-            }
+            note_caller(&request, caller.user_id);
             count(&app, &request, pool_id).await?;
             Ok(Self { caller, pool_id })
         })

@@ -212,15 +212,15 @@ impl Capacity {
     }
 
     /// The host after its driver was or was not answered; `None` where that is no news.
-    pub fn after_asking(self, answers: bool, now: Timestamp) -> Option<Self> {
+    pub fn after_asking(&self, answers: bool, now: Timestamp) -> Option<Self> {
         match (self.health, answers) {
             (Health::Healthy, false) => {
-                Some(Self { health: Health::Unreachable { since: now }, ..self })
+                Some(Self { health: Health::Unreachable { since: now }, ..self.clone() })
             }
             (Health::Unreachable { since }, true) => {
                 let down = u64::try_from((now - since).num_seconds()).unwrap_or(0);
                 let down_seconds = self.down_seconds.saturating_add(down);
-                Some(Self { health: Health::Healthy, down_seconds, ..self })
+                Some(Self { health: Health::Healthy, down_seconds, ..self.clone() })
             }
             _ => None,
         }

@@ -17,22 +17,6 @@ use crate::clock::Timestamp;
 use crate::host::HostId;
 use crate::money::Money;
 
-impl Default for GpuOfferTerms {
-    /// Containers from an hour to a month of 30 days, at no price yet.
-    fn default() -> Self {
-        Self {
-            is_listed: true,
-            sells_containers: true,
-            sells_machines: false,
-            per_gpu: None,
-            spot_per_gpu: None,
-            per_gb: Money::ZERO,
-            min_hours: 1,
-            max_hours: 720,
-        }
-    }
-}
-
 /// The most graphics processors that one row sells: more than hosts have that are sold so.
 pub const MOST_GPUS: u32 = 16;
 
@@ -72,6 +56,29 @@ pub struct GpuOfferTerms {
     pub min_hours: u32,
     /// For how many hours it is rented at once at most; a longer use is renewed at the price of the day.
     pub max_hours: u32,
+}
+
+impl Default for GpuOfferTerms {
+    /// Containers from an hour to a month of 30 days, at no price yet.
+    fn default() -> Self {
+        Self {
+            is_listed: true,
+            sells_containers: true,
+            sells_machines: false,
+            per_gpu: None,
+            spot_per_gpu: None,
+            per_gb: Money::ZERO,
+            min_hours: 1,
+            max_hours: 720,
+        }
+    }
+}
+
+impl GpuOfferTerms {
+    /// Whether virtual machines are sold now, or else containers.
+    pub const fn sells(&self, machines: bool) -> bool {
+        self.is_listed && if machines { self.sells_machines } else { self.sells_containers }
+    }
 }
 
 /// What an operator measured of a host, or read off it. What is not known is zero or empty.

@@ -29,11 +29,6 @@ impl Version {
         Self(text)
     }
 
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// A text that sorts as the version does, whatever the collation: digits only. `12` and `12.0` are the
     /// same there.
     pub fn order(&self) -> String {

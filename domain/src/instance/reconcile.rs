@@ -122,7 +122,7 @@ impl Host<'_> {
     /// next outage is a new one.
     async fn reached(&mut self, answers: bool) -> Result<()> {
         let now = self.context.clock.now();
-        if self.capacity.clone().after_asking(answers, now).is_none() {
+        if self.capacity.after_asking(answers, now).is_none() {
             return Ok(());
         }
         let host_id = self.site.host_id;

@@ -7,10 +7,10 @@ use super::act::what_runs;
 use super::charge::charge;
 use super::create::event;
 use super::sources::of_gpus;
-use super::stop::{EXPIRED, remove};
+use super::stop::{EXPIRED, remove, with_payer};
 use super::{Instance, InstanceId, InstanceTerms, Offered, Phase, Term, Wanted};
 use crate::clock::{Clock, Random, Timestamp};
-use crate::error::{Error, Result, Thing};
+use crate::error::{Error, Result};
 use crate::event::{Actor, Event};
 use crate::store::{Store, Tx};
 use crate::sweep::each_due;
@@ -26,13 +26,7 @@ pub async fn renew_due(store: &dyn Store, clock: &dyn Clock, random: &dyn Random
 }
 
 async fn over(tx: &dyn Tx, random: &dyn Random, id: InstanceId, now: Timestamp) -> Result<bool> {
-    let missing = || Error::NotFound(Thing::Instance);
-    let seen = tx.instance(id).await?.ok_or_else(missing)?;
-    let wallet = tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
-    let instance = tx.instance_for_update(id).await?.ok_or_else(missing)?;
-    if instance.payer_id != seen.payer_id {
-        return Err(Error::Contention);
-    }
+    let (wallet, instance) = with_payer(tx, id).await?;
     let Some(term) = instance.term.filter(|term| term.expires_at <= now) else { return Ok(false) };
     let is_going =
         instance.wanted == Wanted::Deleted || matches!(instance.phase, Phase::Undoing { .. });
@@ -65,9 +59,7 @@ async fn offered_again(
         return Ok(None);
     };
     let Some(offer) = tx.gpu_offer(gpu_offer).await? else { return Ok(None) };
-    let is_sold =
-        if is_machine { offer.terms.sells_machines } else { offer.terms.sells_containers };
-    if !term.renewal.is_on || !offer.terms.is_listed || !is_sold {
+    if !term.renewal.is_on || !offer.terms.sells(is_machine) {
         return Ok(None);
     }
     let is_spot = instance.terms.is_spot;

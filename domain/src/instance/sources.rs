@@ -54,12 +54,8 @@ impl Sold {
             }
             Offering::Gpus { host_id, gpus, disk_gb, is_machine } => {
                 let is_machine = *is_machine;
-                let is_sold = |offer: &GpuOffer| {
-                    let terms = &offer.terms;
-                    let so = if is_machine { terms.sells_machines } else { terms.sells_containers };
-                    terms.is_listed && so
-                };
-                let offer = tx.gpu_offer(*host_id).await?.filter(is_sold);
+                let offer = tx.gpu_offer(*host_id).await?;
+                let offer = offer.filter(|offer| offer.terms.sells(is_machine));
                 let offer = offer.ok_or(Error::NotFound(Thing::GpuOffer))?;
                 let capacity = tx.capacity(*host_id).await?;
                 let capacity = capacity.ok_or(Error::NotFound(Thing::GpuOffer))?;

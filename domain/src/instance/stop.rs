@@ -119,6 +119,18 @@ pub(crate) async fn fail_cluster(
     Ok(wallet)
 }
 
+/// An instance and its payer's wallet, both locked.
+pub(super) async fn with_payer(tx: &dyn Tx, id: InstanceId) -> Result<(Wallet, Instance)> {
+    let missing = || Error::NotFound(Thing::Instance);
+    let seen = tx.instance(id).await?.ok_or_else(missing)?;
+    let wallet = tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
+    let instance = tx.instance_for_update(id).await?.ok_or_else(missing)?;
+    if instance.payer_id != seen.payer_id {
+        return Err(Error::Contention);
+    }
+    Ok((wallet, instance))
+}
+
 /// Wants a locked instance gone, and ends what it costs at this moment, or with its notice or its term. The payer's
 /// wallet is locked, and answered as it is after it.
 pub(crate) async fn remove(

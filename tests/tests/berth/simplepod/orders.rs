@@ -52,6 +52,19 @@ impl Market {
         answer.body
     }
 
+    /// A plain member of her pool, and the pool.
+    async fn member(&self, app: &TestApp) -> (Client, Value) {
+        let john = app.user("john").await;
+        let pool = self.jane.get("/pools").await.data(200)[0]["id"].clone();
+        let members = format!("/pools/{}/members", pool.as_str().unwrap());
+        let invited = json!({ "username": "john", "role": "user" });
+        self.jane.post(&members, invited).await.data(201);
+        let pending = john.get("/pools/invitations/pending").await.data(200);
+        let accept = format!("/pools/{}/accept", pending[0]["id"].as_str().unwrap());
+        john.post(&accept, json!({})).await.data(200);
+        (john, pool)
+    }
+
     pub fn spec(&self, app: &TestApp, instance: &Value) -> InstanceSpec {
         let id = instance["hashId"].as_str().unwrap().strip_prefix("rri_").unwrap();
         let host = HostId::parse(&self.server).unwrap();
@@ -150,14 +163,7 @@ on_both_databases! {
         let native = rented["hashId"].as_str().unwrap().replace("rri_", "/instances/");
         assert_eq!(market.jane.get(&native).await.data(200)["jupyter_token"], token.as_str());
         // It opens all of the instance: members who may not change that do not see it.
-        let john = app.user("john").await;
-        let pool = market.jane.get("/pools").await.data(200)[0]["id"].clone();
-        let members = format!("/pools/{}/members", pool.as_str().unwrap());
-        let invited = json!({ "username": "john", "role": "user" });
-        market.jane.post(&members, invited).await.data(201);
-        let pending = john.get("/pools/invitations/pending").await.data(200);
-        let accept = format!("/pools/{}/accept", pending[0]["id"].as_str().unwrap());
-        john.post(&accept, json!({})).await.data(200);
+        let (john, _) = market.member(app).await;
         let seen = Program::of(&john).await.get(&path).await.body;
         let url = seen["ports"]["direct"][1]["url"].as_str().unwrap();
         assert!(url.ends_with('/') && !seen.to_string().contains(token), "{url}");
@@ -167,14 +173,7 @@ on_both_databases! {
     // Seen failing with all keys of the pool: his was the second.
     async fn only_keys_of_owners_and_admins_open_a_container(app: &TestApp) {
         let market = Market::of(app, big()).await;
-        let john = app.user("john").await;
-        let pool = market.jane.get("/pools").await.data(200)[0]["id"].clone();
-        let members = format!("/pools/{}/members", pool.as_str().unwrap());
-        let invited = json!({ "username": "john", "role": "user" });
-        market.jane.post(&members, invited).await.data(201);
-        let pending = john.get("/pools/invitations/pending").await.data(200);
-        let accept = format!("/pools/{}/accept", pending[0]["id"].as_str().unwrap());
-        john.post(&accept, json!({})).await.data(200);
+        let (john, pool) = market.member(app).await;
         for (client, name) in [(&market.jane, "hers"), (&john, "his")] {
             let key = json!({ "name": name, "public_key": public_key(name), "pool_id": pool });
             client.post("/ssh-keys", key).await.data(201);
