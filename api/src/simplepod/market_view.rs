@@ -1,16 +1,57 @@
 //! Rows of the marketplace on the wire.
 
 use domain::clock::Timestamp;
-use domain::gpu_offer::GpuRow;
+use domain::gpu_offer::{GpuRow, Version};
 use domain::money::Money;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Number;
 
 use super::iri;
 use super::view::{hundredths, instant};
 use crate::floats::amount;
 
-/// A row as it stands now. Totals are of all its graphics processors.
-pub fn shown(row: &GpuRow, now: Timestamp) -> Value {
+/// A row. Totals are of all its graphics processors.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MarketRow<'a> {
+    id: i64,
+    instance_market: String,
+    cpu_core_count: u32,
+    cpu_model: &'a str,
+    disk_size: u32,
+    disk_speed_read: u32,
+    disk_speed_write: u32,
+    disk_type: &'a str,
+    download_speedtest: u32,
+    /// Nothing is known to be wrong with what is offered.
+    errors: [(); 0],
+    gpu_count: u32,
+    gpu_cuda_ver: &'a Version,
+    gpu_driver_ver: &'a Version,
+    gpu_memory_size: u32,
+    gpu_model: &'a str,
+    gpu_pcie_bandwidth: u32,
+    gpu_pcie_gen: u32,
+    gpu_pcie_width: u32,
+    #[serde(rename = "gpuTFlops")]
+    gpu_tflops: Number,
+    expires_at: String,
+    is_available_for_demand: bool,
+    is_available_for_interruptible: bool,
+    price_per_disk_size: Number,
+    price_per_dlp: Option<Number>,
+    price_per_gpu: Option<Number>,
+    #[serde(rename = "pricePerTFlops")]
+    price_per_tflops: Option<Number>,
+    rental_time_max: u32,
+    sla: Number,
+    sys_dlp: Number,
+    system_memory: u32,
+    upload_speedtest: u32,
+}
+
+/// A row as it stands now.
+pub fn shown(row: &GpuRow, now: Timestamp) -> MarketRow<'_> {
     let id = iri::market_row(row.number, row.gpus);
     let (terms, figures) = (&row.terms, &row.figures);
     let until = now + chrono::Duration::hours(terms.max_hours.into());
@@ -20,37 +61,37 @@ pub fn shown(row: &GpuRow, now: Timestamp) -> Value {
         let price = terms.per_gpu.filter(|price| *price > Money::ZERO)?.e8();
         Some(hundredths(i64::from(e2).saturating_mul(100_000_000) / price))
     };
-    json!({
-        "id": id,
-        "instanceMarket": iri::market(id),
-        "cpuCoreCount": row.cpus,
-        "cpuModel": figures.cpu_model,
-        "diskSize": row.disk_gb,
-        "diskSpeedRead": figures.disk_read_mbps,
-        "diskSpeedWrite": figures.disk_write_mbps,
-        "diskType": figures.disk_type,
-        "downloadSpeedtest": figures.download_mbps,
-        "errors": [],
-        "gpuCount": row.gpus,
-        "gpuCudaVer": figures.cuda,
-        "gpuDriverVer": figures.driver,
-        "gpuMemorySize": row.gpu_memory_mib,
-        "gpuModel": row.gpu_model,
-        "gpuPcieBandwidth": figures.pcie_gbps,
-        "gpuPcieGen": figures.pcie_generation,
-        "gpuPcieWidth": figures.pcie_width,
-        "gpuTFlops": total(figures.tflops_e2),
-        "expiresAt": instant(until),
-        "isAvailableForDemand": row.is_available && terms.per_gpu.is_some(),
-        "isAvailableForInterruptible": row.is_available && terms.spot_per_gpu.is_some(),
-        "pricePerDiskSize": amount(terms.per_gb),
-        "pricePerDlp": per_price(figures.dlperf_e2),
-        "pricePerGpu": terms.per_gpu.map(amount),
-        "pricePerTFlops": per_price(figures.tflops_e2),
-        "rentalTimeMax": terms.max_hours,
-        "sla": hundredths(row.uptime_bp.into()),
-        "sysDlp": total(figures.dlperf_e2),
-        "systemMemory": row.ram_mib,
-        "uploadSpeedtest": figures.upload_mbps,
-    })
+    MarketRow {
+        id,
+        instance_market: iri::market(id),
+        cpu_core_count: row.cpus,
+        cpu_model: &figures.cpu_model,
+        disk_size: row.disk_gb,
+        disk_speed_read: figures.disk_read_mbps,
+        disk_speed_write: figures.disk_write_mbps,
+        disk_type: &figures.disk_type,
+        download_speedtest: figures.download_mbps,
+        errors: [],
+        gpu_count: row.gpus,
+        gpu_cuda_ver: &figures.cuda,
+        gpu_driver_ver: &figures.driver,
+        gpu_memory_size: row.gpu_memory_mib,
+        gpu_model: &row.gpu_model,
+        gpu_pcie_bandwidth: figures.pcie_gbps,
+        gpu_pcie_gen: figures.pcie_generation,
+        gpu_pcie_width: figures.pcie_width,
+        gpu_tflops: total(figures.tflops_e2),
+        expires_at: instant(until),
+        is_available_for_demand: row.is_available && terms.per_gpu.is_some(),
+        is_available_for_interruptible: row.is_available && terms.spot_per_gpu.is_some(),
+        price_per_disk_size: amount(terms.per_gb),
+        price_per_dlp: per_price(figures.dlperf_e2),
+        price_per_gpu: terms.per_gpu.map(amount),
+        price_per_tflops: per_price(figures.tflops_e2),
+        rental_time_max: terms.max_hours,
+        sla: hundredths(row.uptime_bp.into()),
+        sys_dlp: total(figures.dlperf_e2),
+        system_memory: row.ram_mib,
+        upload_speedtest: figures.upload_mbps,
+    }
 }

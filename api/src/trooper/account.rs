@@ -25,6 +25,19 @@ impl FromRequest for Account {
     }
 }
 
+/// The same for operations on what somebody has, whose refusal says what is next.
+pub struct Owner(pub Caller);
+
+impl FromRequest for Owner {
+    type Error = Failure;
+    type Future = Extracted<Self, Failure>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { authenticate(&request).await.map(Self).map_err(Failure::of_owner) })
+    }
+}
+
 /// The same where nobody needs to sign in. A token that comes along must be valid.
 pub struct MaybeAccount(pub Option<Caller>);
 

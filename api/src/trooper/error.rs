@@ -8,7 +8,9 @@ use domain::Error;
 use domain::error::{Conflict, Thing, Unpayable};
 use serde_json::json;
 
-use crate::http::{capitalized, refusal, retry_after};
+use crate::http::{BodyFault, capitalized, refusal, retry_after};
+
+const UNSIGNED: &str = "Missing or invalid Authorization header";
 
 /// Why a request was not done.
 #[derive(Debug)]
@@ -17,6 +19,10 @@ pub enum Failure {
     Domain(Error),
     /// Server models could not be told, by a fault of ours.
     Blibs(Error),
+    /// Nobody is signed in where something of theirs is wanted.
+    Unsigned,
+    /// The body could not be read.
+    Body(BodyFault),
     /// There is no such path.
     Path,
     /// The path exists, for other methods.
@@ -29,7 +35,21 @@ impl<E: Into<Error>> From<E> for Failure {
     }
 }
 
+impl From<BodyFault> for Failure {
+    fn from(fault: BodyFault) -> Self {
+        Self::Body(fault)
+    }
+}
+
 impl Failure {
+    /// The failure to tell who somebody is who has something here.
+    pub fn of_owner(error: Error) -> Self {
+        match error {
+            Error::Unauthenticated(_) => Self::Unsigned,
+            other => Self::Domain(other),
+        }
+    }
+
     /// The failure of a list of server models, for whose faults the document has words of their own.
     pub fn of_blibs(error: Error) -> Self {
         if matches!(error, Error::Internal(_)) { Self::Blibs(error) } else { Self::Domain(error) }
@@ -41,6 +61,14 @@ impl fmt::Display for Failure {
         match self {
             Self::Domain(error) => told(error, f),
             Self::Blibs(_) => f.write_str("Error fetching Blibs"),
+            Self::Unsigned => f.write_str(UNSIGNED),
+            Self::Body(BodyFault::TooLarge) => f.write_str("The body is larger than 1 MiB"),
+            Self::Body(BodyFault::TooSlow) => f.write_str("The body did not arrive in time"),
+            Self::Body(BodyFault::Broken) => f.write_str("The body broke off"),
+            Self::Body(BodyFault::NotJson) => {
+                f.write_str("The body is not JSON; send it with Content-Type: application/json")
+            }
+            Self::Body(BodyFault::Malformed(why)) => f.write_str(&capitalized(why)),
             Self::Path => f.write_str("Not found"),
             Self::Method => f.write_str("This path does not take this method"),
         }
@@ -50,7 +78,7 @@ impl fmt::Display for Failure {
 /// In the words of the document where it has some.
 fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match error {
-        Error::Unauthenticated(_) => f.write_str("Missing or invalid Authorization header"),
+        Error::Unauthenticated(_) => f.write_str(UNSIGNED),
         Error::Invalid(violations) => {
             let lines = violations.iter().map(|fault| {
                 let name = fault.path.trim_start_matches('/').replace('/', ".");
@@ -59,6 +87,14 @@ fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str(&lines.collect::<Vec<_>>().join("; "))
         }
         Error::NotFound(Thing::Plan) => f.write_str("Blib not found"),
+        Error::NotFound(Thing::Software) => f.write_str("Template not found"),
+        Error::NotFound(Thing::Instance | Thing::Install) => {
+            f.write_str("Access denied or server not found")
+        }
+        Error::Conflict(Conflict::AlreadyInstalled) => {
+            f.write_str("The template is on this server already; retry or remove that")
+        }
+        Error::Conflict(Conflict::InstanceDeleted) => f.write_str("The server is deleted"),
         Error::Unpayable(Unpayable::InsufficientBalance { required, available }) => {
             let (required, available) = (required.exact(), available.exact());
             write!(f, "Insufficient budget: {required} is needed and there is {available}")
@@ -78,7 +114,10 @@ const fn status_of(error: &Error) -> StatusCode {
         | Error::PaymentsNotConfigured
         | Error::InvalidSignature => StatusCode::BAD_REQUEST,
         Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-        Error::Forbidden(_) => StatusCode::FORBIDDEN,
+        // Of a server that somebody else has, as of one that never was.
+        Error::Forbidden(_) | Error::NotFound(Thing::Instance | Thing::Install) => {
+            StatusCode::FORBIDDEN
+        }
         Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::Conflict(_) => StatusCode::CONFLICT,
         Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -95,6 +134,11 @@ impl ResponseError for Failure {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Domain(error) | Self::Blibs(error) => status_of(error),
+            Self::Unsigned => StatusCode::UNAUTHORIZED,
+            Self::Body(BodyFault::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyFault::TooSlow | BodyFault::Broken) => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(BodyFault::NotJson) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Body(BodyFault::Malformed(_)) => StatusCode::BAD_REQUEST,
             Self::Path => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
         }
@@ -107,7 +151,11 @@ impl ResponseError for Failure {
             Self::Domain(error) => retry_after(error),
             _ => None,
         };
-        refusal(status, code, &json!({ "error": self.to_string() }), wait)
+        let body = match self {
+            Self::Unsigned => json!({ "error": self.to_string(), "next": "login" }),
+            _ => json!({ "error": self.to_string() }),
+        };
+        refusal(status, code, &body, wait)
     }
 }
 

@@ -5,7 +5,10 @@
 
 mod account;
 mod blibs;
+mod body;
 mod error;
+mod templates;
+mod templates_view;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::guard::Host;
@@ -36,7 +39,8 @@ fn operations(config: &mut ServiceConfig) {
     config
         .service(reading("/api/test", test))
         .service(reading("/api/blibs", blibs::list))
-        .service(reading("/api/blibs-private", blibs::list_for_account));
+        .service(reading("/api/blibs-private", blibs::list_for_account))
+        .configure(templates::operations);
 }
 
 /// A path that is only read.

@@ -36,6 +36,7 @@ mod jobs;
 mod kept;
 mod ledger;
 mod life;
+mod likeness;
 mod limits;
 mod listing;
 mod marketplace;

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use chrono::Duration;
+use domain::host::HostId;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, TestApp, on_both_databases};
@@ -25,6 +27,17 @@ fn models(answer: &Answer) -> (BTreeSet<String>, usize) {
     let rows = answer.body.as_array().unwrap();
     let model = |row: &Value| row["gpuModel"].as_str().unwrap().to_owned();
     (rows.iter().map(model).collect(), rows.len())
+}
+
+/// Lets a server be reached for 90 hours of 100.
+async fn was_away(app: &TestApp, server: &str) {
+    let host = HostId::parse(server).unwrap();
+    app.clock.advance(Duration::hours(90));
+    for (is_reached, hours) in [(false, 10), (true, 0)] {
+        app.instances.reach(host, is_reached);
+        api::worker::reconcile(&app.app).await.unwrap();
+        app.clock.advance(Duration::hours(hours));
+    }
 }
 
 on_both_databases! {
@@ -136,6 +149,108 @@ on_both_databases! {
         assert_eq!(sorted, ["408", "407", "406", "405", "404", "403", "402", "301", "401"]);
         let second = order("order[gpuCount]=desc&page=2&itemsPerPage=3").await;
         assert_eq!(second, ["405", "404", "403"]);
+    }
+
+    async fn machines_are_filtered_and_ordered_as_well(app: &TestApp) {
+        let boss = boss(app).await;
+        places(&boss).await;
+        let (host, mut offer) = big();
+        offer["machines"] = json!(true);
+        let server = offered(app, &boss, "big", (host, offer)).await;
+        offered(app, &boss, "small", small()).await;
+        let mut containers = big();
+        containers.0["gpu"]["model"] = json!("RTX 5090");
+        offered(app, &boss, "containers", containers).await;
+        let jane = app.user("jane").await;
+        let program = Program::of(&jane).await;
+        let found = async |query: &str| {
+            models(&program.get(&format!("{LIST}?mode=vm&{query}")).await).0
+        };
+        assert_eq!(found("").await.len(), 2, "not what is sold as containers only");
+        for (large, other) in [
+            ("region=Europe", "region=Oceania"),
+            ("gpuModel=RTX%204090", "gpuModel=RTX%203060%20Ti"),
+            ("gpuCount[gte]=8", "gpuCount[gte]=9"),
+            ("gpuCount[lte]=1", "gpuCount[gte]=9&gpuCount[lte]=16"),
+            ("rentalStatus=active", "rentalStatus=inactive"),
+            ("sla[gte]=100", "sla[lte]=99"),
+            ("pricePerGpu[gte]=0.34", "pricePerGpu[gte]=0.35"),
+            ("pricePerGpu[lte]=0.34", "pricePerGpu[lte]=0.33"),
+        ] {
+            assert!(found(large).await.contains("RTX 4090"), "{large}");
+            assert!(!found(other).await.contains("RTX 4090"), "{other}");
+        }
+        let first = async |query: &str| {
+            let rows = program.get(&format!("{LIST}?mode=vm&{query}")).await.body;
+            (rows[0]["gpuModel"].clone(), rows[0]["gpuCount"].clone())
+        };
+        let (large, little) = (json!("RTX 4090"), json!("RTX 3060 Ti"));
+        for (query, expected) in [
+            ("order[gpuCount]=desc", (large.clone(), json!(8))),
+            ("order[gpuCount]=asc&order[pricePerGpu]=asc", (little.clone(), json!(1))),
+            ("order[pricePerGpu]=desc", (large.clone(), json!(1))),
+            ("order[pricePerGpu]=asc", (little.clone(), json!(1))),
+        ] {
+            assert_eq!(first(query).await, expected, "{query}");
+        }
+        was_away(app, &server).await;
+        assert_eq!(first("order[sla]=asc").await.0, large);
+        assert_eq!(first("order[sla]=desc").await.0, little);
+        assert!(!found("sla[gte]=91").await.contains("RTX 4090"));
+    }
+
+    async fn what_was_away_is_filtered_and_ordered_by_that(app: &TestApp) {
+        let boss = boss(app).await;
+        places(&boss).await;
+        let server = offered(app, &boss, "big", big()).await;
+        let other = offered(app, &boss, "small", small()).await;
+        let program = Program::of(&app.user("jane").await).await;
+        was_away(app, &server).await;
+        let found = async |query: &str| models(&program.get(&format!("{LIST}?{query}")).await);
+        for (query, includes) in [("sla[gte]=90", true), ("sla[gte]=91", false),
+            ("sla[lte]=90", true), ("sla[lte]=89", false)] {
+            assert_eq!(found(query).await.0.contains("RTX 4090"), includes, "{query}");
+        }
+        let first = async |query: &str| {
+            let rows = program.get(&format!("{LIST}?{query}")).await.body;
+            rows[0]["gpuModel"].clone()
+        };
+        assert_eq!(first("order[sla]=asc").await, "RTX 4090");
+        assert_eq!(first("order[sla]=desc").await, "RTX 3060 Ti");
+        // Points for the price: 50 against 100.
+        let mut better = small().1;
+        better["dlperf"] = json!("6.00");
+        boss.put(&format!("/admin/servers/{other}/gpu-offer"), better).await.data(200);
+        assert_eq!(first("order[pricePerDlp]=asc").await, "RTX 4090");
+        assert_eq!(first("order[pricePerDlp]=desc").await, "RTX 3060 Ti");
+        // Nobody can have what is drained; it is shown as a whole.
+        let capacity = format!("/admin/servers/{server}/capacity");
+        boss.patch(&capacity, json!({ "is_draining": true })).await.data(200);
+        assert_eq!(found("rentalStatus=inactive").await.1, 1);
+        assert!(!found("rentalStatus=active").await.0.contains("RTX 4090"));
+        assert_eq!(found("rentalStatus=Any").await.0.len(), 2);
+    }
+
+    async fn each_region_has_what_is_there(app: &TestApp) {
+        let boss = boss(app).await;
+        let regions = [("Asia", "JP"), ("Europe", "PL"), ("North America", "US"),
+            ("Oceania", "AU"), ("South America", "BR")];
+        for (region, country) in regions {
+            let place = json!({ "name": region, "country": country });
+            boss.put(&format!("/admin/locations/{country}-1"), place).await.data(200);
+            let (mut host, offer) = small();
+            host["location"] = json!(format!("{country}-1"));
+            host["gpu"]["model"] = json!(region);
+            offered(app, &boss, country, (host, offer)).await;
+        }
+        let program = Program::of(&app.user("jane").await).await;
+        for (region, _) in regions {
+            let query = format!("{LIST}?region={}", region.replace(' ', "%20"));
+            let (found, rows) = models(&program.get(&query).await);
+            assert_eq!((found.contains(region), rows), (true, 1), "{region}: {found:?}");
+        }
+        let (found, _) = models(&program.get(&format!("{LIST}?region=World")).await);
+        assert_eq!(found.len(), regions.len());
     }
 
     async fn what_is_out_of_bounds_is_told(app: &TestApp) {

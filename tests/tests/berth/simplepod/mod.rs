@@ -2,6 +2,7 @@
 
 mod billing;
 mod deposits;
+mod examples;
 mod images;
 mod instances;
 mod market;

@@ -85,7 +85,7 @@ pub async fn template(program: &Program, change: Value) -> i64 {
     made.body["id"].as_i64().unwrap()
 }
 
-async fn image_number(app: &TestApp, boss: &Client) -> i64 {
+pub async fn image_number(app: &TestApp, boss: &Client) -> i64 {
     boss.put("/admin/images/ubuntu-24.04", image()).await.data(200);
     let store = app.app.store.as_ref();
     let code = domain::image::ImageCode::parse("ubuntu-24.04").unwrap();

@@ -1,21 +1,14 @@
 use domain::token::Permission;
 use reqwest::Method;
-use serde_json::{Map, Value, json};
-use tests::{Client, Options, TestApp, on_both_databases};
+use serde_json::{Map, json};
+use tests::{Options, TestApp, on_both_databases};
 
-use super::{get, is_refused, rows};
+use super::{get, is_refused, rows, that_may};
 use crate::deals::boss;
 use crate::instances::fleet;
 
 const UNSIGNED: &str = "Missing or invalid Authorization header";
 const BLIBS: [&str; 2] = ["/api/blibs", "/api/blibs-private"];
-
-/// The same client with a token that may do so much.
-async fn that_may(owner: &Client, permissions: Map<String, Value>) -> Client {
-    let wish = json!({ "alias": "trooper", "permissions": permissions });
-    let made = owner.post("/auth/tokens", wish).await.data(201);
-    owner.with_token(made["token"].as_str().unwrap())
-}
 
 on_both_databases! {
     async fn one_can_try_whether_one_gets_through(app: &TestApp) {

@@ -2,13 +2,25 @@
 
 mod blibs;
 mod door;
+mod templates;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tests::{Answer, Client};
 
 /// The answer to a path of the document.
 async fn get(client: &Client, path: &str) -> Answer {
     client.get(&format!("/!trooper{path}")).await
+}
+
+async fn post(client: &Client, path: &str, body: Value) -> Answer {
+    client.post(&format!("/!trooper{path}"), body).await
+}
+
+/// The same client with a token that may do so much.
+async fn that_may(owner: &Client, permissions: Map<String, Value>) -> Client {
+    let wish = json!({ "alias": "trooper", "permissions": permissions });
+    let made = owner.post("/auth/tokens", wish).await.data(201);
+    owner.with_token(made["token"].as_str().unwrap())
 }
 
 #[track_caller]

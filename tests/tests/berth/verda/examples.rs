@@ -16,6 +16,7 @@ use super::{ask, get, halves, post, token};
 use crate::belongings::default_pool;
 use crate::deals::{boss, payer};
 use crate::instances::furnish;
+use crate::likeness::{faults, left_out};
 
 const KEY: &str = "ssh-ed25519 \
     AAAAC3NzaC1lZDI1NTE5AAAAIISdR6vjl8nBcyzFTN2zAUpCF+U7DltE1VdvLyUntbok jane";
@@ -39,43 +40,13 @@ fn request(name: &str, change: Value) -> Value {
 /// Fails the test unless the answer has what its example has.
 #[track_caller]
 fn hold(name: &str, answer: &Answer) {
-    let mut faults = Vec::new();
-    compare("", &answer.body, &example(name)["response"], &mut faults);
+    let faults = faults(&answer.body, &example(name)["response"], &NOT_HERE);
     assert!(faults.is_empty(), "{name}: {faults:#?}\n{:#}", answer.body);
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_snapshot_path("snapshots");
     let shown = labelled(&answer.body, &mut BTreeMap::new());
     settings.bind(|| insta::assert_json_snapshot!(format!("verda_{name}"), shown));
-}
-
-fn compare(path: &str, ours: &Value, expected: &Value, faults: &mut Vec<String>) {
-    match (ours, expected) {
-        (Value::Object(ours), Value::Object(expected)) => {
-            for (key, expected) in expected {
-                let path = format!("{path}.{key}");
-                match ours.get(key) {
-                    Some(ours) => compare(&path, ours, expected, faults),
-                    None if NOT_HERE.contains(&key.as_str()) => {}
-                    None => faults.push(format!("{path}: is missing")),
-                }
-            }
-        }
-        (Value::Array(ours), Value::Array(expected)) => {
-            // Lists within may be empty, such as keys of what is no disk.
-            if path.is_empty() && ours.is_empty() {
-                faults.push("is empty".to_owned());
-            }
-            for ours in ours {
-                compare(path, ours, expected.first().unwrap_or(ours), faults);
-            }
-        }
-        (Value::Null, _) | (_, Value::Null) => {}
-        _ if std::mem::discriminant(ours) != std::mem::discriminant(expected) => {
-            faults.push(format!("{path}: {ours} is not of the type of {expected}"));
-        }
-        _ => {}
-    }
 }
 
 /// Ids as `id-1`, `id-2` … in the order in which they appear.
@@ -322,14 +293,7 @@ on_both_databases! {
 /// So that an example that comes to the folder is held too.
 #[test]
 fn no_example_is_left_out() {
-    let source = include_str!("examples.rs");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/berth/verda/examples");
-    let names = std::fs::read_dir(folder).unwrap().filter_map(|entry| {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        name.strip_suffix(".json").map(ToOwned::to_owned)
-    });
-    let left_out: Vec<_> = names
-        .filter(|name| !source.contains(&format!("\"{name}\"")) && name != "get_container_types")
-        .collect();
+    let mut left_out = left_out("tests/berth/verda/examples", include_str!("examples.rs"));
+    left_out.retain(|name| name != "get_container_types");
     assert!(left_out.is_empty(), "{left_out:?}");
 }
