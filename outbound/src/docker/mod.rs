@@ -122,6 +122,10 @@ impl InstanceDriver for Docker {
         in_time(self.engine(site)?.create(spec)).await
     }
 
+    async fn carry(&self, _from: (&Site, InstanceId), _to: (&Site, InstanceId)) -> Driven<Copying> {
+        Err(DriverFault::Refused("hosts with containers carry no disks yet".to_owned()))
+    }
+
     async fn start(&self, site: &Site, spec: &InstanceSpec) -> Driven<()> {
         in_time(self.engine(site)?.start(site, spec)).await
     }
