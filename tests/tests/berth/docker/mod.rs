@@ -1,6 +1,7 @@
 //! The driver for the Docker API against a real engine, Podman: every call twice, as the worker may
 //! make it.
 
+mod carrying;
 mod changes;
 mod disks;
 mod faults;
@@ -33,7 +34,10 @@ struct Bed {
 
 impl Bed {
     fn new() -> Self {
-        let engine = Engine::start();
+        Self::on(Engine::start())
+    }
+
+    fn on(engine: Engine) -> Self {
         let site = engine.site();
         Self { engine, driver: Docker::new("here".to_owned()), site }
     }
