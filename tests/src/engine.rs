@@ -21,6 +21,8 @@ use sha2::{Digest, Sha256};
 /// users root and jane, and the variable `MADE_BY`.
 pub const IMAGE: &str = "localhost/berth-test:1";
 
+/// Prints a password to the client that asks for it.
+const ASK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/containers/ask");
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/containers/image");
 const FOLDERS: &str = "berth-engine.";
 /// Follows the process in the name of a test's second engine.
@@ -253,6 +255,26 @@ pub fn ssh((address, port): (IpAddr, u16), (user, key): (&str, &Path), line: &st
         .args(["-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=10"])
         .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
         .args(["-o", "LogLevel=ERROR", &address.to_string(), line])
+        .output()
+        .unwrap()
+}
+
+/// The same by the password alone; nobody is there to type it.
+pub fn ssh_by_password(
+    (address, port): (IpAddr, u16),
+    (user, password): (&str, &str),
+    line: &str,
+) -> Output {
+    Command::new("ssh")
+        .args(["-F", "/dev/null", "-p", &port.to_string(), "-l", user])
+        .args(["-o", "PreferredAuthentications=password", "-o", "NumberOfPasswordPrompts=1"])
+        .args(["-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR"])
+        .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
+        .args([&address.to_string(), line])
+        .env("SSH_ASKPASS", ASK)
+        .env("SSH_ASKPASS_REQUIRE", "force")
+        .env("BERTH_TEST_ANSWER", password)
+        .stdin(Stdio::null())
         .output()
         .unwrap()
 }

@@ -16,6 +16,7 @@ mod images;
 mod look;
 mod names;
 mod observe;
+mod password;
 mod plan;
 mod settings;
 mod start;

@@ -6,6 +6,7 @@ mod changes;
 mod disks;
 mod faults;
 mod life;
+mod passwords;
 mod pulls;
 mod tasks;
 mod templates;
