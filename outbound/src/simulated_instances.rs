@@ -23,7 +23,7 @@ pub struct Conduct {
     pub looks: u32,
     /// Whether every instance ends as soon as it is started.
     pub exits: bool,
-    /// How often a copy is asked for before it is done.
+    /// How often a copy, or what is carried, is asked for before it is done.
     pub copy_looks: u32,
     /// How often a script is looked at before it has ended.
     pub task_looks: u32,
@@ -58,10 +58,22 @@ struct Host {
     volumes: BTreeMap<VolumeId, u32>,
     /// Copies under way, and how often each was asked for.
     copies: BTreeMap<VolumeId, u32>,
+    /// What is carried here, for which instance.
+    carried: BTreeMap<InstanceId, Carried>,
+}
+
+#[derive(Clone, Copy)]
+enum Carried {
+    /// It was asked for so often.
+    UnderWay(u32),
+    /// It is here: the data of this instance.
+    Here(InstanceId),
 }
 
 struct Made {
     spec: InstanceSpec,
+    /// The instance whose data its own disk began as: itself, or the first of those it was carried from.
+    data: InstanceId,
     runs: bool,
     looks: u32,
     /// Scripts that were run, in this order.
@@ -106,8 +118,10 @@ impl SimulatedInstances {
         let state = self.state();
         let host = state.hosts.get(&host_id);
         let instances = host.into_iter().flat_map(|host| &host.instances);
+        // What was carried and not made of yet does not run.
+        let carried = host.into_iter().flat_map(|host| host.carried.keys().map(|id| (*id, false)));
         Inventory {
-            instances: instances.map(|(id, made)| (*id, made.runs)).collect(),
+            instances: carried.chain(instances.map(|(id, made)| (*id, made.runs))).collect(),
             volumes: host.into_iter().flat_map(|host| host.volumes.keys().copied()).collect(),
         }
     }
@@ -116,6 +130,12 @@ impl SimulatedInstances {
     pub fn spec_of(&self, host_id: HostId, id: InstanceId) -> Option<InstanceSpec> {
         let state = self.state();
         state.hosts.get(&host_id)?.instances.get(&id).map(|made| made.spec.clone())
+    }
+
+    /// The instance that the data of an instance's own disk began with: itself, unless they were carried.
+    pub fn data_of(&self, host_id: HostId, id: InstanceId) -> Option<InstanceId> {
+        let state = self.state();
+        state.hosts.get(&host_id)?.instances.get(&id).map(|made| made.data)
     }
 
     /// The scripts that were run in an instance, in this order.
@@ -189,25 +209,50 @@ impl SimulatedInstances {
         site: &Site,
         work: impl FnOnce(&mut Host) -> Driven<T> + Send,
     ) -> Driven<T> {
+        let id = site.host_id;
+        self.among(&[id], |hosts| work(hosts.entry(id).or_default())).await
+    }
+
+    /// The same on several, which all must answer.
+    async fn among<T>(
+        &self,
+        ids: &[HostId],
+        work: impl FnOnce(&mut HashMap<HostId, Host>) -> Driven<T> + Send,
+    ) -> Driven<T> {
         let conduct = self.conduct();
         tokio::time::sleep(conduct.delay).await;
         let mut state = self.state();
         state.calls += 1;
-        if state.down.contains(&site.host_id) {
+        if ids.iter().any(|id| state.down.contains(id)) {
             return Err(DriverFault::Failed("the simulated host does not answer".to_owned()));
         }
         let fault = conduct.fail_call.filter(|(call, _)| *call == state.calls);
-        let host = state.hosts.entry(site.host_id).or_default();
         match fault {
             Some((_, fault)) => {
                 if conduct.fails_late {
-                    let _outcome = work(host);
+                    let _outcome = work(&mut state.hosts);
                 }
                 Err(fault)
             }
-            None => work(host),
+            None => work(&mut state.hosts),
         }
     }
+}
+
+/// One look at what is carried to a host, which begins it at the first.
+fn carry(host: &mut Host, (data, to): (InstanceId, InstanceId), looks: u32) -> Copying {
+    let asked = match host.carried.get(&to) {
+        Some(Carried::Here(_)) => return Copying::Done,
+        Some(Carried::UnderWay(asked)) => *asked,
+        None => 0,
+    };
+    let (next, answer) = if asked < looks {
+        (Carried::UnderWay(asked + 1), Copying::UnderWay)
+    } else {
+        (Carried::Here(data), Copying::Done)
+    };
+    host.carried.insert(to, next);
+    answer
 }
 
 #[async_trait]
@@ -265,17 +310,53 @@ impl InstanceDriver for SimulatedInstances {
             if let Some(disk) = spec.disk.filter(|disk| remembers && is_lost(disk)) {
                 return Err(DriverFault::Failed(format!("disk {} is not there", disk.volume_id)));
             }
-            let made = Made { spec: spec.clone(), runs: false, looks: 0, tasks: Vec::new() };
             if let Some(there) = host.instances.get_mut(&spec.id) {
                 there.spec = spec.clone();
                 return Ok(());
             }
+            let data = match host.carried.get(&spec.id).filter(|_| spec.is_carried) {
+                Some(Carried::Here(data)) => *data,
+                _ if spec.is_carried && remembers => {
+                    let what = format!("what was carried for {} is not there", spec.id);
+                    return Err(DriverFault::Failed(what));
+                }
+                _ => spec.id,
+            };
+            let tasks = Vec::new();
+            let made = Made { spec: spec.clone(), data, runs: false, looks: 0, tasks };
             // From now on it is the instance's own.
             if let Some(disk) = spec.disk {
                 host.volumes.remove(&disk.volume_id);
             }
             host.instances.insert(spec.id, made);
             Ok(())
+        })
+        .await
+    }
+
+    async fn carry(
+        &self,
+        (from_site, from): (&Site, InstanceId),
+        (to_site, to): (&Site, InstanceId),
+    ) -> Driven<Copying> {
+        let Conduct { copy_looks, remembers, .. } = self.conduct();
+        let (source, target) = (from_site.host_id, to_site.host_id);
+        self.among(&[source, target], |hosts| {
+            let there = hosts.entry(target).or_default();
+            let is_here = matches!(there.carried.get(&to), Some(Carried::Here(_)));
+            if is_here || there.instances.contains_key(&to) {
+                return Ok(Copying::Done);
+            }
+            let data = match hosts.entry(source).or_default().instances.get(&from) {
+                Some(made) if made.runs => {
+                    return Err(DriverFault::Failed(format!("{from} runs")));
+                }
+                Some(made) => made.data,
+                // It may have been made before this process started.
+                None if !remembers => from,
+                None => return Err(DriverFault::Failed(format!("{from} is not there"))),
+            };
+            Ok(carry(hosts.entry(target).or_default(), (data, to), copy_looks))
         })
         .await
     }
@@ -321,6 +402,7 @@ impl InstanceDriver for SimulatedInstances {
 
     async fn remove(&self, site: &Site, id: InstanceId, keep: Option<VolumeId>) -> Driven<()> {
         self.on(site, |host| {
+            host.carried.remove(&id);
             if let (Some(made), Some(volume_id)) = (host.instances.remove(&id), keep) {
                 host.volumes.insert(volume_id, made.spec.disk_gb);
             }

@@ -21,8 +21,12 @@ use sha2::{Digest, Sha256};
 /// users root and jane, and the variable `MADE_BY`.
 pub const IMAGE: &str = "localhost/berth-test:1";
 
+/// Prints a password to the client that asks for it.
+const ASK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/containers/ask");
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/containers/image");
 const FOLDERS: &str = "berth-engine.";
+/// Follows the process in the name of a test's second engine.
+const ANOTHER: &str = "b";
 
 /// Who may fetch from a registry that asks.
 pub const REGISTRY_USER: &str = "berth";
@@ -56,13 +60,21 @@ impl Engine {
     /// Starts an engine and gives it [`IMAGE`].
     pub fn start() -> Self {
         remove_abandoned();
-        let process = std::process::id();
-        let folder = std::env::temp_dir().join(format!("{FOLDERS}{process}"));
+        Self::named(&std::process::id().to_string())
+    }
+
+    /// Starts another host's engine.
+    pub fn start_another() -> Self {
+        Self::named(&format!("{}{ANOTHER}", std::process::id()))
+    }
+
+    fn named(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("{FOLDERS}{name}"));
         fs::create_dir_all(&folder).unwrap();
         let lock = File::create(folder.join("lock")).unwrap();
-        lock.try_lock().expect("a test starts one engine");
+        lock.try_lock().expect("a test starts each engine once");
         configure(&folder);
-        make_network(process);
+        make_network(name);
         let mut engine = Self { folder, service: None, _lock: lock };
         engine.podman(&[
             "import",
@@ -136,8 +148,11 @@ impl Engine {
             "endpoint": endpoint, "graceful_stop_seconds": 1, "registries": [REGISTRY]
         });
         let site = site(settings);
-        let (_, address) = addresses(process_of(&self.folder));
-        Site { address: IpAddr::V4(address), ..site }
+        let name = name_of(&self.folder);
+        let (_, address) = addresses(name);
+        let host_id = if name.ends_with(ANOTHER) { "cafe" } else { "beef" };
+        let host_id = HostId::parse(&format!("{host_id:0>24}")).unwrap();
+        Site { host_id, address: IpAddr::V4(address), ..site }
     }
 
     /// Runs podman on this engine's storage and returns what it printed; it must succeed.
@@ -183,7 +198,7 @@ impl Engine {
         // Every JSON document is a YAML document.
         let file = self.folder.join("registry.yml");
         fs::write(&file, settings.to_string()).unwrap();
-        let network = format!("--net=/run/netns/{}", namespace(process_of(&self.folder)));
+        let network = format!("--net=/run/netns/{}", namespace(name_of(&self.folder)));
         let log = self.folder.join("registry.log");
         let output = File::create(&log).unwrap();
         let mut command = Command::new("setpriv");
@@ -244,6 +259,26 @@ pub fn ssh((address, port): (IpAddr, u16), (user, key): (&str, &Path), line: &st
         .unwrap()
 }
 
+/// The same by the password alone; nobody is there to type it.
+pub fn ssh_by_password(
+    (address, port): (IpAddr, u16),
+    (user, password): (&str, &str),
+    line: &str,
+) -> Output {
+    Command::new("ssh")
+        .args(["-F", "/dev/null", "-p", &port.to_string(), "-l", user])
+        .args(["-o", "PreferredAuthentications=password", "-o", "NumberOfPasswordPrompts=1"])
+        .args(["-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR"])
+        .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
+        .args([&address.to_string(), line])
+        .env("SSH_ASKPASS", ASK)
+        .env("SSH_ASKPASS_REQUIRE", "force")
+        .env("BERTH_TEST_ANSWER", password)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
 /// A host of these settings.
 pub fn site(settings: Value) -> Site {
     let Value::Object(settings) = settings else { panic!("settings are an object") };
@@ -275,7 +310,7 @@ fn environment<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
 /// What follows `nsenter`: the namespace, and podman with the folder's storage.
 fn podman_line(folder: &Path) -> Vec<String> {
     let path = |name: &str| folder.join(name).display().to_string();
-    let network = format!("--net=/run/netns/{}", namespace(process_of(folder)));
+    let network = format!("--net=/run/netns/{}", namespace(name_of(folder)));
     let words = ["podman", "--root", &path("root"), "--runroot", &path("run")];
     [network].into_iter().chain(words.map(ToOwned::to_owned)).collect()
 }
@@ -297,29 +332,31 @@ fn configure(folder: &Path) {
     fs::write(folder.join("registries.conf"), registries).unwrap();
 }
 
-fn process_of(folder: &Path) -> u32 {
-    let name = folder.file_name().unwrap().to_str().unwrap();
-    name.trim_start_matches(FOLDERS).parse().unwrap()
+/// An engine's name: its process, and what follows if it is not the first one there.
+fn name_of(folder: &Path) -> &str {
+    folder.file_name().unwrap().to_str().unwrap().trim_start_matches(FOLDERS)
 }
 
-fn namespace(process: u32) -> String {
-    format!("berth-{process}")
+fn namespace(name: &str) -> String {
+    format!("berth-{name}")
 }
 
 /// The machine's end of the wire to the namespace; names of interfaces are short.
-fn interface(process: u32) -> String {
-    format!("berth{process}")
+fn interface(name: &str) -> String {
+    format!("berth{name}")
 }
 
 /// Of the machine's end and of the engine's, out of the networks that are for tests (RFC 2544).
-fn addresses(process: u32) -> (Ipv4Addr, Ipv4Addr) {
-    let first = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + process % 32_768 * 4;
+fn addresses(name: &str) -> (Ipv4Addr, Ipv4Addr) {
+    let process: u32 = name.trim_end_matches(ANOTHER).parse().unwrap();
+    let number = process % 16_384 * 2 + u32::from(name.ends_with(ANOTHER));
+    let first = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + number * 4;
     (Ipv4Addr::from(first + 1), Ipv4Addr::from(first + 2))
 }
 
-fn make_network(process: u32) {
-    let (ours, theirs) = addresses(process);
-    let (name, here, there) = (namespace(process), interface(process), "engine");
+fn make_network(engine: &str) {
+    let (ours, theirs) = addresses(engine);
+    let (name, here, there) = (namespace(engine), interface(engine), "engine");
     ip(&format!("netns add {name}"));
     ip(&format!("link add {here} type veth peer name {there} netns {name}"));
     ip(&format!("address add {ours}/30 dev {here}"));
@@ -356,8 +393,8 @@ fn remove_abandoned() {
     for entry in fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
         let folder = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(process) = name.strip_prefix(FOLDERS) else { continue };
-        if Path::new("/proc").join(process).exists() {
+        let Some(engine) = name.strip_prefix(FOLDERS) else { continue };
+        if Path::new("/proc").join(engine.trim_end_matches(ANOTHER)).exists() {
             continue;
         }
         // Of several tests that see it, one removes it.
@@ -369,7 +406,7 @@ fn remove_abandoned() {
 }
 
 fn destroy(folder: &Path) {
-    let process = process_of(folder);
+    let name = name_of(folder);
     let removed = podman(folder, &["rm", "--all", "--force", "--time", "0"]).output();
     end_monitors(folder);
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
@@ -377,8 +414,8 @@ fn destroy(folder: &Path) {
     for mount in below.filter(|mount| Path::new(mount).starts_with(folder)) {
         drop(Command::new("umount").args(["--lazy", mount]).status());
     }
-    drop(Command::new("ip").args(["link", "delete", &interface(process)]).output());
-    drop(Command::new("ip").args(["netns", "delete", &namespace(process)]).output());
+    drop(Command::new("ip").args(["link", "delete", &interface(name)]).output());
+    drop(Command::new("ip").args(["netns", "delete", &namespace(name)]).output());
     let gone = fs::remove_dir_all(folder);
     // A panic in a drop during a panic would hide the first one.
     if !std::thread::panicking() {

@@ -64,8 +64,12 @@ pub struct InstanceSpec {
     pub image: String,
     /// How that is fetched.
     pub pull: Pull,
+    /// Whether its disk is made of what was carried from another host, not of the image.
+    pub is_carried: bool,
     /// Who logs in.
     pub username: String,
+    /// The password that logs in beside its keys, if there is one.
+    pub password: Option<SecretString>,
     /// Virtual CPUs.
     pub cpus: u32,
     /// The CPUs of the host that are its own; empty where it shares them.
@@ -268,6 +272,12 @@ pub trait InstanceDriver: Send + Sync {
     /// mounted, its ports published, its keys in place. One that is there with other volumes, keys,
     /// limits or devices is brought to what is asked for now and keeps the data of its own disk.
     async fn create(&self, site: &Site, spec: &InstanceSpec) -> Driven<()>;
+
+    /// Brings the data of the own disk of an instance that does not run to a host, the same one or another,
+    /// for an instance that is not made there yet ([`InstanceSpec::is_carried`]): begins that, or finds it
+    /// under way and leaves it alone. What it is brought from stays as it is. Asked after it is done, it is
+    /// done, until that instance is removed; asked after it has failed, it begins anew.
+    async fn carry(&self, from: (&Site, InstanceId), to: (&Site, InstanceId)) -> Driven<Copying>;
 
     /// Starts it; nothing happens if it runs. At its first start the script is run as well.
     async fn start(&self, site: &Site, spec: &InstanceSpec) -> Driven<()>;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use bollard::BollardRequest;
 use bollard::errors::Error;
 use http_body_util::{BodyExt, Either, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +22,8 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Inspected {
+    /// The id of the image that it stands on.
+    pub image: String,
     pub state: State,
     pub config: Config,
     pub host_config: Devices,
@@ -103,7 +105,11 @@ impl Engine {
     /// Sends a GET; `path` may have a query.
     pub async fn get(&self, path: &str) -> Result<Response<Incoming>, Error> {
         let uri = format!("{}{path}", wire::base(&self.settings.endpoint));
-        let request: BollardRequest = Request::get(uri).body(Either::Left(Full::default()))?;
+        self.send(Request::get(uri).body(Either::Left(Full::default()))?).await
+    }
+
+    /// The answer to a request, if it is a good one.
+    pub async fn send(&self, request: BollardRequest) -> Result<Response<Incoming>, Error> {
         let answer = self.wire.request(request).await?;
         let status_code = answer.status().as_u16();
         if answer.status().is_success() {
@@ -127,9 +133,12 @@ impl Engine {
 }
 
 async fn read<T: DeserializeOwned>(answer: Response<Incoming>) -> Result<T, Error> {
+    Ok(serde_json::from_slice(&read_bytes(answer).await?)?)
+}
+
+pub async fn read_bytes(answer: Response<Incoming>) -> Result<Bytes, Error> {
     let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await;
-    let body = body.map_err(std::io::Error::other)?.to_bytes();
-    Ok(serde_json::from_slice(&body)?)
+    Ok(body.map_err(std::io::Error::other)?.to_bytes())
 }
 
 #[cfg(test)]

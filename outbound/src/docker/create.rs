@@ -3,7 +3,8 @@
 //! An instance's disk outlives its container: when something else is asked for, the disk becomes an
 //! image ([`DiskOf::image`]), the container goes, and a new one stands on that image. After a crash at
 //! any point the next call finds the old container, or the image, or both. A disk that is
-//! a volume stays as that image when its instance goes.
+//! a volume stays as that image when its instance goes. One that was carried from elsewhere (`carry`) is such
+//! an image before its instance comes.
 
 use std::collections::BTreeSet;
 
@@ -58,6 +59,9 @@ impl Engine {
             // Its owner would take the data for lost; whoever took the image away can bring it back.
             None if spec.disk.is_some_and(|disk| disk.has_data) => {
                 return Err(self.failed(&format!("{disk} is not there to start from")));
+            }
+            None if spec.is_carried && spec.disk.is_none() => {
+                (self.carried(spec.id).await?, DiskOf::of(spec).carried(), true)
             }
             None => {
                 (self.image_or_pulled(&spec.image, &spec.pull).await?, spec.image.clone(), false)
@@ -122,6 +126,7 @@ impl Engine {
 
     async fn make(&self, spec: &InstanceSpec, base: &Base, wanted: String) -> Driven<()> {
         let name = names::container(spec.id);
+        let is_fetched = spec.pull.always && !spec.is_carried;
         // Also where it is none: the image may bring a label of its own.
         let volume = spec.disk.map_or_else(String::new, |disk| disk.volume_id.to_string());
         let labels = self.labels([
@@ -129,7 +134,7 @@ impl Engine {
             (names::INSTANCE, spec.id.to_string()),
             (names::SPEC, wanted),
             (names::VARIABLES, plan::variable_names(spec)),
-            (names::FETCHED, if spec.pull.always { spec.image.clone() } else { String::new() }),
+            (names::FETCHED, if is_fetched { spec.image.clone() } else { String::new() }),
         ]);
         let body = plan::container(spec, base, &self.settings, labels)
             .map_err(|reason| self.refused(&reason))?;
@@ -180,6 +185,9 @@ impl Engine {
 
     /// Removes all of a disk that no container stands on.
     pub async fn drop_disk(&self, disk: DiskOf) -> Driven<()> {
+        if let DiskOf::Instance(id) = disk {
+            self.drop_carrier(id).await?;
+        }
         for (name, _) in self.volumes_of(disk).await? {
             let call = self.api.remove_volume(&name, None::<RemoveVolumeOptions>);
             self.call(&format!("remove volume {name}"), call).await.found()?;

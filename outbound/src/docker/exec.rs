@@ -5,6 +5,8 @@ use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::ExecConfig;
 use domain::instance::Driven;
 use futures_util::StreamExt;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::io::AsyncWriteExt;
 
 use super::engine::Engine;
 
@@ -22,11 +24,36 @@ pub struct Ended {
 impl Engine {
     /// Runs a command to its end.
     pub async fn run(&self, container: &str, command: &[&str]) -> Driven<Ended> {
+        self.run_with(container, config(command, true), None).await
+    }
+
+    /// The same with what it reads, which must not wait for the end of that: not every way to an engine
+    /// can tell it.
+    pub async fn run_fed(
+        &self,
+        container: &str,
+        command: &[&str],
+        input: &SecretString,
+    ) -> Driven<Ended> {
+        let config = ExecConfig { attach_stdin: Some(true), ..config(command, true) };
+        self.run_with(container, config, Some(input)).await
+    }
+
+    async fn run_with(
+        &self,
+        container: &str,
+        config: ExecConfig,
+        fed: Option<&SecretString>,
+    ) -> Driven<Ended> {
         let read = async {
-            let exec = self.api.create_exec(container, config(command, true)).await?.id;
+            let exec = self.api.create_exec(container, config).await?.id;
             let mut output = String::new();
             let started = self.api.start_exec(&exec, None::<StartExecOptions>).await?;
-            if let StartExecResults::Attached { output: mut lines, .. } = started {
+            if let StartExecResults::Attached { output: mut lines, mut input } = started {
+                if let Some(fed) = fed {
+                    input.write_all(fed.expose_secret().as_bytes()).await?;
+                    input.flush().await?;
+                }
                 while let Some(line) = lines.next().await {
                     if output.len() < MOST_OUTPUT_BYTES {
                         output.push_str(&line?.to_string());

@@ -1,4 +1,4 @@
-//! What is put into a container before its first start: who may log in, and the script.
+//! What is put into a container: who may log in, and scripts.
 
 use std::io::{Cursor, Read as _};
 use std::path::{Component, Path};
@@ -62,6 +62,16 @@ impl Engine {
     pub async fn put_script(&self, container: &str, path: &str, script: &str) -> Driven<()> {
         let broken = |fault: std::io::Error| self.failed(&format!("make an archive: {fault}"));
         self.put(container, "/", packed(path, script).map_err(broken)?).await
+    }
+
+    /// Puts a text at this path, for root to write and all to read.
+    pub async fn put_text(&self, container: &str, path: &str, text: &str) -> Driven<()> {
+        let broken = |fault: std::io::Error| self.failed(&format!("make an archive: {fault}"));
+        let root = User { uid: 0, gid: 0, home: String::new() };
+        let mut archive = Builder::new(Vec::new());
+        add(&mut archive, path.trim_start_matches('/'), 0o644, &root, Some(text))
+            .map_err(broken)?;
+        self.put(container, "/", archive.into_inner().map_err(broken)?).await
     }
 
     async fn user(&self, container: &str, name: &str) -> Driven<User> {

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use secrecy::ExposeSecret;
 
 use super::engine::Engine;
-use super::fault::Found;
+use super::fault::{Found, Trouble};
 use super::fetching::registry_of;
 use super::names::{self, DiskOf};
 use super::settings::{is_name, is_near};
@@ -91,7 +91,7 @@ impl Engine {
             Ok(())
         };
         let pulled = self.long_call(&format!("pull {image}"), done).await;
-        pulled.map_err(super::fault::Trouble::of_pull)
+        pulled.map_err(Trouble::of_pull)
     }
 
     /// Makes a disk of what a container that does not run holds; its labels become the image's.
@@ -104,6 +104,20 @@ impl Engine {
         let call = self.api.commit_container(options.build(), ContainerConfig::default());
         self.long_call(&format!("keep the disk of {container}"), call).await?;
         Ok(())
+    }
+
+    /// Makes an image of what a container that does not run holds; answers its id. Whoever calls this has a
+    /// deadline.
+    pub async fn commit_nameless(&self, container: &str, changes: &str) -> Driven<String> {
+        let options = CommitContainerOptionsBuilder::new()
+            .container(container)
+            .changes(changes)
+            .pause(false)
+            .build();
+        let call = self.api.commit_container(options, ContainerConfig::default());
+        let tried = self.tried(&format!("keep the disk of {container}"));
+        let made = Box::pin(call).await;
+        Ok(made.map_err(|error| Trouble::new(&error, &tried))?.id)
     }
 
     /// Once a container stands on the image of a volume's disk, that is not the disk any more: it gets another
@@ -122,19 +136,18 @@ impl Engine {
     /// Drops our images of a disk, but for the one named.
     pub async fn drop_disks(&self, disk: DiskOf, kept: Option<&str>) -> Driven<()> {
         // Newest first: an engine does not let go of what another image stands on.
-        let mut images = self.disk_images().await?;
+        let mut images = self.disk_images(true).await?;
         images.retain(|image| DiskOf::by_labels(&image.labels) == Some(disk));
         images.sort_by_key(|image| std::cmp::Reverse(image.created));
-        // Of a volume that was copied, the copies stand on it.
-        let may_be_needed = kept.is_some() || matches!(disk, DiskOf::Volume(_));
         if kept.is_none() && !images.is_empty() {
             // Without its names it is nobody's any more, and goes with the last that stands on it.
-            for name in [disk.image(), disk.base()] {
+            for name in [disk.image(), disk.base(), disk.carried()] {
                 self.drop_image(&name, false).await?;
             }
         }
         for image in images.iter().filter(|image| Some(image.id.as_str()) != kept) {
-            self.drop_image(&image.id, may_be_needed).await?;
+            // What was copied or carried of it stands on it.
+            self.drop_image(&image.id, true).await?;
         }
         Ok(())
     }
@@ -149,11 +162,11 @@ impl Engine {
         }
     }
 
-    /// All our images of disks.
-    pub async fn disk_images(&self) -> Driven<Vec<ImageSummary>> {
+    /// Our images of disks; all of them, or only those that are more than what another image stands on.
+    pub async fn disk_images(&self, all: bool) -> Driven<Vec<ImageSummary>> {
         // Podman takes one label only, and all of those that it is given for images as alternatives.
         let filters = names::labelled([self.whose()]);
-        let options = ListImagesOptionsBuilder::new().all(true).filters(&filters).build();
+        let options = ListImagesOptionsBuilder::new().all(all).filters(&filters).build();
         let mut images = self.call("list images", self.api.list_images(Some(options))).await?;
         images.retain(|image| DiskOf::by_labels(&image.labels).is_some());
         Ok(images)

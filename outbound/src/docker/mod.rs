@@ -4,6 +4,8 @@
 //! files in archives (`volumes`, `engine`), health checks (`look`), meters (`observe`).
 
 mod answers;
+mod carry;
+mod carrying;
 mod create;
 mod engine;
 mod exec;
@@ -14,6 +16,7 @@ mod images;
 mod look;
 mod names;
 mod observe;
+mod password;
 mod plan;
 mod settings;
 mod start;
@@ -40,6 +43,8 @@ use tokio::time::Instant;
 
 pub use settings::check_settings;
 
+use carry::Way;
+use carrying::Carrying;
 use engine::Engine;
 use fault::ALL_CALLS;
 use fetching::Fetching;
@@ -54,6 +59,7 @@ pub struct Docker {
     engines: Mutex<HashMap<HostId, Kept>>,
     /// Of all hosts together.
     fetching: Fetching,
+    carrying: Carrying,
 }
 
 struct Kept {
@@ -66,7 +72,12 @@ impl Docker {
     /// A driver that touches only what carries the name of this deployment. It connects when it is
     /// first asked.
     pub fn new(deployment: String) -> Self {
-        Self { deployment, engines: Mutex::default(), fetching: Fetching::default() }
+        Self {
+            deployment,
+            engines: Mutex::default(),
+            fetching: Fetching::default(),
+            carrying: Carrying::default(),
+        }
     }
 
     fn engine(&self, site: &Site) -> Driven<Arc<Engine>> {
@@ -122,6 +133,16 @@ impl InstanceDriver for Docker {
         in_time(self.engine(site)?.create(spec)).await
     }
 
+    async fn carry(
+        &self,
+        (from, source): (&Site, InstanceId),
+        (to, target): (&Site, InstanceId),
+    ) -> Driven<Copying> {
+        let host_id = to.host_id;
+        let way = Way { from: self.engine(from)?, source, to: self.engine(to)?, target };
+        in_time(self.carrying.ask((host_id, target), way)).await
+    }
+
     async fn start(&self, site: &Site, spec: &InstanceSpec) -> Driven<()> {
         in_time(self.engine(site)?.start(site, spec)).await
     }
@@ -135,6 +156,7 @@ impl InstanceDriver for Docker {
     }
 
     async fn remove(&self, site: &Site, id: InstanceId, keep: Option<VolumeId>) -> Driven<()> {
+        self.carrying.end((site.host_id, id));
         in_time(self.engine(site)?.remove(id, keep)).await
     }
 

@@ -36,6 +36,9 @@ pub const DISK_TAG: &str = "disk";
 /// Of the image of a disk on which a container stands: what was written since is not in it.
 pub const BASE_TAG: &str = "base";
 
+/// Of the image that a disk came as from another container.
+pub const CARRIED_TAG: &str = "carried";
+
 /// Whose a disk is: an instance's, with which it ends, or a volume's, which outlives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskOf {
@@ -84,6 +87,11 @@ impl DiskOf {
         format!("{}:{BASE_TAG}", self.repository())
     }
 
+    /// The image that was carried for it.
+    pub fn carried(self) -> String {
+        format!("{}:{CARRIED_TAG}", self.repository())
+    }
+
     /// The repository of its images.
     pub fn repository(self) -> String {
         format!("localhost/berth-{}", self.id())
@@ -103,6 +111,11 @@ pub const COPIER: &str = "berth-copy-";
 /// The container whose `cp` copies into a volume.
 pub fn copier(to: VolumeId) -> String {
     format!("{COPIER}{to}")
+}
+
+/// The container by which files that were carried become an instance's disk.
+pub fn carrier(to: InstanceId) -> String {
+    format!("berth-carry-{to}")
 }
 
 /// The containers through whose archives a volume is copied: of the source and of the target.

@@ -38,7 +38,7 @@ impl Engine {
                 inventory.instances.insert(id, container.state.is_running());
             }
         }
-        for image in self.disk_images().await? {
+        for image in self.disk_images(false).await? {
             match DiskOf::by_labels(&image.labels) {
                 Some(DiskOf::Instance(id)) => drop(inventory.instances.entry(id).or_insert(false)),
                 // Without its name it is only what another image or a container stands on.

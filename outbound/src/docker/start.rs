@@ -35,6 +35,7 @@ impl Engine {
         let container =
             found.ok_or_else(|| self.failed(&format!("{} is not there to be started", spec.id)))?;
         let name = &container.name;
+        let accepts = self.accept_password(spec, &container).await;
         if container.status() == Status::Paused {
             self.call(&format!("unpause {name}"), self.api.unpause_container(name)).await?;
         } else if !container.is_running() {
@@ -42,7 +43,7 @@ impl Engine {
             let call = self.api.start_container(name, None::<StartContainerOptions>);
             self.call(&format!("start {name}"), call).await?;
         }
-        let ssh = self.start_ssh(site, spec, &container).await;
+        let ssh = self.open_ssh(site, spec, &container, accepts).await;
         // A renter's own image may have a server that does not start.
         if !spec.pull.always {
             ssh?;
@@ -65,6 +66,22 @@ impl Engine {
             self.run_once(name, &begun_since(&started_at, "jupyter"), START_JUPYTER).await?;
         }
         Ok(())
+    }
+
+    /// `accepts` is what came of telling the server to take a password.
+    async fn open_ssh(
+        &self,
+        site: &Site,
+        spec: &InstanceSpec,
+        container: &Container,
+        accepts: Driven<bool>,
+    ) -> Driven<()> {
+        let is_news = accepts?;
+        self.set_password(spec, container).await?;
+        if is_news && container.is_running() {
+            self.reload_ssh(container).await?;
+        }
+        self.start_ssh(site, spec, container).await
     }
 
     async fn start_ssh(

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::time::Duration;
 
 use bollard::body_try_stream;
 use bollard::models::{ContainerCreateBody, HostConfig, VolumeCreateRequest};
@@ -233,7 +234,7 @@ impl Engine {
         let options = DownloadFromContainerOptionsBuilder::new().path(&whole).build();
         let archive = self.api.download_from_container(source, Some(options));
         let options = UploadToContainerOptionsBuilder::new().path(folder).copy_uidgid("false");
-        let body = body_try_stream(unless_stuck(archive));
+        let body = body_try_stream(unless_stuck(archive, CALL));
         let copy = self.api.upload_to_container(target, Some(options.build()), body);
         match tokio::time::timeout(STREAM, copy).await {
             Ok(outcome) => {
@@ -298,13 +299,14 @@ impl Engine {
     }
 }
 
-/// The same bytes, and a fault where none come for as long as a call may take.
-fn unless_stuck<E: std::error::Error + Send + Sync + 'static>(
+/// The same bytes, and a fault where none come for so long.
+pub fn unless_stuck<E: std::error::Error + Send + Sync + 'static>(
     archive: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+    patience: Duration,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    stream::unfold(Some(Box::pin(archive)), async |archive| {
+    stream::unfold(Some(Box::pin(archive)), move |archive| async move {
         let mut archive = archive?;
-        match tokio::time::timeout(CALL, archive.next()).await {
+        match tokio::time::timeout(patience, archive.next()).await {
             Ok(Some(Ok(bytes))) => Some((Ok(bytes), Some(archive))),
             Ok(Some(Err(fault))) => Some((Err(io::Error::other(fault)), None)),
             Ok(None) => None,

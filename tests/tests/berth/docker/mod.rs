@@ -1,10 +1,12 @@
 //! The driver for the Docker API against a real engine, Podman: every call twice, as the worker may
 //! make it.
 
+mod carrying;
 mod changes;
 mod disks;
 mod faults;
 mod life;
+mod passwords;
 mod pulls;
 mod tasks;
 mod templates;
@@ -33,7 +35,10 @@ struct Bed {
 
 impl Bed {
     fn new() -> Self {
-        let engine = Engine::start();
+        Self::on(Engine::start())
+    }
+
+    fn on(engine: Engine) -> Self {
         let site = engine.site();
         Self { engine, driver: Docker::new("here".to_owned()), site }
     }
@@ -134,7 +139,9 @@ fn spec() -> InstanceSpec {
         id: InstanceId::parse(&next_id()).unwrap(),
         hostname: "machine".to_owned(),
         image: IMAGE.to_owned(),
+        is_carried: false,
         username: "root".to_owned(),
+        password: None,
         cpus: 1,
         pinned_cpus: Vec::new(),
         ram_mib: 256,
