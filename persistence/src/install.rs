@@ -64,7 +64,7 @@ fn install(row: Row) -> Result<Install> {
         software_id: SoftwareId::from_uuid(row.software_id),
         software_number: row.software_number,
         name: row.name,
-        author: UserId::from_uuid(row.author_id),
+        wanted_by: UserId::from_uuid(row.author_id),
         config: from_json(row.config)?,
         has_remove_script: row.has_remove_script,
         phase: from_json(row.phase)?,
@@ -77,6 +77,7 @@ fn install(row: Row) -> Result<Install> {
 /// What changes of one.
 fn changed(install: &Install) -> Result<ActiveModel> {
     Ok(ActiveModel {
+        author_id: Set(install.wanted_by.uuid()),
         phase: Set(to_json(&install.phase)?),
         status: Set(install.status().as_str().to_owned()),
         is_settled: Set(install.is_settled()),
@@ -188,7 +189,6 @@ impl Installs for Handle {
             software_id: Set(install.software_id.uuid()),
             software_number: Set(install.software_number),
             name: Set(install.name.clone()),
-            author_id: Set(install.author.uuid()),
             install_script: Set(scripts.install.clone()),
             remove_script: Set(scripts.remove.clone()),
             config: Set(to_json(&install.config)?),

@@ -30,7 +30,8 @@ pub async fn retry(
     request.caller.may(Permission::InstancesWrite)?;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let install = locked(tx, request).await?.retried(now)?;
+        let by = (request.caller.user_id, now);
+        let install = locked(tx, request).await?.retried(by)?;
         tx.save_install(&install).await?;
         align_later(tx, random, (install.id, now)).await?;
         let event = install.event("install.retry_requested", (request.caller.actor(), now));
@@ -55,7 +56,8 @@ pub async fn remove(
     atomically(store, async |tx: &dyn Tx| {
         let before = locked(tx, request).await?;
         let by = (request.caller.actor(), now);
-        let Some(install) = before.clone().removed(now)? else {
+        let removed = before.clone().removed((request.caller.user_id, now))?;
+        let Some(install) = removed else {
             tx.delete_install(before.id).await?;
             tx.record(vec![before.event("install.forgotten", by)]).await?;
             return Ok(before);

@@ -87,7 +87,7 @@ async fn added(
         software_id: software.id,
         software_number: software.number,
         name: software.name,
-        author: caller.user_id,
+        wanted_by: caller.user_id,
         config,
         has_remove_script: scripts.remove.is_some(),
         phase: InstallPhase::Queued,

@@ -233,7 +233,7 @@ async fn settled(
             let install = install.turned(phase, now);
             tx.save_install(&install).await?;
             let told = install.event("install.failed", by);
-            tx.record(vec![Event { recipient: Some(install.author), ..told }]).await
+            tx.record(vec![Event { recipient: Some(install.wanted_by), ..told }]).await
         }
         (Found::Prepared | Found::Begun, _) => Ok(()),
     }

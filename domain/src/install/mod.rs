@@ -58,8 +58,8 @@ pub struct Install {
     pub software_number: i64,
     /// The software's name.
     pub name: String,
-    /// Who ordered it.
-    pub author: UserId,
+    /// Who asked last for what is wanted of it: ordered it, had it tried again or taken away.
+    pub wanted_by: UserId,
     /// The value of every option. Any of them may be a secret: for those who see the instance, and its scripts.
     pub config: BTreeMap<String, String>,
     /// Whether a script takes it away.
@@ -251,7 +251,7 @@ impl Install {
     }
 
     /// What failed is tried again.
-    fn retried(self, now: Timestamp) -> Result<Self> {
+    fn retried(self, (by, now): (UserId, Timestamp)) -> Result<Self> {
         let InstallPhase::Failed { failure, .. } = &self.phase else {
             return Err(Error::Conflict(Conflict::InstallNotFailed));
         };
@@ -259,17 +259,18 @@ impl Install {
             Work::Install => InstallPhase::Queued,
             Work::Remove => InstallPhase::Removing { run: None },
         };
-        Ok(self.turned(phase, now))
+        Ok(Self { wanted_by: by, ..self.turned(phase, now) })
     }
 
     /// It is taken away; `None` if that failed before, so that it is forgotten without its script.
-    fn removed(self, now: Timestamp) -> Result<Option<Self>> {
+    fn removed(self, (by, now): (UserId, Timestamp)) -> Result<Option<Self>> {
         match &self.phase {
             InstallPhase::Running { .. } => Err(Error::Conflict(Conflict::InstallRunning)),
             InstallPhase::Removing { .. } => Ok(Some(self)),
             InstallPhase::Failed { failure, .. } if failure.during == Work::Remove => Ok(None),
             InstallPhase::Queued | InstallPhase::Completed { .. } | InstallPhase::Failed { .. } => {
-                Ok(Some(self.turned(InstallPhase::Removing { run: None }, now)))
+                let install = self.turned(InstallPhase::Removing { run: None }, now);
+                Ok(Some(Self { wanted_by: by, ..install }))
             }
         }
     }

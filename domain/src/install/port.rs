@@ -53,7 +53,7 @@ pub trait Installs {
     /// The install, locked until the transaction ends.
     async fn install_for_update(&self, id: InstallId) -> Result<Option<Install>>;
 
-    /// Stores what changes of a locked install: its phase and its runs.
+    /// Stores what changes of a locked install: its phase, who wanted that, and its runs.
     async fn save_install(&self, install: &Install) -> Result<()>;
 
     /// Deletes a locked install. Its number is given to nothing else.

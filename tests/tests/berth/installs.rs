@@ -338,6 +338,26 @@ on_both_databases! {
         let (_, jane, host) = fleet(app).await;
         let team = id(&jane.post("/pools", json!({ "name": "Team" })).await.data(201));
         let instance = running(app, &jane, json!({})).await;
+    // Seen failing with who ordered it: the owner was told of all three.
+    async fn who_asked_last_is_told_of_a_failure(app: &TestApp) {
+        let (boss, team) = (boss(app).await, Team::build(app).await);
+        tiny(&boss).await;
+        furnish(app, &boss, "metal", json!({})).await;
+        app.deposit("owner", "100.00").await;
+        let instance = running(app, &team.owner, json!({ "pool_id": team.pool })).await;
+        scripts_end(app, 1, 0);
+        let path = queued(&team.owner, &instance).await;
+        app.do_jobs().await;
+        assert_eq!((told(&team.owner).await, told(&team.admin).await), (1, 0));
+        retry(&team.admin, &path).await.data(202);
+        app.do_jobs().await;
+        assert_eq!((told(&team.owner).await, told(&team.admin).await), (1, 1));
+        team.owner.delete(&path).await.data(202);
+        team.admin.delete(&path).await.data(202);
+        app.do_jobs().await;
+        assert_eq!((told(&team.owner).await, told(&team.admin).await), (2, 1));
+    }
+
         scripts_end(app, 0, 1);
         let path = queued(&jane, &instance).await;
         app.do_jobs().await;
@@ -364,4 +384,10 @@ async fn until_gone(app: &TestApp, client: &Client, path: &str) {
         app.clock.advance(Duration::seconds(30));
     }
     client.get(path).await.refused(404, "INSTALL_NOT_FOUND");
+}
+
+/// How many failures somebody was told of.
+async fn told(client: &Client) -> usize {
+    let rows = client.get("/notifications").await.data(200);
+    rows.as_array().unwrap().iter().filter(|row| row["kind"] == "install.failed").count()
 }
