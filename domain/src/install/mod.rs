@@ -22,7 +22,7 @@ pub use add::{AddInstall, add};
 pub use align::{align, realign};
 pub(crate) use align::{awaits, resume};
 pub use port::{InstallKey, InstallQueries, Installs};
-pub use show::{list, of_instances, show};
+pub use show::{MOST_INSTANCES, list, of_instances, show};
 
 use crate::clock::{Random, Timestamp};
 use crate::error::{Conflict, Error, Result};

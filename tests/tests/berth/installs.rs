@@ -1,6 +1,7 @@
 //! Software on instances: put there, tried again, taken away.
 
 use chrono::Duration;
+use domain::Error;
 use domain::host::HostId;
 use domain::install::{self, ActOnInstall, InstallKey};
 use domain::instance::{InstanceId, Task};
@@ -331,6 +332,9 @@ on_both_databases! {
             let found = install::of_instances(store, &as_caller(client), &ids).await.unwrap();
             assert_eq!(found.len(), count);
         }
+        let many = vec![ids[0]; install::MOST_INSTANCES + 1];
+        let refused = install::of_instances(store, &as_caller(&jane), &many).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
         assert_eq!(ran(app, &host, &instance).len(), 1);
     }
 
