@@ -32,6 +32,7 @@ impl MigratorTrait for Migrator {
             of_sql("m0012_software", include_str!("m0012_software.sql")),
             of_sql("m0013_terms", include_str!("m0013_terms.sql")),
             Box::new(m0014_search_texts::Migration),
+            of_sql("m0015_jobs_of_installs", include_str!("m0015_jobs_of_installs.sql")),
         ]
     }
 }

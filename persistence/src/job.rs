@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use async_trait::async_trait;
 use domain::Error;
 use domain::clock::Timestamp;
-use domain::job::{AfterFailure, Job, JobId, JobQueries, Jobs};
+use domain::job::{AfterFailure, INSTALLS, Job, JobId, JobQueries, Jobs, Taking};
 use sea_orm::sea_query::{
     Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query, SubQueryStatement,
 };
@@ -135,14 +135,23 @@ impl Jobs for Handle {
         insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
     }
 
-    async fn claim_job(&self, now: Timestamp, leased_until: Timestamp) -> Result<Option<Job>> {
+    async fn claim_job(
+        &self,
+        taking: Taking,
+        now: Timestamp,
+        leased_until: Timestamp,
+    ) -> Result<Option<Job>> {
         let free = Condition::any()
             .add(Column::State.eq("queued"))
             .add(Column::State.eq("running").and(Column::LeasedUntil.lte(now)));
+        let mut due = Condition::all().add(Column::RunAt.lte(now)).add(free);
+        if taking == Taking::AllButInstalls {
+            due = due.add(Column::Lane.starts_with(INSTALLS).not());
+        }
         let claimable = Query::select()
             .column(Column::Id)
             .from(Entity)
-            .cond_where(Column::RunAt.lte(now).and(Expr::from(free)))
+            .cond_where(due)
             .order_by(Column::RunAt, sea_orm::Order::Asc)
             .limit(1)
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)

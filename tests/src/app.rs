@@ -18,7 +18,7 @@ use chrono::Duration;
 use domain::capacity::Placement;
 use domain::clock::Clock;
 use domain::instance::InstancePolicy;
-use domain::job;
+use domain::job::{self, Taking};
 use domain::meter::FundsPolicy;
 use domain::money::Money;
 use domain::payment::PaymentPolicy;
@@ -156,7 +156,7 @@ impl TestApp {
 
     /// Does all jobs that may run now.
     pub async fn do_jobs(&self) {
-        while job::run_next(self.app.job_context()).await.unwrap() {}
+        while job::run_next(self.app.job_context(), Taking::All).await.unwrap() {}
     }
 
     /// Lets the sweeps run that time makes necessary, then the jobs that it scheduled.

@@ -101,7 +101,7 @@ async fn added(
         _ => {}
     }
     tx.add_install(&install, &scripts).await?;
-    align_later(tx, random, (id, now)).await?;
+    align_later(tx, random, (instance.id, now)).await?;
     tx.record(vec![install.event("install.queued", (caller.actor(), now))]).await?;
     Ok(id)
 }

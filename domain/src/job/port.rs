@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{AfterFailure, Job, JobId};
+use super::{AfterFailure, Job, JobId, Taking};
 use crate::clock::Timestamp;
 use crate::error::Result;
 
@@ -21,9 +21,14 @@ pub trait Jobs {
     /// of their lanes.
     async fn schedule_all(&self, jobs: &[Job]) -> Result<()>;
 
-    /// Takes the oldest job that may run and that nobody holds, for as long as the lease; counts
-    /// the attempt and the claim. It takes one at most, and no two callers get the same job.
-    async fn claim_job(&self, now: Timestamp, leased_until: Timestamp) -> Result<Option<Job>>;
+    /// Takes the oldest of these jobs that may run and that nobody holds, for as long as the lease;
+    /// counts the attempt and the claim. It takes one at most, and no two callers get the same job.
+    async fn claim_job(
+        &self,
+        taking: Taking,
+        now: Timestamp,
+        leased_until: Timestamp,
+    ) -> Result<Option<Job>>;
 
     /// Removes a job that is done, or queues it again if it was scheduled meanwhile. A job that was
     /// claimed again since (its lease was lost to another worker) stays as it is.

@@ -338,10 +338,6 @@ on_both_databases! {
         assert_eq!(ran(app, &host, &instance).len(), 1);
     }
 
-    async fn it_goes_with_its_instance_to_another_pool(app: &TestApp) {
-        let (_, jane, host) = fleet(app).await;
-        let team = id(&jane.post("/pools", json!({ "name": "Team" })).await.data(201));
-        let instance = running(app, &jane, json!({})).await;
     // Seen failing with who ordered it: the owner was told of all three.
     async fn who_asked_last_is_told_of_a_failure(app: &TestApp) {
         let (boss, team) = (boss(app).await, Team::build(app).await);
@@ -362,6 +358,10 @@ on_both_databases! {
         assert_eq!((told(&team.owner).await, told(&team.admin).await), (2, 1));
     }
 
+    async fn it_goes_with_its_instance_to_another_pool(app: &TestApp) {
+        let (_, jane, host) = fleet(app).await;
+        let team = id(&jane.post("/pools", json!({ "name": "Team" })).await.data(201));
+        let instance = running(app, &jane, json!({})).await;
         scripts_end(app, 0, 1);
         let path = queued(&jane, &instance).await;
         app.do_jobs().await;

@@ -37,8 +37,8 @@ INSERT INTO events (kind, subject_kind, subject_id, actor_id, data, created_at)
 INSERT INTO idempotency_records VALUES ({1}, 'key', {h0}, '{}', {at});
 ";
 
-/// A spot instance and an ordinary one of a pool, each with a meter, and an image, as the tenth
-/// migration has them.
+/// A spot instance and an ordinary one of a pool, each with a meter, an image, and the job of an
+/// install that had one of its own, as the tenth migration has them.
 const INSTANCES: &str = "
 INSERT INTO locations VALUES ('FIN-03', 'Helsinki', 'FI', {at}, {at});
 INSERT INTO storages VALUES ('FIN-03', 'FIN-03', 100, 0);
@@ -55,6 +55,8 @@ INSERT INTO meters VALUES
     ({8}, {1}, {3}, 'instance', {b}, 'moon', 1, 3600, {at}, {at}, 0, 0, NULL);
 INSERT INTO images VALUES
     ({1}, 'old', 'Übuntu', 'linux', '[]', 'ubuntu', 'root', 0, {f}, {t}, {at}, {at}, '[]');
+INSERT INTO jobs (id, lane, kind, state, is_wanted_again, run_at, attempts, created_at)
+    SELECT {1}, 'align_install:000000000000000000000001', '{}', 'queued', {f}, {at}, 0, {at};
 ";
 
 fn rows(kind: Kind, sql: &str) -> String {
@@ -184,6 +186,7 @@ async fn is_priced(connection: &DatabaseConnection) {
     for (wanted, rows) in [
         ("meters WHERE name = 'star' AND is_spot", 1),
         ("meters WHERE name = 'moon' AND NOT is_spot", 1),
+        ("jobs", 0),
         ("images WHERE search_text LIKE 'übuntu%old%linux'", 1),
         ("instances WHERE name = hostname AND search_text LIKE name || '%böx:1'", 2),
     ] {
