@@ -152,6 +152,7 @@ async fn realign(app: &App) -> Result<()> {
         Ok(())
     };
     first_failure([
+        told("due again after a clock ran ahead", job::bring_forward(store, clock)).await,
         said("rentals", rental::realign(store, clock, random).await),
         said("instances", instance::realign(store, random, now).await),
         said("volumes", volume::realign(store, random, now).await),

@@ -206,6 +206,18 @@ impl Jobs for Handle {
         }
     }
 
+    async fn bring_forward(&self, latest: Timestamp, now: Timestamp) -> Result<u32> {
+        let far = Condition::any()
+            .add(Column::State.eq("queued").and(Column::RunAt.gt(latest)))
+            .add(Column::State.eq("running").and(Column::LeasedUntil.gt(latest)));
+        let due = Entity::update_many()
+            .col_expr(Column::RunAt, Expr::value(now))
+            .col_expr(Column::LeasedUntil, Expr::value(now))
+            .filter(far)
+            .exec(&self.connection);
+        u32::try_from(due.await.map_err(failed)?.rows_affected).map_err(Error::internal)
+    }
+
     async fn revive_job(&self, id: JobId, now: Timestamp) -> Result<bool> {
         let find = Entity::find_by_id(id.uuid()).filter(Column::State.eq("dead"));
         let dead = find.lock(LockType::Update).one(&self.connection).await.map_err(failed)?;

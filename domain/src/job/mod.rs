@@ -8,7 +8,7 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use port::{JobQueries, Jobs};
-pub use work::{JobContext, LEASE, Progress, dead, retry, run_next};
+pub use work::{JobContext, LEASE, Progress, bring_forward, dead, retry, run_next};
 
 use crate::clock::{Random, Timestamp};
 use crate::id::entity_id;

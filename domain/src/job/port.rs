@@ -41,6 +41,9 @@ pub trait Jobs {
     /// it: it is queued again with its attempts forgotten.
     async fn fail_job(&self, job: &Job, error: &str, then: AfterFailure) -> Result<()>;
 
+    /// Makes every live job due whose time or whose lease's end lies after `latest`; answers how many.
+    async fn bring_forward(&self, latest: Timestamp, now: Timestamp) -> Result<u32>;
+
     /// Queues a dead job again with its attempts forgotten, or drops it if its lane has a live job,
     /// which does the same; whether there was a dead one.
     async fn revive_job(&self, id: JobId, now: Timestamp) -> Result<bool>;

@@ -22,6 +22,10 @@ pub const LEASE: Duration = Duration::minutes(3);
 /// How soon to see again whether a host answers that did not.
 const HOST_AWAY: Duration = Duration::seconds(30);
 
+/// No job is put off for longer, and no lease lasts longer; with some minutes by which the clocks of several
+/// workers may differ.
+const FARTHEST: Duration = Duration::minutes(15);
+
 /// What doing a job needs.
 #[derive(Clone, Copy)]
 pub struct JobContext<'a> {
@@ -140,6 +144,14 @@ async fn record(context: JobContext<'_>, job: &Job, outcome: Result<Progress>) -
     }
     let cause: String = cause.chars().take(500).collect();
     atomically(context.store, async |tx: &dyn Tx| tx.fail_job(job, &cause, then).await).await
+}
+
+/// Makes due what was put off until long after now, by a clock that ran ahead and was set back since; answers how
+/// much.
+#[instrument(name = "job.bring_forward", skip_all)]
+pub async fn bring_forward(store: &dyn Store, clock: &dyn Clock) -> Result<u32> {
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| tx.bring_forward(now + FARTHEST, now).await).await
 }
 
 /// Jobs that failed too often, for operators.

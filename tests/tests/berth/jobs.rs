@@ -5,7 +5,7 @@ use std::time::Duration as StdDuration;
 use chrono::Duration;
 use domain::clock::{Clock, Timestamp};
 use domain::instance::InstanceId;
-use domain::job::{AfterFailure, Job, JobKind, LEASE, Taking};
+use domain::job::{self, AfterFailure, Job, JobKind, LEASE, Taking};
 use domain::store::{Store, Tx, atomically};
 use domain::volume::VolumeId;
 use sea_orm::ConnectionTrait;
@@ -96,6 +96,28 @@ on_both_databases! {
         }
         finish(app, &third).await;
         assert_eq!(number(app, "SELECT count(*) FROM jobs").await, 0);
+    }
+
+    async fn what_a_clock_that_ran_ahead_put_off_is_due_again(app: &TestApp) {
+        let all = async || job::bring_forward(store(app), app.app.clock.as_ref()).await.unwrap();
+        let soon = app.clock.now() + Duration::minutes(5);
+        scheduled(app, "0123456789abcdef01234560", soon).await;
+        app.clock.advance(Duration::days(1));
+        let now = app.clock.now();
+        scheduled(app, LANE, now).await;
+        let held = claimed(app).await;
+        let waiting = claimed(app).await;
+        postpone(app, &waiting, now + Duration::minutes(5)).await;
+        assert_eq!(all().await, 0);
+        app.clock.advance(-Duration::days(1));
+        assert_eq!(claim(app, Taking::All).await, None);
+        scheduled(app, "0123456789abcdef01234561", app.clock.now() + Duration::minutes(5)).await;
+        assert_eq!((all().await, all().await), (2, 0));
+        let mut due = [claimed(app).await.id, claimed(app).await.id];
+        due.sort();
+        let mut both = [held.id, waiting.id];
+        both.sort();
+        assert_eq!((due, claim(app, Taking::All).await), (both, None));
     }
 
     async fn jobs_of_installs_are_left_to_those_who_take_them(app: &TestApp) {
