@@ -171,7 +171,9 @@ impl<'a> Runner<'a> {
             DriverFault::Failed(_) if is_late => "its host did not answer in time",
             DriverFault::Failed(_) => return None,
             DriverFault::Refused(_) => "its host refused to run the script",
-            DriverFault::NoRoom(_) => "the instance's disk has no room for the script",
+            DriverFault::NoRoom(_) => {
+                "the instance's disk may be full: there was no room for the script or for how it ended"
+            }
         };
         Some(Found::Failed(failure(work, message)))
     }

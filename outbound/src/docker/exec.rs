@@ -1,5 +1,7 @@
 //! Commands run inside of a container, as its root.
 
+use std::time::Duration;
+
 use bollard::errors::Error;
 use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::ExecConfig;
@@ -7,6 +9,7 @@ use domain::instance::Driven;
 use futures_util::StreamExt;
 
 use super::engine::Engine;
+use super::fault::CALL;
 
 /// The most of a command's output that is of interest.
 const MOST_OUTPUT_BYTES: usize = 2000;
@@ -22,6 +25,16 @@ pub struct Ended {
 impl Engine {
     /// Runs a command to its end.
     pub async fn run(&self, container: &str, command: &[&str]) -> Driven<Ended> {
+        self.run_within(CALL, container, command).await
+    }
+
+    /// The same of one that takes less time, or else is waited for no longer.
+    pub async fn run_within(
+        &self,
+        deadline: Duration,
+        container: &str,
+        command: &[&str],
+    ) -> Driven<Ended> {
         let read = async {
             let exec = self.api.create_exec(container, config(command, true)).await?.id;
             let mut output = String::new();
@@ -35,7 +48,7 @@ impl Engine {
             }
             Ok::<_, Error>(Ended { status: self.api.inspect_exec(&exec).await?.exit_code, output })
         };
-        Ok(self.call(&format!("run a command in {container}"), read).await?)
+        Ok(self.within(deadline, &format!("run a command in {container}"), read).await?)
     }
 
     /// Starts a command and leaves it.
