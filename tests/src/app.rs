@@ -123,6 +123,7 @@ impl TestApp {
             instances: instances.clone(),
             cards: payments,
             offers: Kept::default(),
+            blibs: Kept::default(),
             access_tokens: AccessTokens::new(&key, Duration::minutes(15)),
             client_tokens: ClientTokens::new(&key, (Duration::hours(1), Duration::days(30))),
             settings: configured(options),

@@ -11,7 +11,7 @@ const UNSIGNED: &str = "Missing or invalid Authorization header";
 const BLIBS: [&str; 2] = ["/api/blibs", "/api/blibs-private"];
 
 /// The same client with a token that may do so much.
-async fn that_may(owner: &Client, permissions: Map<String, Value>) -> Client {
+pub async fn that_may(owner: &Client, permissions: Map<String, Value>) -> Client {
     let wish = json!({ "alias": "trooper", "permissions": permissions });
     let made = owner.post("/auth/tokens", wish).await.data(201);
     owner.with_token(made["token"].as_str().unwrap())
