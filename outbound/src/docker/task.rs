@@ -52,7 +52,8 @@ case \"$status\" in '') echo full; exit 0;; -) echo lost; exit 0;; esac
 echo \"ended $status\"; [ ! -f \"$task.log\" ] || tail -c 1500 \"$task.log\" 2>/dev/null";
 
 /// The process and its group: a script has no other, unless it makes one.
-const END: &str = "task=$1; [ -f \"$task.begun\" ] || exit 0; { read -r pid since <\"$task.begun\"; } 2>/dev/null || exit 0
+const END: &str = "task=$1; [ -f \"$task.begun\" ] || exit 0
+{ read -r pid since <\"$task.begun\"; } 2>/dev/null || exit 0
 { read -r line <\"/proc/$pid/stat\"; } 2>/dev/null || exit 0
 set -- $line
 [ -n \"$since\" ] && [ \"${22}\" = \"$since\" ] || exit 0

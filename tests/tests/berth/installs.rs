@@ -338,7 +338,7 @@ on_both_databases! {
         assert_eq!(ran(app, &host, &instance).len(), 1);
     }
 
-    // Seen failing with who ordered it: the owner was told of all three.
+    // Seen failing without `by` in `Install::retried`: the owner was told twice.
     async fn who_asked_last_is_told_of_a_failure(app: &TestApp) {
         let (boss, team) = (boss(app).await, Team::build(app).await);
         tiny(&boss).await;

@@ -98,6 +98,7 @@ on_both_databases! {
         assert_eq!(number(app, "SELECT count(*) FROM jobs").await, 0);
     }
 
+    // Seen failing without leases: the one that was held stayed so.
     async fn what_a_clock_that_ran_ahead_put_off_is_due_again(app: &TestApp) {
         let all = async || job::bring_forward(store(app), app.app.clock.as_ref()).await.unwrap();
         let soon = app.clock.now() + Duration::minutes(5);
@@ -120,6 +121,7 @@ on_both_databases! {
         assert_eq!((due, claim(app, Taking::All).await), (both, None));
     }
 
+    // Seen failing without the condition in `claim_job`.
     async fn jobs_of_installs_are_left_to_those_who_take_them(app: &TestApp) {
         let instance_id = InstanceId::parse(LANE).unwrap();
         let kind = JobKind::AlignInstalls { instance_id };

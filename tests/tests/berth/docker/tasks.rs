@@ -55,7 +55,7 @@ fn with_word(bed: &Bed, spec: &InstanceSpec, word: &str) -> usize {
     all.lines().filter(|line| line.contains(word)).count()
 }
 
-// Seen failing with a mark that is made again: four lines.
+// Seen failing without `set -C`: two lines.
 #[tokio::test]
 async fn a_script_runs_once_with_its_options_and_as_root() {
     let (bed, spec) = (Bed::new(), spec());
@@ -140,7 +140,7 @@ fn small_volume(bed: &Bed, blocks: u32) -> VolumeId {
     VolumeId::parse(&id).unwrap()
 }
 
-// Seen failing without the room that is taken beforehand: with 4 blocks it was lost.
+// Seen failing without the room that is taken beforehand: with 3 blocks no status was told.
 #[tokio::test]
 async fn a_full_disk_is_told_of() {
     let bed = Bed::new();

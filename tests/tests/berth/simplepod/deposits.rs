@@ -89,7 +89,7 @@ on_both_databases! {
             });
             app.days_pass(35);
             app.settle().await;
-            // What came again is no other deposit.
+            // What came again is no other deposit. Seen failing without `corrects_id`.
             let seen: Vec<_> = rows(&program, LIST).await.iter().map(told).collect();
             let expected = [(json!(amount), json!("card"), json!(status)),
                 (json!(1.0), json!("manual"), json!("paid"))];
