@@ -50,6 +50,8 @@ pub struct App {
     pub limits: Limits,
     /// The complete list of offers, as it is sent.
     pub offers: Kept,
+    /// The list of Trooper's server models, as it is sent.
+    pub blibs: Kept,
     /// What an operator can configure.
     pub settings: Settings,
 }

@@ -7,7 +7,7 @@ use chrono::Duration;
 use domain::clock::{Clock, Timestamp};
 use domain::error::Conflict;
 use domain::event::{Event, Subject};
-use domain::job;
+use domain::job::{self, Taking};
 use domain::store::{Tx, atomically};
 use domain::token::Permission;
 use domain::user::Operator;
@@ -60,9 +60,9 @@ pub async fn advance(app: &Data<App>, operator: &Operator, hours: u32) -> Result
     let before = clock.now();
     for _ in 0..hours {
         clock.advance(STEP);
-        while job::run_next(app.job_context()).await? {}
+        while job::run_next(app.job_context(), Taking::All).await? {}
         worker::move_on(app).await?;
-        while job::run_next(app.job_context()).await? {}
+        while job::run_next(app.job_context(), Taking::All).await? {}
         take_checkpoint(app.store.as_ref(), app.clock.as_ref(), false).await?;
     }
     let now = clock.now();

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::web::Data;
 use domain::id::hex;
+use domain::job::Taking;
 use domain::wallet::take_checkpoint;
 use domain::{
     Error, Result, install, instance, job, meter, payment, quote, rate_limit, rental, volume,
@@ -31,6 +32,9 @@ const CHECKPOINT_EVERY: Duration = Duration::from_mins(10);
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// Jobs done at once: most of the time each waits for a host.
 const JOBS_AT_ONCE: usize = 16;
+/// So many of them at most wait for scripts inside of instances: where renters make everything slow, the jobs
+/// of others go on.
+const INSTALLS_AT_ONCE: usize = 4;
 
 /// Works until `stop` says so. A job that runs then is finished first; one that is cut off all the
 /// same is done again when its lease is over.
@@ -49,13 +53,14 @@ pub async fn run(app: Data<App>, stop: watch::Receiver<bool>) {
 
 /// Does jobs, several at once.
 async fn do_jobs(app: &Data<App>, stop: &watch::Receiver<bool>) {
-    let lane = || {
-        repeat(IDLE, stop.clone(), async || {
-            while !*stop.borrow() && job::run_next(app.job_context()).await? {}
+    let lane = |number| {
+        let taking = if number < INSTALLS_AT_ONCE { Taking::All } else { Taking::AllButInstalls };
+        repeat(IDLE, stop.clone(), async move || {
+            while !*stop.borrow() && job::run_next(app.job_context(), taking).await? {}
             Ok(())
         })
     };
-    join_all((0..JOBS_AT_ONCE).map(|_| lane())).await;
+    join_all((0..JOBS_AT_ONCE).map(lane)).await;
 }
 
 /// Everything that time alone brings about, in an order in which nothing is cut off that is about to be
@@ -147,6 +152,7 @@ async fn realign(app: &App) -> Result<()> {
         Ok(())
     };
     first_failure([
+        told("due again after a clock ran ahead", job::bring_forward(store, clock)).await,
         said("rentals", rental::realign(store, clock, random).await),
         said("instances", instance::realign(store, random, now).await),
         said("volumes", volume::realign(store, random, now).await),

@@ -5,6 +5,7 @@
 
 mod m0001_foundation;
 mod m0002_money;
+mod m0014_search_texts;
 mod types;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -30,6 +31,8 @@ impl MigratorTrait for Migrator {
             of_sql("m0011_billing", include_str!("m0011_billing.sql")),
             of_sql("m0012_software", include_str!("m0012_software.sql")),
             of_sql("m0013_terms", include_str!("m0013_terms.sql")),
+            Box::new(m0014_search_texts::Migration),
+            of_sql("m0015_jobs_of_installs", include_str!("m0015_jobs_of_installs.sql")),
         ]
     }
 }

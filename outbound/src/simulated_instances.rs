@@ -25,6 +25,8 @@ pub struct Conduct {
     pub exits: bool,
     /// How often a copy, or what is carried, is asked for before it is done.
     pub copy_looks: u32,
+    /// How much longer every call about a script takes.
+    pub task_delay: Duration,
     /// How often a script is looked at before it has ended.
     pub task_looks: u32,
     /// The exit status that every script ends with.
@@ -412,7 +414,8 @@ impl InstanceDriver for SimulatedInstances {
     }
 
     async fn begin_task(&self, site: &Site, id: InstanceId, task: &Task) -> Driven<()> {
-        let remembers = self.conduct().remembers;
+        let Conduct { remembers, task_delay, .. } = self.conduct();
+        tokio::time::sleep(task_delay).await;
         self.on(site, |host| match host.instances.get_mut(&id) {
             Some(made) if made.runs => {
                 if !made.tasks.iter().any(|ran| ran.task.name == task.name) {
@@ -429,7 +432,8 @@ impl InstanceDriver for SimulatedInstances {
     }
 
     async fn look_at_task(&self, site: &Site, id: InstanceId, name: &str) -> Driven<TaskState> {
-        let Conduct { task_looks, task_status, remembers, .. } = self.conduct();
+        let Conduct { task_delay, task_looks, task_status, remembers, .. } = self.conduct();
+        tokio::time::sleep(task_delay).await;
         self.on(site, |host| {
             let output = format!("{name} is simulated\n");
             let end = TaskState::Ended { status: task_status, output };
@@ -453,6 +457,7 @@ impl InstanceDriver for SimulatedInstances {
     }
 
     async fn end_task(&self, site: &Site, id: InstanceId, name: &str) -> Driven<()> {
+        tokio::time::sleep(self.conduct().task_delay).await;
         self.on(site, |host| {
             let tasks = host.instances.get_mut(&id).map(|made| &mut made.tasks);
             let ran = tasks.into_iter().flatten().find(|ran| ran.task.name == name);

@@ -64,7 +64,7 @@ fn install(row: Row) -> Result<Install> {
         software_id: SoftwareId::from_uuid(row.software_id),
         software_number: row.software_number,
         name: row.name,
-        author: UserId::from_uuid(row.author_id),
+        wanted_by: UserId::from_uuid(row.author_id),
         config: from_json(row.config)?,
         has_remove_script: row.has_remove_script,
         phase: from_json(row.phase)?,
@@ -77,6 +77,7 @@ fn install(row: Row) -> Result<Install> {
 /// What changes of one.
 fn changed(install: &Install) -> Result<ActiveModel> {
     Ok(ActiveModel {
+        author_id: Set(install.wanted_by.uuid()),
         phase: Set(to_json(&install.phase)?),
         status: Set(install.status().as_str().to_owned()),
         is_settled: Set(install.is_settled()),
@@ -104,10 +105,6 @@ impl Handle {
 
 #[async_trait]
 impl InstallQueries for Handle {
-    async fn install(&self, id: InstallId) -> Result<Option<Install>> {
-        self.one_install(Entity::find_by_id(id.uuid())).await
-    }
-
     async fn install_visible_to(&self, viewer: Viewer, key: InstallKey) -> Result<Option<Install>> {
         let find = match key {
             InstallKey::Id(on, id) => {
@@ -145,16 +142,15 @@ impl InstallQueries for Handle {
         Ok(row.map(|(install, remove)| Scripts { install, remove }))
     }
 
-    async fn unsettled_installs_of(&self, id: InstanceId) -> Result<Vec<InstallId>> {
+    async fn next_install_of(&self, id: InstanceId) -> Result<Option<Install>> {
         let find = Entity::find()
-            .select_only()
-            .column(Column::Id)
             .filter(Column::InstanceId.eq(id.uuid()))
             .filter(Expr::cust("NOT is_settled"))
-            .order_by_asc(Column::Id)
-            .into_tuple();
-        let ids: Vec<Uuid> = find.all(&self.connection).await.map_err(failed)?;
-        Ok(ids.into_iter().map(InstallId::from_uuid).collect())
+            .order_by_asc(Expr::cust("phase ->> 'run' IS NULL"))
+            .order_by_asc(Column::ChangedAt)
+            .order_by_asc(Column::Number)
+            .limit(1);
+        self.one_install(find).await
     }
 
     async fn installs_beside(&self, install: &Install) -> Result<(u64, bool)> {
@@ -168,13 +164,14 @@ impl InstallQueries for Handle {
         Ok((count, there.contains(&install.software_id.uuid())))
     }
 
-    async fn misaligned_installs(&self, limit: u32) -> Result<Vec<InstallId>> {
+    async fn misaligned_installs(&self, limit: u32) -> Result<Vec<InstanceId>> {
         // Those that wait for their instance are taken up by its start.
-        let rows = "(SELECT n.id, n.is_settled FROM installs n JOIN instances i \
-                    ON i.id = n.instance_id WHERE i.status = 'running') AS misaligned";
-        let lane = |id| JobKind::AlignInstall { install_id: InstallId::from_uuid(id) }.lane();
-        let ids = self.unsettled_without_job(rows, lane, limit).await?;
-        Ok(ids.into_iter().map(InstallId::from_uuid).collect())
+        let rows = "(SELECT DISTINCT i.id, n.is_settled FROM installs n JOIN instances i \
+                    ON i.id = n.instance_id WHERE i.status = 'running' AND NOT n.is_settled) \
+                    AS misaligned";
+        let kind = |id| JobKind::AlignInstalls { instance_id: InstanceId::from_uuid(id) };
+        let ids = self.unsettled_without_job(rows, |id| kind(id).lane(), limit).await?;
+        Ok(ids.into_iter().map(InstanceId::from_uuid).collect())
     }
 }
 
@@ -188,7 +185,6 @@ impl Installs for Handle {
             software_id: Set(install.software_id.uuid()),
             software_number: Set(install.software_number),
             name: Set(install.name.clone()),
-            author_id: Set(install.author.uuid()),
             install_script: Set(scripts.install.clone()),
             remove_script: Set(scripts.remove.clone()),
             config: Set(to_json(&install.config)?),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use async_trait::async_trait;
 use domain::Error;
 use domain::clock::Timestamp;
-use domain::job::{AfterFailure, Job, JobId, JobQueries, Jobs};
+use domain::job::{AfterFailure, INSTALLS, Job, JobId, JobQueries, Jobs, Taking};
 use sea_orm::sea_query::{
     Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query, SubQueryStatement,
 };
@@ -135,14 +135,23 @@ impl Jobs for Handle {
         insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
     }
 
-    async fn claim_job(&self, now: Timestamp, leased_until: Timestamp) -> Result<Option<Job>> {
+    async fn claim_job(
+        &self,
+        taking: Taking,
+        now: Timestamp,
+        leased_until: Timestamp,
+    ) -> Result<Option<Job>> {
         let free = Condition::any()
             .add(Column::State.eq("queued"))
             .add(Column::State.eq("running").and(Column::LeasedUntil.lte(now)));
+        let mut due = Condition::all().add(Column::RunAt.lte(now)).add(free);
+        if taking == Taking::AllButInstalls {
+            due = due.add(Column::Lane.starts_with(INSTALLS).not());
+        }
         let claimable = Query::select()
             .column(Column::Id)
             .from(Entity)
-            .cond_where(Column::RunAt.lte(now).and(Expr::from(free)))
+            .cond_where(due)
             .order_by(Column::RunAt, sea_orm::Order::Asc)
             .limit(1)
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
@@ -195,6 +204,18 @@ impl Jobs for Handle {
             }
             _ => Ok(()),
         }
+    }
+
+    async fn bring_forward(&self, latest: Timestamp, now: Timestamp) -> Result<u32> {
+        let far = Condition::any()
+            .add(Column::State.eq("queued").and(Column::RunAt.gt(latest)))
+            .add(Column::State.eq("running").and(Column::LeasedUntil.gt(latest)));
+        let due = Entity::update_many()
+            .col_expr(Column::RunAt, Expr::value(now))
+            .col_expr(Column::LeasedUntil, Expr::value(now))
+            .filter(far)
+            .exec(&self.connection);
+        u32::try_from(due.await.map_err(failed)?.rows_affected).map_err(Error::internal)
     }
 
     async fn revive_job(&self, id: JobId, now: Timestamp) -> Result<bool> {

@@ -18,7 +18,7 @@ use chrono::Duration;
 use domain::capacity::Placement;
 use domain::clock::Clock;
 use domain::instance::InstancePolicy;
-use domain::job;
+use domain::job::{self, Taking};
 use domain::meter::FundsPolicy;
 use domain::money::Money;
 use domain::payment::PaymentPolicy;
@@ -123,6 +123,7 @@ impl TestApp {
             instances: instances.clone(),
             cards: payments,
             offers: Kept::default(),
+            blibs: Kept::default(),
             access_tokens: AccessTokens::new(&key, Duration::minutes(15)),
             client_tokens: ClientTokens::new(&key, (Duration::hours(1), Duration::days(30))),
             settings: configured(options),
@@ -156,7 +157,7 @@ impl TestApp {
 
     /// Does all jobs that may run now.
     pub async fn do_jobs(&self) {
-        while job::run_next(self.app.job_context()).await.unwrap() {}
+        while job::run_next(self.app.job_context(), Taking::All).await.unwrap() {}
     }
 
     /// Lets the sweeps run that time makes necessary, then the jobs that it scheduled.

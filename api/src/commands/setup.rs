@@ -125,6 +125,7 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
             .map(|stripe| cards(stripe, &config.settings.currency))
             .transpose()?,
         offers: Kept::default(),
+        blibs: Kept::default(),
         access_tokens: AccessTokens::new(&key, config.access_lifetime),
         client_tokens: ClientTokens::new(
             &key,

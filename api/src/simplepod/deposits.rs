@@ -2,6 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use domain::money::Money;
 use domain::payment::{self, Deposit, DepositMethod, PaymentState};
 use serde_json::{Value, json};
 
@@ -14,9 +15,12 @@ use crate::floats::amount;
 use crate::http::Query;
 
 fn shown((deposit, number): &(Deposit, i64), currency: &str) -> Value {
+    let (remaining, is_paid) = (deposit.remaining(), deposit.state == PaymentState::Paid);
+    let is_gone = is_paid && remaining <= Money::ZERO;
     json!({
         "id": number,
-        "amount": amount(deposit.amount),
+        // What came of it, so that the sum of what is paid is right; of what is gone, what it was.
+        "amount": amount(if is_gone { deposit.amount } else { remaining }),
         "currency": currency,
         "method": match deposit.method {
             DepositMethod::Card(_) => "card",
@@ -24,7 +28,8 @@ fn shown((deposit, number): &(Deposit, i64), currency: &str) -> Value {
         },
         "status": match deposit.state {
             PaymentState::Pending => "pending",
-            PaymentState::Paid if deposit.is_reversed() => "refunded",
+            PaymentState::Paid if is_gone => "refunded",
+            PaymentState::Paid if deposit.reversed > Money::ZERO => "partially_refunded",
             PaymentState::Paid => "paid",
             PaymentState::Expired => "expired",
             PaymentState::Failed => "failed",

@@ -1,13 +1,15 @@
 //! Server models: plans at the locations where they are sold by the hour.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use domain::capacity::Fit;
 use domain::host::HostId;
 use domain::number;
 use domain::plan::{self, Sale};
+use domain::{Error, Result};
 use serde::Serialize;
 use serde_json::Number;
 
@@ -47,15 +49,30 @@ struct AvailableBlib<'a> {
     max_possible_instances: u64,
 }
 
-/// Everything that is sold, and how much of it could be had now.
-pub async fn list(app: Data<App>, account: MaybeAccount) -> Result<HttpResponse, Failure> {
+/// How long what could be had is told again: it takes a look at every host, and anybody may ask.
+const TOLD_AGAIN_FOR: Duration = Duration::from_secs(1);
+
+/// Everything that is sold, and how much of it could be had a moment ago.
+pub async fn list(
+    app: Data<App>,
+    account: MaybeAccount,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    plan::may_look(account.0.as_ref())?;
+    // Nothing of it depends on who asks. By our clock no answer is told in the next second, either.
+    let second = app.clock.now().timestamp().unsigned_abs();
+    let told = app.blibs.get_or_make(second, TOLD_AGAIN_FOR, async || counted(&app).await).await;
+    Ok(told.map_err(Failure::of_blibs)?.respond(&request))
+}
+
+async fn counted(app: &App) -> Result<Vec<u8>> {
     let store = app.store.as_ref();
-    let sales = plan::sales(store, account.0.as_ref()).await.map_err(Failure::of_blibs)?;
-    let fits = plan::fits(store, &sales).await.map_err(Failure::of_blibs)?;
+    let sales = plan::sales(store, None).await?;
+    let fits = plan::fits(store, &sales).await?;
     let hosts: BTreeSet<HostId> = fits.iter().flat_map(|fit| fit.named.iter().copied()).collect();
-    let numbers = number::of_hosts(store, &hosts).await.map_err(Failure::of_blibs)?;
+    let numbers = number::of_hosts(store, &hosts).await?;
     let rows = sales.iter().zip(&fits).map(|(sale, fit)| with_availability(sale, fit, &numbers));
-    Ok(HttpResponse::Ok().json(rows.collect::<Vec<_>>()))
+    serde_json::to_vec(&rows.collect::<Vec<_>>()).map_err(Error::internal)
 }
 
 /// What the account can order. Nothing is sold to some accounts only, so it is what everybody can.

@@ -30,9 +30,10 @@ pub async fn retry(
     request.caller.may(Permission::InstancesWrite)?;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let install = locked(tx, request).await?.retried(now)?;
+        let by = (request.caller.user_id, now);
+        let install = locked(tx, request).await?.retried(by)?;
         tx.save_install(&install).await?;
-        align_later(tx, random, (install.id, now)).await?;
+        align_later(tx, random, (install.instance_id, now)).await?;
         let event = install.event("install.retry_requested", (request.caller.actor(), now));
         tx.record(vec![event]).await?;
         Ok(install)
@@ -40,9 +41,9 @@ pub async fn retry(
     .await
 }
 
-/// Takes software away from its instance: by its script, if it has one and was ever begun, else at once. One
-/// whose removal failed is forgotten without its script; one whose script runs is refused until that has
-/// ended.
+/// Takes software away from its instance: by its script, if it has one and was ever begun, else at once, as
+/// nothing of it is there. One whose removal failed is forgotten without its script; one whose script runs is
+/// refused until that has ended.
 #[instrument(name = "install.remove", skip_all)]
 pub async fn remove(
     store: &dyn Store,
@@ -55,14 +56,15 @@ pub async fn remove(
     atomically(store, async |tx: &dyn Tx| {
         let before = locked(tx, request).await?;
         let by = (request.caller.actor(), now);
-        let Some(install) = before.clone().removed(now)? else {
+        let install = before.clone().removed((request.caller.user_id, now))?;
+        if !before.is_removed_by_script() {
             tx.delete_install(before.id).await?;
             tx.record(vec![before.event("install.forgotten", by)]).await?;
-            return Ok(before);
-        };
+            return Ok(install);
+        }
         if install != before {
             tx.save_install(&install).await?;
-            align_later(tx, random, (install.id, now)).await?;
+            align_later(tx, random, (install.instance_id, now)).await?;
             tx.record(vec![install.event("install.removal_requested", by)]).await?;
         }
         Ok(install)

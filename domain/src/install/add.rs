@@ -87,7 +87,7 @@ async fn added(
         software_id: software.id,
         software_number: software.number,
         name: software.name,
-        author: caller.user_id,
+        wanted_by: caller.user_id,
         config,
         has_remove_script: scripts.remove.is_some(),
         phase: InstallPhase::Queued,
@@ -101,7 +101,7 @@ async fn added(
         _ => {}
     }
     tx.add_install(&install, &scripts).await?;
-    align_later(tx, random, (id, now)).await?;
+    align_later(tx, random, (instance.id, now)).await?;
     tx.record(vec![install.event("install.queued", (caller.actor(), now))]).await?;
     Ok(id)
 }

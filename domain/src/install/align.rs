@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 use tracing::{instrument, warn};
 
-use super::{
-    Install, InstallFailure, InstallId, InstallPhase, LONGEST_RUN, Run, Step, Work, align_later,
-};
+use super::{Install, InstallFailure, InstallPhase, LONGEST_RUN, Run, Step, Work, align_later};
 use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
@@ -21,21 +19,20 @@ use crate::store::{Store, Tx, atomically};
 const SOONEST: Duration = Duration::seconds(1);
 const LATEST: Duration = Duration::seconds(30);
 
-/// Does what is wanted of an install. Safe to repeat after a crash at any point.
+/// Does what is wanted of the installs on an instance, whose turn it is. Safe to repeat after a crash at any
+/// point.
 #[instrument(name = "install.align", skip_all, fields(%id))]
-pub async fn align(context: JobContext<'_>, id: InstallId) -> Result<Progress> {
+pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> {
     let reads = context.store.reads();
     loop {
-        // It went with its instance, or was forgotten.
-        let Some(seen) = reads.install(id).await? else { return Ok(Progress::Finished) };
+        let Some(seen) = reads.next_install_of(id).await? else { return Ok(Progress::Finished) };
         let Some(step) = seen.next_step() else { return Ok(Progress::Finished) };
-        let instance = reads.instance(seen.instance_id).await?;
+        let instance = reads.instance(id).await?;
         let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
         if instance.wanted == Wanted::Deleted || !instance.is_live() {
             return Ok(Progress::Finished);
         }
         let found = match step {
-            Step::Forget => Found::Gone,
             Step::Prepare(_) if !runs(&instance) => return Ok(waiting(context, &seen, &instance)),
             Step::Prepare(_) => Found::Prepared,
             // Whether it was begun is not known, and what there was of it has ended with its instance.
@@ -49,7 +46,12 @@ pub async fn align(context: JobContext<'_>, id: InstallId) -> Result<Progress> {
                 found
             }
         };
+        let is_over = matches!(found, Found::Done | Found::Failed(_));
         settle(context, (&seen, step), found).await?;
+        if is_over {
+            // The next one has a lease of its own, and whoever has waited longer comes first.
+            return Ok(Progress::Again(context.clock.now()));
+        }
     }
 }
 
@@ -78,8 +80,6 @@ enum Found {
     Done,
     /// It did not.
     Failed(InstallFailure),
-    /// Nothing is left of it.
-    Gone,
 }
 
 fn failure(during: Work, message: impl Into<String>) -> InstallFailure {
@@ -171,7 +171,9 @@ impl<'a> Runner<'a> {
             DriverFault::Failed(_) if is_late => "its host did not answer in time",
             DriverFault::Failed(_) => return None,
             DriverFault::Refused(_) => "its host refused to run the script",
-            DriverFault::NoRoom(_) => "the instance's disk has no room for the script",
+            DriverFault::NoRoom(_) => {
+                "the instance's disk may be full: there was no room for the script or for how it ended"
+            }
         };
         Some(Found::Failed(failure(work, message)))
     }
@@ -224,7 +226,7 @@ async fn settled(
             tx.save_install(&install).await?;
             tx.record(vec![install.event("install.completed", by)]).await
         }
-        (Found::Done | Found::Gone, _) => {
+        (Found::Done, _) => {
             tx.delete_install(install.id).await?;
             tx.record(vec![install.event("install.removed", by)]).await
         }
@@ -233,20 +235,20 @@ async fn settled(
             let install = install.turned(phase, now);
             tx.save_install(&install).await?;
             let told = install.event("install.failed", by);
-            tx.record(vec![Event { recipient: Some(install.author), ..told }]).await
+            tx.record(vec![Event { recipient: Some(install.wanted_by), ..told }]).await
         }
         (Found::Prepared | Found::Begun, _) => Ok(()),
     }
 }
 
-/// The host without which nothing can be done about an install now.
-pub(crate) async fn awaits(context: JobContext<'_>, id: InstallId) -> Result<Option<HostId>> {
+/// The host without which nothing can be done about the installs on an instance now.
+pub(crate) async fn awaits(context: JobContext<'_>, id: InstanceId) -> Result<Option<HostId>> {
     let reads = context.store.reads();
-    let Some(install) = reads.install(id).await? else { return Ok(None) };
+    let Some(install) = reads.next_install_of(id).await? else { return Ok(None) };
     if !install.needs_its_host(context.clock.now()) {
         return Ok(None);
     }
-    Ok(reads.instance(install.instance_id).await?.map(|instance| instance.host_id))
+    Ok(reads.instance(id).await?.map(|instance| instance.host_id))
 }
 
 /// Goes on with what waited for its instance to run, which is locked.
@@ -255,13 +257,13 @@ pub(crate) async fn resume(
     random: &dyn Random,
     (id, now): (InstanceId, Timestamp),
 ) -> Result<()> {
-    for install_id in tx.unsettled_installs_of(id).await? {
-        align_later(tx, random, (install_id, now)).await?;
+    match tx.next_install_of(id).await? {
+        Some(_) => align_later(tx, random, (id, now)).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// Schedules a job for every install with something to be done, on an instance that runs, that nobody works
+/// Schedules a job for every instance that runs and has installs with something to be done that nobody works
 /// on; answers how many.
 #[instrument(name = "install.realign", skip_all)]
 pub async fn realign(store: &dyn Store, random: &dyn Random, now: Timestamp) -> Result<usize> {
@@ -269,7 +271,7 @@ pub async fn realign(store: &dyn Store, random: &dyn Random, now: Timestamp) -> 
     if lost.is_empty() {
         return Ok(0);
     }
-    let kind = |id: &InstallId| JobKind::AlignInstall { install_id: *id };
+    let kind = |id: &InstanceId| JobKind::AlignInstalls { instance_id: *id };
     let jobs: Vec<Job> = lost.iter().map(|id| Job::new(kind(id), now, random)).collect();
     atomically(store, async |tx: &dyn Tx| tx.schedule_all(&jobs).await).await?;
     Ok(lost.len())

@@ -1,7 +1,7 @@
 //! Installs: software that is put onto an instance, and taken away from it, by scripts.
 //!
-//! What is wanted is written down by requests; one job an install does it, step by step. Each run of a script
-//! has a number, which is written down before anything is begun and given to the driver, so that a script
+//! What is wanted is written down by requests; one job an instance does it, step by step and one install after
+//! another, in the order in which that was asked for. Each run of a script has a number, which is written down before anything is begun and given to the driver, so that a script
 //! never runs twice for one run: a job that was cut off asks for the same run again. A run ends with its
 //! script, with its instance, or when it has taken too long.
 
@@ -22,7 +22,7 @@ pub use add::{AddInstall, add};
 pub use align::{align, realign};
 pub(crate) use align::{awaits, resume};
 pub use port::{InstallKey, InstallQueries, Installs};
-pub use show::{list, of_instances, show};
+pub use show::{MOST_INSTANCES, list, of_instances, show};
 
 use crate::clock::{Random, Timestamp};
 use crate::error::{Conflict, Error, Result};
@@ -58,8 +58,8 @@ pub struct Install {
     pub software_number: i64,
     /// The software's name.
     pub name: String,
-    /// Who ordered it.
-    pub author: UserId,
+    /// Who asked last for what is wanted of it: ordered it, had it tried again or taken away.
+    pub wanted_by: UserId,
     /// The value of every option. Any of them may be a secret: for those who see the instance, and its scripts.
     pub config: BTreeMap<String, String>,
     /// Whether a script takes it away.
@@ -182,8 +182,6 @@ enum Step {
     Begin(Work, Run),
     /// See how far it is.
     Look(Work, Run),
-    /// Forget the install: nothing of it is on the instance.
-    Forget,
 }
 
 impl Step {
@@ -213,10 +211,6 @@ impl Install {
         match self.phase {
             InstallPhase::Queued => Some(Step::Prepare(Work::Install)),
             InstallPhase::Running { run } => Some(Step::on(Work::Install, run)),
-            // What was never begun left nothing to take away.
-            InstallPhase::Removing { run: None } if self.runs == 0 || !self.has_remove_script => {
-                Some(Step::Forget)
-            }
             InstallPhase::Removing { run: None } => Some(Step::Prepare(Work::Remove)),
             InstallPhase::Removing { run: Some(run) } => Some(Step::on(Work::Remove, run)),
             InstallPhase::Completed { .. } | InstallPhase::Failed { .. } => None,
@@ -226,7 +220,7 @@ impl Install {
     /// Whether its host is to be asked for something; what is overdue is given up without it.
     fn needs_its_host(&self, now: Timestamp) -> bool {
         match self.next_step() {
-            None | Some(Step::Forget) => false,
+            None => false,
             Some(Step::Prepare(_)) => true,
             Some(Step::Begin(_, run) | Step::Look(_, run)) => now < run.until,
         }
@@ -251,7 +245,7 @@ impl Install {
     }
 
     /// What failed is tried again.
-    fn retried(self, now: Timestamp) -> Result<Self> {
+    fn retried(self, (by, now): (UserId, Timestamp)) -> Result<Self> {
         let InstallPhase::Failed { failure, .. } = &self.phase else {
             return Err(Error::Conflict(Conflict::InstallNotFailed));
         };
@@ -259,19 +253,26 @@ impl Install {
             Work::Install => InstallPhase::Queued,
             Work::Remove => InstallPhase::Removing { run: None },
         };
-        Ok(self.turned(phase, now))
+        Ok(Self { wanted_by: by, ..self.turned(phase, now) })
     }
 
-    /// It is taken away; `None` if that failed before, so that it is forgotten without its script.
-    fn removed(self, now: Timestamp) -> Result<Option<Self>> {
+    /// It is taken away.
+    fn removed(self, (by, now): (UserId, Timestamp)) -> Result<Self> {
         match &self.phase {
             InstallPhase::Running { .. } => Err(Error::Conflict(Conflict::InstallRunning)),
-            InstallPhase::Removing { .. } => Ok(Some(self)),
-            InstallPhase::Failed { failure, .. } if failure.during == Work::Remove => Ok(None),
+            InstallPhase::Removing { .. } => Ok(self),
             InstallPhase::Queued | InstallPhase::Completed { .. } | InstallPhase::Failed { .. } => {
-                Ok(Some(self.turned(InstallPhase::Removing { run: None }, now)))
+                let install = self.turned(InstallPhase::Removing { run: None }, now);
+                Ok(Self { wanted_by: by, ..install })
             }
         }
+    }
+
+    /// Whether a script takes it away: it has one, was ever begun, and that script did not fail before.
+    fn is_removed_by_script(&self) -> bool {
+        let has_failed = matches!(&self.phase,
+            InstallPhase::Failed { failure, .. } if failure.during == Work::Remove);
+        self.has_remove_script && self.runs > 0 && !has_failed
     }
 
     /// No value of an option and nothing that a script printed: either may be a secret.
@@ -297,7 +298,7 @@ impl Install {
 async fn align_later(
     tx: &dyn Tx,
     random: &dyn Random,
-    (id, now): (InstallId, Timestamp),
+    (instance_id, now): (InstanceId, Timestamp),
 ) -> Result<()> {
-    tx.schedule(&Job::new(JobKind::AlignInstall { install_id: id }, now, random)).await
+    tx.schedule(&Job::new(JobKind::AlignInstalls { instance_id }, now, random)).await
 }

@@ -18,9 +18,6 @@ pub enum InstallKey {
 /// Looks at installs.
 #[async_trait]
 pub trait InstallQueries {
-    /// An install.
-    async fn install(&self, id: InstallId) -> Result<Option<Install>>;
-
     /// An install on an instance of a pool that the user is an accepted member of.
     async fn install_visible_to(&self, viewer: Viewer, key: InstallKey) -> Result<Option<Install>>;
 
@@ -34,14 +31,15 @@ pub trait InstallQueries {
     /// The scripts of an install.
     async fn install_scripts(&self, id: InstallId) -> Result<Option<Scripts>>;
 
-    /// The installs on an instance with something to be done, by id.
-    async fn unsettled_installs_of(&self, id: InstanceId) -> Result<Vec<InstallId>>;
+    /// Of the installs on an instance with something to be done the one whose turn it is: whose script is under
+    /// way, else who has waited longest.
+    async fn next_install_of(&self, id: InstanceId) -> Result<Option<Install>>;
 
     /// How many installs are on an instance, and whether one of them is of the same software as this one.
     async fn installs_beside(&self, install: &Install) -> Result<(u64, bool)>;
 
-    /// Installs on instances that run, with something to be done and no job that will do it.
-    async fn misaligned_installs(&self, limit: u32) -> Result<Vec<InstallId>>;
+    /// Instances that run and have installs with something to be done, and no job that will do it.
+    async fn misaligned_installs(&self, limit: u32) -> Result<Vec<InstanceId>>;
 }
 
 /// Changes installs.
@@ -53,7 +51,7 @@ pub trait Installs {
     /// The install, locked until the transaction ends.
     async fn install_for_update(&self, id: InstallId) -> Result<Option<Install>>;
 
-    /// Stores what changes of a locked install: its phase and its runs.
+    /// Stores what changes of a locked install: its phase, who wanted that, and its runs.
     async fn save_install(&self, install: &Install) -> Result<()>;
 
     /// Deletes a locked install. Its number is given to nothing else.

@@ -15,13 +15,19 @@ pub async fn list(store: &dyn Store, caller: &Caller, id: InstanceId) -> Result<
     store.reads().installs_visible_to(caller.viewer(), &[id]).await
 }
 
-/// What is on several of them, by one statement.
+/// The most instances whose installs are shown at once: each may have 32, with 64 KiB of values.
+pub const MOST_INSTANCES: usize = 100;
+
+/// What is on several of them, at most [`MOST_INSTANCES`], by one statement.
 pub async fn of_instances(
     store: &dyn Store,
     caller: &Caller,
     ids: &[InstanceId],
 ) -> Result<Vec<Install>> {
     caller.may(Permission::InstancesRead)?;
+    if ids.len() > MOST_INSTANCES {
+        return Err(Error::invalid("/instances", format!("must be at most {MOST_INSTANCES}")));
+    }
     store.reads().installs_visible_to(caller.viewer(), ids).await
 }
 

@@ -296,7 +296,8 @@ pub trait InstanceDriver: Send + Sync {
     /// however that went and whatever became of the answer, is not begun again.
     async fn begin_task(&self, site: &Site, id: InstanceId, task: &Task) -> Driven<()>;
 
-    /// How far a task is. Also of an instance that stopped since.
+    /// How far a task is. Also of an instance that stopped since. [`DriverFault::NoRoom`] where that could not be
+    /// written down, and it does not run.
     async fn look_at_task(&self, site: &Site, id: InstanceId, name: &str) -> Driven<TaskState>;
 
     /// Ends a task that runs, and what it started with it as far as that can be found; done if it does not

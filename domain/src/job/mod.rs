@@ -8,11 +8,10 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use port::{JobQueries, Jobs};
-pub use work::{JobContext, LEASE, Progress, dead, retry, run_next};
+pub use work::{JobContext, LEASE, Progress, bring_forward, dead, retry, run_next};
 
 use crate::clock::{Random, Timestamp};
 use crate::id::entity_id;
-use crate::install::InstallId;
 use crate::instance::InstanceId;
 use crate::rental::RentalId;
 use crate::volume::VolumeId;
@@ -41,10 +40,11 @@ pub enum JobKind {
         /// Which volume.
         volume_id: VolumeId,
     },
-    /// Bring what is installed on an instance to what is wanted.
-    AlignInstall {
-        /// Which installation.
-        install_id: InstallId,
+    /// Bring what is installed on an instance to what is wanted, one after another: two scripts at once would
+    /// fight for the locks of package managers.
+    AlignInstalls {
+        /// On which instance.
+        instance_id: InstanceId,
     },
 }
 
@@ -56,9 +56,22 @@ impl JobKind {
             Self::AlignAccess { rental_id } => format!("align_access:{rental_id}"),
             Self::AlignInstance { instance_id } => format!("align_instance:{instance_id}"),
             Self::AlignVolume { volume_id } => format!("align_volume:{volume_id}"),
-            Self::AlignInstall { install_id } => format!("align_install:{install_id}"),
+            Self::AlignInstalls { instance_id } => format!("{INSTALLS}{instance_id}"),
         }
     }
+}
+
+/// How the lanes of jobs begin that wait for scripts inside of instances, where their renters decide how long
+/// everything takes.
+pub const INSTALLS: &str = "align_installs:";
+
+/// Which jobs are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taking {
+    /// Any.
+    All,
+    /// All but those whose lanes begin with [`INSTALLS`].
+    AllButInstalls,
 }
 
 /// A piece of work.

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{AfterFailure, Job, JobId};
+use super::{AfterFailure, Job, JobId, Taking};
 use crate::clock::Timestamp;
 use crate::error::Result;
 
@@ -21,9 +21,14 @@ pub trait Jobs {
     /// of their lanes.
     async fn schedule_all(&self, jobs: &[Job]) -> Result<()>;
 
-    /// Takes the oldest job that may run and that nobody holds, for as long as the lease; counts
-    /// the attempt and the claim. It takes one at most, and no two callers get the same job.
-    async fn claim_job(&self, now: Timestamp, leased_until: Timestamp) -> Result<Option<Job>>;
+    /// Takes the oldest of these jobs that may run and that nobody holds, for as long as the lease;
+    /// counts the attempt and the claim. It takes one at most, and no two callers get the same job.
+    async fn claim_job(
+        &self,
+        taking: Taking,
+        now: Timestamp,
+        leased_until: Timestamp,
+    ) -> Result<Option<Job>>;
 
     /// Removes a job that is done, or queues it again if it was scheduled meanwhile. A job that was
     /// claimed again since (its lease was lost to another worker) stays as it is.
@@ -35,6 +40,9 @@ pub trait Jobs {
     /// Notes a failure, under the same condition. A job that was scheduled meanwhile does not die of
     /// it: it is queued again with its attempts forgotten.
     async fn fail_job(&self, job: &Job, error: &str, then: AfterFailure) -> Result<()>;
+
+    /// Makes every live job due whose time or whose lease's end lies after `latest`; answers how many.
+    async fn bring_forward(&self, latest: Timestamp, now: Timestamp) -> Result<u32>;
 
     /// Queues a dead job again with its attempts forgotten, or drops it if its lane has a live job,
     /// which does the same; whether there was a dead one.

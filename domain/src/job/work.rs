@@ -3,7 +3,7 @@
 use chrono::Duration;
 use tracing::{error, instrument, warn};
 
-use super::{AfterFailure, Job, JobId, JobKind};
+use super::{AfterFailure, Job, JobId, JobKind, Taking};
 use crate::capacity::Health;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result, Thing};
@@ -21,6 +21,10 @@ use crate::volume;
 pub const LEASE: Duration = Duration::minutes(3);
 /// How soon to see again whether a host answers that did not.
 const HOST_AWAY: Duration = Duration::seconds(30);
+
+/// No job is put off for longer, and no lease lasts longer; with some minutes by which the clocks of several
+/// workers may differ.
+const FARTHEST: Duration = Duration::minutes(15);
 
 /// What doing a job needs.
 #[derive(Clone, Copy)]
@@ -50,13 +54,13 @@ pub enum Progress {
     Again(Timestamp),
 }
 
-/// Does the job that has waited longest of those that may run now; answers whether there was one.
+/// Does the job that has waited longest of those that are taken and may run now; answers whether there was
+/// one.
 #[instrument(name = "job.run_next", skip_all)]
-pub async fn run_next(context: JobContext<'_>) -> Result<bool> {
+pub async fn run_next(context: JobContext<'_>, taking: Taking) -> Result<bool> {
     let now = context.clock.now();
-    let claimed =
-        atomically(context.store, async |tx: &dyn Tx| tx.claim_job(now, now + LEASE).await);
-    let Some(job) = claimed.await? else {
+    let claim = async |tx: &dyn Tx| tx.claim_job(taking, now, now + LEASE).await;
+    let Some(job) = atomically(context.store, claim).await? else {
         return Ok(false);
     };
     let outcome = match waits_for_its_host(context, job.kind).await {
@@ -83,8 +87,8 @@ async fn waits_for_its_host(context: JobContext<'_>, kind: JobKind) -> Result<bo
             let capacity = reads.capacity(instance.host_id).await?;
             Ok(capacity.is_some_and(|host| matches!(host.health, Health::Unreachable { .. })))
         }
-        JobKind::AlignInstall { install_id } => {
-            let Some(host_id) = install::awaits(context, install_id).await? else {
+        JobKind::AlignInstalls { instance_id } => {
+            let Some(host_id) = install::awaits(context, instance_id).await? else {
                 return Ok(false);
             };
             let capacity = reads.capacity(host_id).await?;
@@ -113,7 +117,7 @@ async fn perform(context: JobContext<'_>, job: &Job) -> Result<Progress> {
         }
         JobKind::AlignInstance { instance_id } => instance::align(context, instance_id).await,
         JobKind::AlignVolume { volume_id } => volume::align(context, volume_id).await,
-        JobKind::AlignInstall { install_id } => install::align(context, install_id).await,
+        JobKind::AlignInstalls { instance_id } => install::align(context, instance_id).await,
     }
 }
 
@@ -140,6 +144,14 @@ async fn record(context: JobContext<'_>, job: &Job, outcome: Result<Progress>) -
     }
     let cause: String = cause.chars().take(500).collect();
     atomically(context.store, async |tx: &dyn Tx| tx.fail_job(job, &cause, then).await).await
+}
+
+/// Makes due what was put off until long after now, by a clock that ran ahead and was set back since; answers how
+/// much.
+#[instrument(name = "job.bring_forward", skip_all)]
+pub async fn bring_forward(store: &dyn Store, clock: &dyn Clock) -> Result<u32> {
+    let now = clock.now();
+    atomically(store, async |tx: &dyn Tx| tx.bring_forward(now + FARTHEST, now).await).await
 }
 
 /// Jobs that failed too often, for operators.

@@ -37,9 +37,9 @@ pub struct Deposit {
 }
 
 impl Deposit {
-    /// Whether all of it was taken back.
-    pub fn is_reversed(&self) -> bool {
-        self.state == PaymentState::Paid && self.reversed >= self.amount
+    /// What outside has left of it.
+    pub const fn remaining(&self) -> Money {
+        self.amount.saturating_sub(self.reversed)
     }
 }
 

@@ -39,10 +39,15 @@ pub struct Sale {
     pub per_hour: Money,
 }
 
-/// All that is sold, the cheapest plan first and then by location. Anybody may look; only credentials that
-/// came along are checked.
+/// Whether they may look at what is sold, for whoever keeps an answer of [`sales`]. Anybody may; only
+/// credentials that came along are checked.
+pub fn may_look(caller: Option<&Caller>) -> Result<()> {
+    may_if_known(caller, Permission::MarketplaceRead)
+}
+
+/// All that is sold, the cheapest plan first and then by location: the same for all who may look.
 pub async fn sales(store: &dyn Store, caller: Option<&Caller>) -> Result<Vec<Sale>> {
-    may_if_known(caller, Permission::MarketplaceRead)?;
+    may_look(caller)?;
     let offered = offered(store).await?;
     let ids: Vec<_> = offered.iter().map(|(id, ..)| id.uuid()).collect();
     let numbers = number::each(store, Numbered::Sale, &ids).await?;
@@ -52,7 +57,7 @@ pub async fn sales(store: &dyn Store, caller: Option<&Caller>) -> Result<Vec<Sal
 
 /// What is sold by this number.
 pub async fn sale(store: &dyn Store, caller: Option<&Caller>, number: i64) -> Result<Sale> {
-    may_if_known(caller, Permission::MarketplaceRead)?;
+    may_look(caller)?;
     let unknown = || Error::NotFound(Thing::Plan);
     let id = store.reads().numbered(Numbered::Sale, number).await?.ok_or_else(unknown)?;
     let mut offered = offered(store).await?.into_iter();

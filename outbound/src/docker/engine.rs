@@ -129,10 +129,15 @@ impl Engine {
 
     /// Whether this path is there in the container, running or not.
     pub async fn has(&self, container: &str, path: &str) -> Driven<bool> {
+        Ok(self.size_of(container, path).await?.is_some())
+    }
+
+    /// How many bytes a file in the container has, if it is there.
+    pub async fn size_of(&self, container: &str, path: &str) -> Driven<Option<i64>> {
         let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
         let call = self.api.get_container_archive_info(container, Some(options));
         let answer = self.call(&format!("look for {path} in {container}"), call).await;
-        Ok(answer.found()?.is_some())
+        Ok(answer.found()?.map(|found| found.size))
     }
 
     /// Unpacks an archive below a folder of the container.

@@ -1,5 +1,7 @@
 //! Commands run inside of a container, as its root.
 
+use std::time::Duration;
+
 use bollard::errors::Error;
 use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::ExecConfig;
@@ -9,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::io::AsyncWriteExt;
 
 use super::engine::Engine;
+use super::fault::CALL;
 
 /// The most of a command's output that is of interest.
 const MOST_OUTPUT_BYTES: usize = 2000;
@@ -24,7 +27,17 @@ pub struct Ended {
 impl Engine {
     /// Runs a command to its end.
     pub async fn run(&self, container: &str, command: &[&str]) -> Driven<Ended> {
-        self.run_with(container, config(command, true), None).await
+        self.run_within(CALL, container, command).await
+    }
+
+    /// The same of one that takes less time, or else is waited for no longer.
+    pub async fn run_within(
+        &self,
+        deadline: Duration,
+        container: &str,
+        command: &[&str],
+    ) -> Driven<Ended> {
+        self.run_with(deadline, container, config(command, true), None).await
     }
 
     /// The same with what it reads, which must not wait for the end of that: not every way to an engine
@@ -36,11 +49,12 @@ impl Engine {
         input: &SecretString,
     ) -> Driven<Ended> {
         let config = ExecConfig { attach_stdin: Some(true), ..config(command, true) };
-        self.run_with(container, config, Some(input)).await
+        self.run_with(CALL, container, config, Some(input)).await
     }
 
     async fn run_with(
         &self,
+        deadline: Duration,
         container: &str,
         config: ExecConfig,
         fed: Option<&SecretString>,
@@ -62,7 +76,7 @@ impl Engine {
             }
             Ok::<_, Error>(Ended { status: self.api.inspect_exec(&exec).await?.exit_code, output })
         };
-        Ok(self.call(&format!("run a command in {container}"), read).await?)
+        Ok(self.within(deadline, &format!("run a command in {container}"), read).await?)
     }
 
     /// Starts a command and leaves it.

@@ -4,9 +4,11 @@
 //! that runs it, its exit status once it has ended, and what it printed. So the answer is the same whoever
 //! asks, also when it is asked again because an answer was lost, and when the container has stopped since.
 
+use std::time::Duration;
+
 use bollard::exec::StartExecOptions;
 use bollard::models::ExecConfig;
-use domain::instance::{Driven, InstanceId, Task, TaskState};
+use domain::instance::{Driven, DriverFault, InstanceId, Task, TaskState};
 
 use super::answers::Status;
 use super::engine::Engine;
@@ -18,30 +20,40 @@ const SHELL: &str = "/bin/sh";
 /// More than an exit status is.
 const MOST_STATUS_BYTES: usize = 4_096;
 
+/// What is run inside to see to a script ends at once, unless the container's owner has put something in the
+/// way, such as another shell or a pipe for a file. Then it is tried again later: as long as somebody waits for
+/// it, nothing else is done.
+const INSIDE: Duration = Duration::from_secs(5);
+
 /// The mark is made before the script runs and only if it is not there, in one step of the file system. It
 /// names this shell by its number and when it started (the 22nd field): together no process has had them
-/// since the machine started, so that a later one with this number is not taken for it. Builtins alone, as an
-/// image may have no tools.
+/// since the machine started, so that a later one with this number is not taken for it. Room for the status is
+/// taken beforehand, and written over in place, so that a script can tell how it ended on a disk that it has
+/// filled. Builtins alone, as an image may have no tools.
 const BEGIN: &str = "set -C; read -r line </proc/$$/stat || exit 1; task=$1; set -- $line
 echo \"$1 ${22}\" >\"$task.begun\" || exit 0
-set +C; cd /
+set +C; cd /; [ -s \"$task.begun\" ] && echo - >\"$task.status\" && [ -s \"$task.status\" ] || exit 0
 \"$task.script\" >\"$task.log\" 2>&1 </dev/null
-echo $? >\"$task.status\"";
+echo $? 1<>\"$task.status\"";
 
-/// Whether it runs is asked before how it ended: what does not run has written that.
+/// Whether it runs is asked before how it ended: what does not run has written that. What could not write it had
+/// no room. Only files are opened: a pipe in their place would be waited for.
 const LOOK: &str = "task=$1; [ -e \"$task.begun\" ] || { echo unknown; exit 0; }
+[ -f \"$task.begun\" ] || { echo lost; exit 0; }
 read -r pid since <\"$task.begun\"
-[ -n \"$since\" ] || { echo running; exit 0; }
+[ -n \"$since\" ] || { echo full; exit 0; }
 if { read -r line <\"/proc/$pid/stat\"; } 2>/dev/null; then
   set -- $line
   [ \"${22}\" = \"$since\" ] && [ \"$3\" != Z ] && { echo running; exit 0; }
 fi
+[ -f \"$task.status\" ] || { echo lost; exit 0; }
 status=; { read -r status <\"$task.status\"; } 2>/dev/null
-[ -n \"$status\" ] || { echo lost; exit 0; }
-echo \"ended $status\"; tail -c 1500 \"$task.log\" 2>/dev/null";
+case \"$status\" in '') echo full; exit 0;; -) echo lost; exit 0;; esac
+echo \"ended $status\"; [ ! -f \"$task.log\" ] || tail -c 1500 \"$task.log\" 2>/dev/null";
 
 /// The process and its group: a script has no other, unless it makes one.
-const END: &str = "task=$1; { read -r pid since <\"$task.begun\"; } 2>/dev/null || exit 0
+const END: &str = "task=$1; [ -f \"$task.begun\" ] || exit 0
+{ read -r pid since <\"$task.begun\"; } 2>/dev/null || exit 0
 { read -r line <\"/proc/$pid/stat\"; } 2>/dev/null || exit 0
 set -- $line
 [ -n \"$since\" ] && [ \"${22}\" = \"$since\" ] || exit 0
@@ -58,7 +70,7 @@ impl Engine {
         };
         let (container, path) = (container.name, path(&task.name));
         if self.has(&container, &format!("{path}.begun")).await? {
-            return Ok(());
+            return self.wait_for_mark(&container, &path).await;
         }
         if !self.has(&container, SHELL).await? {
             return Err(self.refused(&format!("the image has no {SHELL} to run the script with")));
@@ -81,16 +93,27 @@ impl Engine {
         self.wait_for_mark(&container, &path).await
     }
 
-    /// What is left running may not have come so far yet, or never will: then it is begun again.
+    /// What is left running may not have come so far yet, or never will: then it is begun again. A mark in which
+    /// nothing stands could be made and not be written.
     async fn wait_for_mark(&self, container: &str, path: &str) -> Driven<()> {
         let began = tokio::time::Instant::now();
-        while began.elapsed() < super::fault::CALL {
-            if self.has(container, &format!("{path}.begun")).await? {
+        let mut size = None;
+        while began.elapsed() < INSIDE {
+            size = self.size_of(container, &format!("{path}.begun")).await?;
+            if size.is_some_and(|bytes| bytes > 0) {
                 return Ok(());
             }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Err(self.failed(&format!("a script in {container} was not begun")))
+        match size {
+            Some(_) => Err(self.full(container)),
+            None => Err(self.failed(&format!("a script in {container} was not begun"))),
+        }
+    }
+
+    fn full(&self, container: &str) -> DriverFault {
+        let what = format!("see to a script in {container}, where nothing could be written");
+        DriverFault::NoRoom(self.tried(&what))
     }
 
     pub async fn look_at_task(&self, id: InstanceId, name: &str) -> Driven<TaskState> {
@@ -102,7 +125,10 @@ impl Engine {
             return self.look_at_ended(&container.name, &path(name)).await;
         }
         let look = [SHELL, "-c", LOOK, "berth", &path(name)];
-        let output = self.run(&container.name, &look).await?.output;
+        let output = self.run_within(INSIDE, &container.name, &look).await?.output;
+        if output.trim_end() == "full" {
+            return Err(self.full(&container.name));
+        }
         // What stands there instead is the owner's to read, not the operator's.
         state(&output)
             .ok_or_else(|| self.failed(&format!("{} tells nothing of a script", container.name)))
@@ -123,7 +149,8 @@ impl Engine {
     pub async fn end_task(&self, id: InstanceId, name: &str) -> Driven<()> {
         let Some(container) = self.container(id).await? else { return Ok(()) };
         if container.is_running() {
-            self.run(&container.name, &[SHELL, "-c", END, "berth", &path(name)]).await?;
+            let end = [SHELL, "-c", END, "berth", &path(name)];
+            self.run_within(INSIDE, &container.name, &end).await?;
         }
         Ok(())
     }

@@ -13,7 +13,8 @@ use crate::store::Handle;
 use crate::words::from_word;
 
 /// Ids begin with their time. What a wallet gained by a posting may be less than what was paid in, where a
-/// debt was settled first; all of it came out of the cash box.
+/// debt was settled first; all of it came out of the cash box. What was taken back and came again is no other
+/// deposit.
 const DEPOSITS: &str = "SELECT p.id, 'card' AS method, p.state, \
      CASE WHEN p.credited_e8 > 0 THEN p.credited_e8 ELSE p.amount_e8 END AS amount_e8, \
      p.reversed_e8, p.created_at, d.created_at AS confirmed_at \
@@ -21,7 +22,7 @@ const DEPOSITS: &str = "SELECT p.id, 'card' AS method, p.state, \
      UNION ALL SELECT d.id, 'manual', 'paid', (SELECT -e.amount_e8 FROM entries e \
          WHERE e.posting_id = d.id AND e.account = 'cash_clearing'), 0, d.created_at, d.created_at \
      FROM postings d WHERE d.user_id = $1 AND d.kind = 'deposit' \
-     AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.posting_id = d.id) \
+     AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.posting_id IN (d.id, d.corrects_id)) \
      ORDER BY id DESC LIMIT $2 OFFSET $3";
 
 #[derive(FromQueryResult)]

@@ -7,7 +7,7 @@ use std::time::Duration as StdDuration;
 use async_trait::async_trait;
 use chrono::Duration;
 use domain::Error;
-use domain::job::{self, JobContext};
+use domain::job::{self, JobContext, Taking};
 use domain::rental::{Access, RentalId};
 use domain::store::Store;
 use domain::user::{self, ChangeUser, Password, PasswordHash, Passwords, UserId};
@@ -170,7 +170,7 @@ on_both_databases! {
         while operator_list(&app.log_in(&operator.username).await).await.is_empty() {
             let down = Simulated::new(Behaviour { fail_call: Some(1), ..Behaviour::default() });
             let context = JobContext { driver: &down, ..app.app.job_context() };
-            job::run_next(context).await.unwrap();
+            job::run_next(context, Taking::All).await.unwrap();
             app.clock.advance(Duration::minutes(6));
         }
         let (operator, jane) =

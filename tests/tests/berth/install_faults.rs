@@ -92,11 +92,14 @@ on_both_databases! {
         let (_, jane, _) = fleet(app).await;
         let instance = running(app, &jane, json!({})).await;
         let refused = "a secret of the host".to_owned();
-        for (fault, message) in [
-            (DriverFault::Refused(refused.clone()), "its host refused to run the script"),
-            (DriverFault::NoRoom(refused), "the instance's disk has no room for the script"),
+        let full = "the instance's disk may be full: there was no room for the script or for \
+                    how it ended";
+        for (call, fault, message) in [
+            (1, DriverFault::Refused(refused.clone()), "its host refused to run the script"),
+            (1, DriverFault::NoRoom(refused.clone()), full),
+            (2, DriverFault::NoRoom(refused), full),
         ] {
-            let fail_call = Some((app.instances.calls() + 1, fault));
+            let fail_call = Some((app.instances.calls() + call, fault));
             app.instances.behave(Conduct { fail_call, ..conduct() });
             let path = queued(&jane, &instance).await;
             app.do_jobs().await;

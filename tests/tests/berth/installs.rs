@@ -1,6 +1,7 @@
 //! Software on instances: put there, tried again, taken away.
 
 use chrono::Duration;
+use domain::Error;
 use domain::host::HostId;
 use domain::install::{self, ActOnInstall, InstallKey};
 use domain::instance::{InstanceId, Task};
@@ -331,7 +332,30 @@ on_both_databases! {
             let found = install::of_instances(store, &as_caller(client), &ids).await.unwrap();
             assert_eq!(found.len(), count);
         }
+        let many = vec![ids[0]; install::MOST_INSTANCES + 1];
+        let refused = install::of_instances(store, &as_caller(&jane), &many).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
         assert_eq!(ran(app, &host, &instance).len(), 1);
+    }
+
+    // Seen failing without `by` in `Install::retried`: the owner was told twice.
+    async fn who_asked_last_is_told_of_a_failure(app: &TestApp) {
+        let (boss, team) = (boss(app).await, Team::build(app).await);
+        tiny(&boss).await;
+        furnish(app, &boss, "metal", json!({})).await;
+        app.deposit("owner", "100.00").await;
+        let instance = running(app, &team.owner, json!({ "pool_id": team.pool })).await;
+        scripts_end(app, 1, 0);
+        let path = queued(&team.owner, &instance).await;
+        app.do_jobs().await;
+        assert_eq!((told(&team.owner).await, told(&team.admin).await), (1, 0));
+        retry(&team.admin, &path).await.data(202);
+        app.do_jobs().await;
+        assert_eq!((told(&team.owner).await, told(&team.admin).await), (1, 1));
+        team.owner.delete(&path).await.data(202);
+        team.admin.delete(&path).await.data(202);
+        app.do_jobs().await;
+        assert_eq!((told(&team.owner).await, told(&team.admin).await), (2, 1));
     }
 
     async fn it_goes_with_its_instance_to_another_pool(app: &TestApp) {
@@ -364,4 +388,10 @@ async fn until_gone(app: &TestApp, client: &Client, path: &str) {
         app.clock.advance(Duration::seconds(30));
     }
     client.get(path).await.refused(404, "INSTALL_NOT_FOUND");
+}
+
+/// How many failures somebody was told of.
+async fn told(client: &Client) -> usize {
+    let rows = client.get("/notifications").await.data(200);
+    rows.as_array().unwrap().iter().filter(|row| row["kind"] == "install.failed").count()
 }

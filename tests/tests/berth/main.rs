@@ -27,6 +27,7 @@ mod filters;
 mod gpu_offers;
 mod house;
 mod install_faults;
+mod install_queues;
 mod installs;
 mod instance_races;
 mod instances;

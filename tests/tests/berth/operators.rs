@@ -1,7 +1,7 @@
 //! What operators do over HTTP: money, servers, users, dead jobs.
 
 use chrono::Duration;
-use domain::job::{self, JobContext};
+use domain::job::{self, JobContext, Taking};
 use domain::rental::{Access, RentalId};
 use outbound::simulated::{Behaviour, Simulated};
 use serde_json::{Value, json};
@@ -173,7 +173,7 @@ async fn fail_jobs(app: &TestApp, times: usize) {
     for _ in 0..times {
         let down = Simulated::new(Behaviour { fail_call: Some(1), ..Behaviour::default() });
         let context = JobContext { driver: &down, ..app.app.job_context() };
-        assert!(job::run_next(context).await.unwrap());
+        assert!(job::run_next(context, Taking::All).await.unwrap());
         app.clock.advance(Duration::minutes(6));
     }
 }

@@ -68,6 +68,35 @@ on_both_databases! {
         assert!(rows(&john, LIST).await.is_empty());
     }
 
+    async fn of_what_was_partly_taken_back_the_rest_is_told(app: &TestApp) {
+        let jane = payer(app, "jane", "1.00").await;
+        app.clock.advance(Duration::minutes(1));
+        let payment = open(&jane, "30.00").await;
+        app.cards.pay(&payment, "30.00");
+        app.clock.advance(Duration::minutes(10));
+        app.settle().await;
+        let program = Program::of(&jane).await;
+        for (refunded, disputed, amount, status) in [
+            ("0.00000001", "0", 29.999_999_99, "partially_refunded"),
+            ("10", "5.5", 14.5, "partially_refunded"),
+            ("10", "20", 30.0, "refunded"),
+            ("10", "0", 20.0, "partially_refunded"),
+            ("0", "0", 30.0, "paid"),
+        ] {
+            app.cards.change(&payment, |seen| {
+                seen.refunded = Money::parse(refunded).unwrap();
+                seen.disputed = Money::parse(disputed).unwrap();
+            });
+            app.days_pass(35);
+            app.settle().await;
+            // What came again is no other deposit. Seen failing without `corrects_id`.
+            let seen: Vec<_> = rows(&program, LIST).await.iter().map(told).collect();
+            let expected = [(json!(amount), json!("card"), json!(status)),
+                (json!(1.0), json!("manual"), json!("paid"))];
+            assert_eq!(seen, expected, "{refunded} {disputed}");
+        }
+    }
+
     // Seen failing with the posting's amount in place of its entry's: 199.8.
     async fn a_deposit_that_settles_a_debt_first_is_told_whole(app: &TestApp) {
         fleet(app).await;

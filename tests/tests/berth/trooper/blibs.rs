@@ -1,27 +1,34 @@
 use std::collections::BTreeSet;
 
+use chrono::Duration;
 use domain::host::HostId;
 use domain::plan;
 use serde_json::{Value, json};
 use tests::{Client, TestApp, on_both_databases};
 
-use super::{get, rows};
+use super::{get, rows, that_may};
 use crate::deals::{boss, payer};
 use crate::instances::{fleet, furnish, id, ordered, tiny, wish};
 
 const BLIBS: &str = "/api/blibs";
 
+/// What is sold, after what is told again no longer is.
+async fn blibs(app: &TestApp, client: &Client) -> Vec<Value> {
+    app.clock.advance(Duration::seconds(1));
+    rows(client, BLIBS).await
+}
+
 /// What is sold under this name.
-async fn blib(client: &Client, name: &str) -> Value {
-    let mut rows = rows(client, BLIBS).await.into_iter().filter(|row| row["name"] == name);
+async fn blib(app: &TestApp, client: &Client, name: &str) -> Value {
+    let mut rows = blibs(app, client).await.into_iter().filter(|row| row["name"] == name);
     let found = rows.next().unwrap_or_else(|| panic!("no {name}"));
     assert_eq!(rows.next(), None);
     found
 }
 
 /// Whether it could be had, on how many hosts, how many: and the hosts' names are as many.
-async fn room(client: &Client, name: &str) -> (bool, u64, u64) {
-    let row = blib(client, name).await;
+async fn room(app: &TestApp, client: &Client, name: &str) -> (bool, u64, u64) {
+    let row = blib(app, client, name).await;
     let hosts = row["available_hosts"].as_array().unwrap();
     let hosts: BTreeSet<&str> = hosts.iter().map(|host| host.as_str().unwrap()).collect();
     let fits = row["fitCount"].as_u64().unwrap();
@@ -88,20 +95,25 @@ on_both_databases! {
                 "shape": { "cpus": 1, "ram_mib": 1024, "disk_gb": 10 } });
             boss.put(&format!("/admin/plans/{code}"), hidden).await.data(200);
         }
-        assert_eq!(rows(&jane, BLIBS).await, Vec::<Value>::new());
+        assert_eq!(blibs(app, &jane).await, Vec::<Value>::new());
         let gpu = json!({ "model": "RTX 4090", "count": 1, "memory_mib": 24_564 });
         let shape = json!({ "cpus": 8, "ram_mib": 32_768, "disk_gb": 500, "gpu": gpu });
         put(&boss, "powerai.example", shape, json!({ "per_hour": "0.85" })).await;
         furnish(app, &boss, "secret-name", json!({ "gpu": { "model": "RTX 4090", "count": 2,
             "memory_mib": 24_564 } })).await;
-        let mut row = rows(&app.stranger(), BLIBS).await.remove(0);
-        assert_eq!(rows(&jane, BLIBS).await, [row.clone()]);
+        let mut row = blibs(app, &app.stranger()).await.remove(0);
+        assert_eq!(blibs(app, &jane).await, [row.clone()]);
         assert!(row["id"].as_i64().unwrap() > 0);
         let name = row["available_hosts"][0].as_str().unwrap().to_owned();
         assert!(name.strip_prefix("host-").unwrap().parse::<u32>().is_ok(), "{name}");
         // The document's example but for numbers as names and what there is.
         row["id"] = json!(1);
         row["available_hosts"] = json!(["ai18"]);
+        // And what it does not tell.
+        let prices = row.as_object_mut().unwrap().remove("prices").unwrap();
+        let expected = json!({ "HOUR": 0.85, "DAY": 20.4, "WEEK": 142.8, "MONTH": 620.5,
+            "YEAR": 7446.0 });
+        assert_eq!(prices, expected);
         let example = json!({
             "id": 1, "name": "powerai.example", "gpu_type": "RTX 4090", "gpu_num": 1,
             "gpu_ram": 24, "cpu_cores": 8, "cpu_ram": 32, "hdd": 500, "price_h": 0.85,
@@ -112,8 +124,8 @@ on_both_databases! {
         let own = rows(&jane, "/api/blibs-private").await.remove(0);
         let members: Vec<_> = own.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(members, ["id", "name", "gpu_type", "gpu_num", "gpu_ram", "cpu_cores",
-            "cpu_ram", "hdd", "price_h", "is_public", "country_code"]);
-        let public = rows(&jane, BLIBS).await.remove(0);
+            "cpu_ram", "hdd", "price_h", "prices", "is_public", "country_code"]);
+        let public = blibs(app, &jane).await.remove(0);
         assert!(own.as_object().unwrap().iter().all(|(name, value)| public[name] == *value));
     }
 
@@ -134,11 +146,11 @@ on_both_databases! {
                     }
                 }
                 let name = if plan == "tiny" { "Tiny" } else { plan };
-                let (is_available, fits, most) = room(&jane, name).await;
+                let (is_available, fits, most) = room(app, &jane, name).await;
                 assert_eq!((is_available, fits > 0), (most > 0, most > 0), "{plan}");
                 let placed = filled(&jane, plan).await;
                 assert_eq!(placed.len(), usize::try_from(most).unwrap(), "{plan} of {order:?}");
-                assert_eq!(room(&jane, name).await, (false, 0, 0), "{plan} of {order:?}");
+                assert_eq!(room(app, &jane, name).await, (false, 0, 0), "{plan} of {order:?}");
                 made.extend(placed);
             }
             for id in made {
@@ -147,9 +159,9 @@ on_both_databases! {
             app.sweep().await;
         }
         // Five graphics processors make two pairs; there are 3 addresses; 290 GB are shared.
-        assert_eq!(room(&jane, "two").await, (true, 1, 2));
-        assert_eq!(room(&jane, "wide").await.1, 6, "on all but `others`");
-        assert_eq!(room(&jane, "deep").await, (true, 7, 5 + 4 + 3 + 4 + 10 + 2));
+        assert_eq!(room(app, &jane, "two").await, (true, 1, 2));
+        assert_eq!(room(app, &jane, "wide").await.1, 6, "on all but `others`");
+        assert_eq!(room(app, &jane, "deep").await, (true, 7, 5 + 4 + 3 + 4 + 10 + 2));
     }
 
     async fn closed_hosts_and_other_places_do_not_count(app: &TestApp) {
@@ -158,25 +170,41 @@ on_both_databases! {
         let island = json!({ "name": "Iceland 1", "country": "IS" });
         boss.put("/admin/locations/ICE-01", island).await.data(200);
         furnish(app, &boss, "island", json!({ "location": "ICE-01" })).await;
-        assert_eq!(room(&jane, "Tiny").await, (true, 2, 66));
-        let both = blib(&jane, "Tiny").await["available_hosts"].clone();
+        assert_eq!(room(app, &jane, "Tiny").await, (true, 2, 66));
+        let both = blib(app, &jane, "Tiny").await["available_hosts"].clone();
         let drain = async |host: &str, is_draining: bool| {
             let path = format!("/admin/servers/{host}/capacity");
             boss.patch(&path, json!({ "is_draining": is_draining })).await.data(200);
         };
         drain(&first, true).await;
-        assert_eq!(room(&jane, "Tiny").await, (true, 1, 2));
+        assert_eq!(room(app, &jane, "Tiny").await, (true, 1, 2));
         drain(&second, true).await;
-        assert_eq!(room(&jane, "Tiny").await, (false, 0, 0));
+        assert_eq!(room(app, &jane, "Tiny").await, (false, 0, 0));
         drain(&first, false).await;
         drain(&second, false).await;
-        assert_eq!(blib(&jane, "Tiny").await["available_hosts"], both, "names stay");
+        assert_eq!(blib(app, &jane, "Tiny").await["available_hosts"], both, "names stay");
         ordered(&jane, json!({})).await;
-        assert_eq!(room(&jane, "Tiny").await, (true, 2, 65));
+        assert_eq!(room(app, &jane, "Tiny").await, (true, 2, 65));
         app.do_jobs().await;
         app.instances.reach(HostId::parse(&first).unwrap(), false);
         api::worker::reconcile(&app.app).await.unwrap();
-        assert_eq!(room(&jane, "Tiny").await, (true, 1, 1));
+        assert_eq!(room(app, &jane, "Tiny").await, (true, 1, 1));
+    }
+
+    // Seen failing without what is told again.
+    async fn it_is_counted_once_a_second(app: &TestApp) {
+        let (_, jane, _) = fleet(app).await;
+        let before = blibs(app, &jane).await;
+        ordered(&jane, json!({})).await;
+        assert_eq!(rows(&app.stranger(), BLIBS).await, before);
+        // Whoever may not look does not, though it is there.
+        let blind = json!({ "instances.read": true });
+        let blind = that_may(&jane, blind.as_object().unwrap().clone()).await;
+        assert_eq!(get(&blind, BLIBS).await.status, 403);
+        app.clock.advance(Duration::milliseconds(999));
+        assert_eq!(rows(&jane, BLIBS).await, before);
+        app.clock.advance(Duration::milliseconds(1));
+        assert_ne!(rows(&app.stranger(), BLIBS).await, before);
     }
 
     async fn a_plan_has_a_number_for_each_of_its_locations(app: &TestApp) {
@@ -190,7 +218,7 @@ on_both_databases! {
             let plan = json!({ "name": "Both", "shape": shape, "pricing": pricing,
                 "locations": locations });
             boss.put("/admin/plans/both", plan).await.data(200);
-            let rows = rows(&jane, BLIBS).await;
+            let rows = blibs(app, &jane).await;
             let both = rows.iter().filter(|row| row["name"] == "Both");
             both.map(|row| {
                 assert_eq!(row["price_h"], 0.75, "what an hour costs in advance");
@@ -224,11 +252,11 @@ on_both_databases! {
         put(&boss, "spot", shape.clone(), json!({ "spot_per_hour": "0.1" })).await;
         put(&boss, "hourly", shape,
             json!({ "intervals": [{ "interval": "HOUR", "price": "0.00000001" }] })).await;
-        let rows = rows(&jane, BLIBS).await;
+        let rows = blibs(app, &jane).await;
         let names: BTreeSet<_> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
         assert_eq!(names, BTreeSet::from(["Small", "Tiny", "hourly"]));
-        assert_eq!(blib(&jane, "hourly").await["price_h"], 1e-8);
-        let none = blib(&jane, "Tiny").await;
+        assert_eq!(blib(app, &jane, "hourly").await["price_h"], 1e-8);
+        let none = blib(app, &jane, "Tiny").await;
         assert_eq!((&none["gpu_type"], &none["gpu_num"], &none["gpu_ram"]),
             (&json!(""), &json!(0), &json!(0)));
     }
@@ -236,7 +264,7 @@ on_both_databases! {
     async fn it_takes_as_many_statements_for_many_as_for_one(app: &TestApp) {
         let (boss, jane, _) = fleet(app).await;
         let counted = async || {
-            assert_eq!(get(&jane, BLIBS).await.status, 200, "numbers are given");
+            assert!(!blibs(app, &jane).await.is_empty(), "numbers are given");
             let store = app.app.store.as_ref();
             let look = async {
                 let sales = plan::sales(store, None).await.unwrap();
