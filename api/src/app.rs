@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use domain::clock::{Clock, Random, Timestamp};
+use domain::image::ImageCode;
 use domain::instance::{InstanceDriver, InstancePolicy};
 use domain::job::JobContext;
 use domain::money::Money;
@@ -103,6 +104,8 @@ pub struct Settings {
 pub struct TrooperSettings {
     /// A host name at which it is mounted as well.
     pub host: Option<String>,
+    /// The image that servers start with; the first that is offered if none is named.
+    pub image: Option<ImageCode>,
 }
 
 /// How the surface of SimplePod's clients is configured.

@@ -294,6 +294,14 @@ pub enum Conflict {
         /// What the caller allowed.
         max: Money,
     },
+    /// What was agreed to is not the price any more; nothing was done.
+    #[error("the price is {price} now, not {expected}; look at the offer again")]
+    PriceChanged {
+        /// What it costs.
+        price: Money,
+        /// What the caller expected.
+        expected: Money,
+    },
     /// The rental's end is not the one that the caller expects: an extension was applied before.
     #[error(
         "the rental's end is not the expected one; look at the rental before you extend it again"
@@ -391,6 +399,9 @@ pub enum Conflict {
     /// The instance must be stopped for this.
     #[error("the instance must be stopped for this; shut it down first")]
     InstanceNotStopped,
+    /// Its owner has locked the instance.
+    #[error("the instance is locked and cannot be modified; unlock it first")]
+    InstanceLocked,
     /// The instance is no spot instance.
     #[error("the instance is no spot instance")]
     NotSpot,

@@ -33,6 +33,7 @@ impl MigratorTrait for Migrator {
             of_sql("m0013_terms", include_str!("m0013_terms.sql")),
             Box::new(m0014_search_texts::Migration),
             of_sql("m0015_jobs_of_installs", include_str!("m0015_jobs_of_installs.sql")),
+            of_sql("m0016_contracts", include_str!("m0016_contracts.sql")),
         ]
     }
 }

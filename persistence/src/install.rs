@@ -211,6 +211,13 @@ impl Installs for Handle {
         delete.await.map_err(failed).map(|_| ())
     }
 
+    async fn move_installs(&self, from: InstanceId, to: InstanceId) -> Result<()> {
+        let update = Entity::update_many()
+            .col_expr(Column::InstanceId, Expr::value(to.uuid()))
+            .filter(Column::InstanceId.eq(from.uuid()));
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
+    }
+
     async fn delete_installs_of(&self, id: InstanceId) -> Result<()> {
         let delete = Entity::delete_many().filter(Column::InstanceId.eq(id.uuid()));
         delete.exec(&self.connection).await.map_err(failed).map(|_| ())

@@ -235,6 +235,15 @@ impl MeterQueries for Handle {
         rows.into_iter().map(crate::wallet::posting).collect()
     }
 
+    async fn postings_of_paid(&self, id: InstanceId) -> Result<Vec<Posting>> {
+        let find = posting::Entity::find()
+            .filter(posting::Column::PaidInstanceId.eq(id.uuid()))
+            .order_by_asc(posting::Column::Id)
+            .limit(MOST_POSTINGS);
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(crate::wallet::posting).collect()
+    }
+
     async fn standing(&self, payer_id: UserId) -> Result<Option<Standing>> {
         let find = standing::Entity::find_by_id(payer_id.uuid()).one(&self.connection).await;
         let read = |row: standing::Model| match (row.state.as_str(), row.delete_at) {

@@ -1,6 +1,7 @@
 //! Wallets and the ledger.
 
 use async_trait::async_trait;
+use domain::instance::InstanceId;
 use domain::money::Money;
 use domain::rental::RentalId;
 use domain::user::UserId;
@@ -154,11 +155,22 @@ impl Wallets for Handle {
     }
 }
 
+/// Which payment for an instance's time a posting is about, and in which way.
+const fn paid_time(basis: Basis) -> Option<(InstanceId, u32, &'static str)> {
+    match basis {
+        Basis::Interval(paid) => Some((paid.instance_id, paid.payment, "interval")),
+        Basis::Migration { to, .. } => Some((to.instance_id, to.payment, "migration")),
+        Basis::Unused { unused, .. } => Some((unused.instance_id, unused.payment, "unused")),
+        _ => None,
+    }
+}
+
 fn posting_row(posting: &Posting) -> Result<posting::ActiveModel> {
     let reading = match posting.basis {
         Some(Basis::Usage(usage)) => Some(usage),
         _ => None,
     };
+    let paid = posting.basis.and_then(paid_time);
     Ok(posting::ActiveModel {
         id: Set(posting.id.uuid()),
         user_id: Set(posting.user_id.uuid()),
@@ -177,6 +189,9 @@ fn posting_row(posting: &Posting) -> Result<posting::ActiveModel> {
         corrects_id: Set(posting.corrects.map(PostingId::uuid)),
         meter_id: Set(reading.map(|usage| usage.meter_id.uuid())),
         meter_bill: Set(reading.map(|usage| usage.bill.into())),
+        paid_instance_id: Set(paid.map(|(id, ..)| id.uuid())),
+        payment: Set(paid.map(|(_, payment, _)| payment.into())),
+        paid_for: Set(paid.map(|(.., paid_for)| paid_for.to_owned())),
     })
 }
 

@@ -244,6 +244,6 @@ fn settings() -> Settings {
             cluster_nodes: vec![2, 4],
         }),
         simplepod: Some(SimplePodSettings { host: Some("simplepod.example".to_owned()) }),
-        trooper: Some(TrooperSettings { host: Some("trooper.example".to_owned()) }),
+        trooper: Some(TrooperSettings { host: Some("trooper.example".to_owned()), image: None }),
     }
 }

@@ -416,7 +416,15 @@ fn destroy(folder: &Path) {
     }
     drop(Command::new("ip").args(["link", "delete", &interface(name)]).output());
     drop(Command::new("ip").args(["netns", "delete", &namespace(name)]).output());
-    let gone = fs::remove_dir_all(folder);
+    let mut gone = fs::remove_dir_all(folder);
+    // What was just killed may let go of its files a moment later.
+    for _ in 0..20 {
+        if gone.is_ok() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        gone = fs::remove_dir_all(folder);
+    }
     // A panic in a drop during a panic would hide the first one.
     if !std::thread::panicking() {
         gone.unwrap_or_else(|fault| panic!("{}: {fault}; {removed:?}", folder.display()));

@@ -68,9 +68,10 @@ const BROKEN: &[(&str, &str)] = &[
          AND (i.id IS NULL OR NOT i.is_live) AND (v.id IS NULL OR NOT v.is_live)",
     ),
     (
-        "what runs is metered",
+        "what runs is metered, or paid in advance",
         "SELECT i.id FROM instances i WHERE i.status = 'running' AND NOT EXISTS \
-         (SELECT 1 FROM meters m WHERE m.metered_id = i.id AND m.ended_at IS NULL)",
+         (SELECT 1 FROM meters m WHERE m.metered_id = i.id AND m.ended_at IS NULL) \
+         AND NOT EXISTS (SELECT 1 FROM postings p WHERE p.paid_instance_id = i.id)",
     ),
     (
         "as many graphics processors are taken as are held",
@@ -149,9 +150,15 @@ const BROKEN: &[(&str, &str)] = &[
         "SELECT user_id FROM suppliers WHERE payable_e8 > earned_e8",
     ),
     (
-        "nothing was charged without a rental or a meter",
+        "nothing was charged without a rental, a meter or paid time",
         "SELECT p.id FROM postings p LEFT JOIN rentals r ON r.id = p.rental_id \
-         WHERE p.kind = 'charge' AND r.id IS NULL AND p.meter_id IS NULL",
+         WHERE p.kind = 'charge' AND r.id IS NULL AND p.meter_id IS NULL \
+         AND p.paid_instance_id IS NULL",
+    ),
+    (
+        "no more of paid time is given back than was paid",
+        "SELECT user_id FROM postings WHERE paid_instance_id IS NOT NULL \
+         GROUP BY user_id HAVING SUM(amount_e8) > 0",
     ),
     (
         "a payment's deposit is booked exactly if it was credited",

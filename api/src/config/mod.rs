@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::Duration;
 use domain::cluster::MOST_NODES;
+use domain::image::ImageCode;
 use domain::money::Money;
 use domain::rental::RentalPolicy;
 use figment::Figment;
@@ -197,8 +198,10 @@ fn simplepod(from: &mut Reader<'_>) -> Option<Option<SimplePodSettings>> {
 /// `None` inside where the surface is switched off.
 fn trooper(from: &mut Reader<'_>) -> Option<Option<TrooperSettings>> {
     let is_enabled = from.flag("trooper.enabled", true);
-    let host = from.checked("trooper.host", "", host_name)?;
-    Some(is_enabled.then_some(TrooperSettings { host }))
+    let host = from.checked("trooper.host", "", host_name);
+    let image = from.checked("trooper.image", "", image_code);
+    let (host, image) = (host?, image?);
+    Some(is_enabled.then_some(TrooperSettings { host, image }))
 }
 
 /// `None` inside where the surface is switched off.
@@ -235,6 +238,13 @@ fn host_name(text: &str) -> Result<Option<String>, String> {
     let good = text.len() <= 253 && text.bytes().all(plain);
     let advice = || "must be a host name without a port, such as api.example.org".to_owned();
     if good { Ok(Some(text.to_ascii_lowercase())) } else { Err(advice()) }
+}
+
+fn image_code(text: &str) -> Result<Option<ImageCode>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    ImageCode::parse(text).map(Some).map_err(str::to_owned)
 }
 
 /// A name that Docker takes as the value of a label.

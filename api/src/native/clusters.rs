@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::envelope::{Answer, Success};
 use super::extract::{Authenticated, Body, IdempotencyHeader, bounded_page};
 use super::field::{Check, Field, Nested, as_is, count};
-use super::instances::{volume_wish, wish};
+use super::instance_wish::{volume_wish, wish};
 use super::instances_view::{InstanceBody, VolumeWishBody};
 use super::view::Stamp;
 use crate::app::App;

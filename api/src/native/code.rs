@@ -88,6 +88,8 @@ codes! {
     InvitationAnswered = "INVITATION_ANSWERED", CONFLICT;
     ServerUnavailable = "SERVER_UNAVAILABLE", CONFLICT;
     ChargeExceedsMax = "CHARGE_EXCEEDS_MAX", CONFLICT;
+    PriceChanged = "PRICE_CHANGED", CONFLICT;
+    InstanceLocked = "INSTANCE_LOCKED", CONFLICT;
     ExtensionAlreadyApplied = "EXTENSION_ALREADY_APPLIED", CONFLICT;
     RentalEnded = "RENTAL_ENDED", CONFLICT;
     RefundChanged = "REFUND_CHANGED", CONFLICT;

@@ -94,6 +94,10 @@ impl Failure {
                 "charge_cents": charge.cents_ceil(),
                 "max_charge_cents": max.cents_floor(),
             })),
+            Error::Conflict(Conflict::PriceChanged { price, expected }) => Some(json!({
+                "price": price.exact(),
+                "expected_price": expected.exact(),
+            })),
             Error::Conflict(Conflict::RefundChanged { refund, expected }) => Some(json!({
                 "refund_amount": refund.to_string(),
                 "expected_refund": expected.to_string(),
@@ -267,6 +271,8 @@ fn code_of_conflict(conflict: &Conflict) -> Code {
         Conflict::InvitationAnswered => Code::InvitationAnswered,
         Conflict::ServerUnavailable => Code::ServerUnavailable,
         Conflict::ChargeExceedsMax { .. } => Code::ChargeExceedsMax,
+        Conflict::PriceChanged { .. } => Code::PriceChanged,
+        Conflict::InstanceLocked => Code::InstanceLocked,
         Conflict::ExtensionAlreadyApplied => Code::ExtensionAlreadyApplied,
         Conflict::RentalEnded => Code::RentalEnded,
         Conflict::RefundChanged { .. } => Code::RefundChanged,

@@ -3,6 +3,7 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, delete, get, post};
 use domain::Result;
+use domain::clock::Timestamp;
 use domain::host::HostId;
 use domain::instance::{self, HostedFilter, Instance, InstanceDetail, InstanceId, Status};
 use domain::user::UserId;
@@ -33,15 +34,15 @@ pub struct HostedInstanceView {
     missing_since: Option<Stamp>,
 }
 
-impl From<InstanceDetail> for HostedInstanceView {
-    fn from(detail: InstanceDetail) -> Self {
+impl HostedInstanceView {
+    fn new(detail: InstanceDetail, now: Timestamp) -> Self {
         let Instance { host_id, payer_id, missing_since, .. } = detail.instance;
         Self {
             server_id: host_id.to_string(),
             payer_id: payer_id.to_string(),
             driver_fault: detail.instance.driver_fault.clone(),
             missing_since: missing_since.map(Stamp),
-            instance: instance_view(detail),
+            instance: instance_view(detail, now),
         }
     }
 }
@@ -73,12 +74,15 @@ pub async fn list_hosted_instances(
     query.finish()?;
     let found = instance::all(app.store.as_ref(), &signed.caller.into(), &filter, page).await?;
     let next = found.next.map(|id| id.to_string());
-    let views = found.rows.into_iter().map(Into::into).collect();
+    let now = app.clock.now();
+    let views = found.rows.into_iter().map(|row| HostedInstanceView::new(row, now)).collect();
     Ok(Success::ok("Instances retrieved successfully", views).continued(next))
 }
 
 async fn hosted(app: &App, instance: Instance) -> Result<HostedInstanceView> {
-    instance::detail(app.store.as_ref(), instance).await.map(Into::into)
+    let now = app.clock.now();
+    let detail = instance::detail(app.store.as_ref(), instance).await?;
+    Ok(HostedInstanceView::new(detail, now))
 }
 
 /// Give a spot instance notice.

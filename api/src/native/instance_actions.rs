@@ -40,6 +40,11 @@ pub struct ActionBody {
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     is_spot: Field<bool>,
+    /// With `start`: whether a hibernated one may come to another server, where its own has no room. Its disk
+    /// is brought there, and its ports and address are others then.
+    #[schema(value_type = Option<bool>)]
+    #[serde(default)]
+    may_move: Field<bool>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -58,9 +63,10 @@ fn action(body: ActionBody) -> Result<Action> {
     });
     let permanently = check.optional("/delete_permanently", body.delete_permanently, as_is);
     let is_spot = check.optional("/is_spot", body.is_spot, as_is);
+    let may_move = check.optional("/may_move", body.may_move, as_is).unwrap_or(false);
     let disposal = Disposal { volume_ids, permanently: permanently.unwrap_or(false) };
     let action = check.required("/action", body.action, |text| match text.as_str() {
-        "start" | "boot" | "restore" => Ok(Action::Start),
+        "start" | "boot" | "restore" => Ok(Action::Start { may_move }),
         "shutdown" => Ok(Action::Shutdown { force: false }),
         "force_shutdown" => Ok(Action::Shutdown { force: true }),
         "restart" => Ok(Action::Restart),
@@ -82,7 +88,7 @@ fn action(body: ActionBody) -> Result<Action> {
 #[utoipa::path(tag = "instances", request_body = ActionBody,
     params(("id", description = "Instance identifier")),
     responses((status = 200, body = Success<InstanceView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "INSTANCE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "INSTANCE_BUSY", "INSTANCE_DELETED", "PART_OF_CLUSTER", "NO_CAPACITY"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "INSTANCE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "INSTANCE_BUSY", "INSTANCE_LOCKED", "INSTANCE_DELETED", "PART_OF_CLUSTER", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX"]))))]
 #[post("/instances/{id}/actions")]
 pub async fn act_on_instance(
     app: Data<App>,
@@ -112,7 +118,7 @@ async fn act(app: &App, request: &Act, id: InstanceId) -> Result<(Outcome, insta
 /// second.
 #[utoipa::path(tag = "instances", params(("id", description = "Instance identifier")),
     responses((status = 200, body = Success<InstanceView>)),
-    extensions(("x-errors" = json!(["INSTANCE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "PART_OF_CLUSTER"]))))]
+    extensions(("x-errors" = json!(["INSTANCE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "INSTANCE_LOCKED", "PART_OF_CLUSTER"]))))]
 #[delete("/instances/{id}")]
 pub async fn delete_instance(
     app: Data<App>,

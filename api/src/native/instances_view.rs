@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::instance::{InstanceDetail, Phase};
+use domain::clock::Timestamp;
+use domain::instance::{Charges, InstanceDetail, Phase};
 use domain::meter::{MeterLine, Metered};
 use domain::wallet::Posting;
 use serde::{Deserialize, Serialize};
@@ -111,12 +112,25 @@ pub struct InstanceBody {
     #[schema(value_type = Option<String>, pattern = "^[0-9]{1,10}([.][0-9]{1,8})?$")]
     #[serde(default)]
     pub max_per_hour: Field<String>,
-    /// Whether it goes on at the price of the day when the longest time of its offer is over, as it does
-    /// if this is not given.
+    /// The time that is paid in advance, at once and again when it is used up. Without it the instance is paid
+    /// by the second.
+    #[schema(value_type = Option<String>, pattern = "^(HOUR|DAY|WEEK|MONTH|YEAR)$", example = "WEEK")]
+    #[serde(default)]
+    pub interval: Field<String>,
+    /// Refuse if an interval costs anything else.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,10}([.][0-9]{1,8})?$")]
+    #[serde(default)]
+    pub interval_price: Field<String>,
+    /// Whether one can log in with a password, which is told to owners and admins.
+    #[schema(value_type = Option<bool>, example = false)]
+    #[serde(default)]
+    pub has_password: Field<bool>,
+    /// Whether it goes on at the price of the day when the longest time of its offer is over, or what was paid
+    /// of a `WEEK` or longer, as it does if this is not given.
     #[schema(value_type = Option<bool>, example = true)]
     #[serde(default)]
     pub auto_renew: Field<bool>,
-    /// Only if one graphics processor costs at most so much an hour then.
+    /// Only if one graphics processor costs at most so much an hour then, or the interval at most so much.
     #[schema(value_type = Option<String>, pattern = "^[0-9]{1,10}([.][0-9]{1,8})?$")]
     #[serde(default)]
     pub max_renewal_price: Field<String>,
@@ -167,11 +181,15 @@ pub struct InstanceEditBody {
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     #[serde(default)]
     pub environment: Field<BTreeMap<String, String>>,
-    /// Whether it goes on when its time is over; only for what has an `expires_at`.
+    /// Whether nobody may start, stop or delete it.
+    #[schema(value_type = Option<bool>)]
+    #[serde(default)]
+    pub is_locked: Field<bool>,
+    /// Whether it goes on when its time is over; only for what has an `expires_at` or an `interval`.
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub auto_renew: Field<bool>,
-    /// The most that one graphics processor may cost an hour for that; null takes any price.
+    /// The most that one graphics processor may cost an hour for that, or the interval; null takes any price.
     #[schema(value_type = Option<String>, pattern = "^[0-9]{1,10}([.][0-9]{1,8})?$")]
     #[serde(default)]
     pub max_renewal_price: Field<String>,
@@ -211,6 +229,10 @@ pub struct InstanceView {
     /// Who logs in.
     #[schema(example = "root")]
     username: String,
+    /// With which password, if with one; told to owners and admins, where one instance is looked at.
+    password: Option<String>,
+    /// Whether nobody may start, stop or delete it.
+    is_locked: bool,
     /// Where it is reached, once it has an address.
     #[schema(example = "203.0.113.7")]
     ip: Option<String>,
@@ -230,12 +252,19 @@ pub struct InstanceView {
     price_per_hour: String,
     /// The share of that price while it is stopped.
     stopped_percent: u32,
-    /// When it ends or is renewed, where its offer has a longest time.
+    /// How much time is paid in advance at once.
+    #[schema(example = "WEEK")]
+    interval: Option<&'static str>,
+    /// What that cost the last time.
+    interval_price: Option<String>,
+    /// How many seconds of paid time are left, if it runs all the time.
+    paid_seconds: Option<i64>,
+    /// When it ends or is renewed, where its offer has a longest time or its paid time is being used.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Stamp>,
     /// Whether it is renewed then.
     auto_renew: bool,
-    /// Only if one graphics processor costs at most so much an hour then.
+    /// Only if one graphics processor costs at most so much an hour then, or the interval at most so much.
     max_renewal_price: Option<String>,
     /// What went wrong the last time.
     last_error: Option<String>,
@@ -247,7 +276,7 @@ pub struct InstanceView {
     ended_at: Option<Stamp>,
 }
 
-pub fn instance_view(detail: InstanceDetail) -> InstanceView {
+pub fn instance_view(detail: InstanceDetail, now: Timestamp) -> InstanceView {
     let InstanceDetail { instance, volumes, host_address } = detail;
     let status = instance.status().as_str();
     let volume_ids = volumes.iter().map(|volume| volume.id.to_string()).collect();
@@ -259,6 +288,7 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
     let address = instance.address(host_address);
     let wanted = instance.wanted.as_str();
     let renewal = instance.term.map(|term| term.renewal);
+    let paid = instance.paid();
     let ports = instance.claim.ports.iter();
     let ports = ports.map(|port| PublishedPortView { inside: port.inside, outside: port.outside });
     InstanceView {
@@ -277,6 +307,8 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
         jupyter_token: None,
         template_id: instance.origin.template.map(|template| template.template_id.to_string()),
         username: instance.origin.image.username,
+        password: None,
+        is_locked: instance.is_locked,
         ip: address.map(|address| address.to_string()),
         ports: ports.collect(),
         ssh_key_ids: instance.origin.key_ids.iter().map(ToString::to_string).collect(),
@@ -288,10 +320,13 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
         evict_at: instance.evict_at.map(Stamp),
         price_per_hour: instance.terms.hourly().to_decimal().to_string(),
         stopped_percent: instance.terms.stopped_percent,
-        expires_at: instance.term.map(|term| Stamp(term.expires_at)),
-        auto_renew: renewal.is_some_and(|renewal| renewal.is_on),
+        interval: paid.map(|paid| paid.interval.as_str()),
+        interval_price: paid.map(|paid| paid.price.to_decimal().to_string()),
+        paid_seconds: paid.map(|paid| paid.seconds_left(now)),
+        expires_at: instance.term.and_then(|term| term.expires_at).map(Stamp),
+        auto_renew: instance.term.is_some_and(|term| term.renews()),
         max_renewal_price: renewal
-            .and_then(|renewal| renewal.max_per_gpu)
+            .and_then(|renewal| renewal.max_price)
             .map(|price| price.to_decimal().to_string()),
         last_error: instance.last_error,
         created_at: Stamp(instance.created_at),
@@ -301,9 +336,9 @@ pub fn instance_view(detail: InstanceDetail) -> InstanceView {
 }
 
 impl InstanceView {
-    /// With the token of its Jupyter server.
-    pub fn with_jupyter_token(self, token: Option<String>) -> Self {
-        Self { jupyter_token: token, ..self }
+    /// With what opens it.
+    pub fn with_secrets(self, jupyter_token: Option<String>, password: Option<String>) -> Self {
+        Self { jupyter_token, password, ..self }
     }
 }
 
@@ -355,7 +390,7 @@ impl From<MeterLine> for MeterView {
     }
 }
 
-/// A booking of a meter.
+/// A booking of a meter, or a payment.
 #[derive(Serialize, ToSchema)]
 pub struct MeterBookingView {
     /// To be asked for at `/ledger/entries/{id}/explain`.
@@ -371,20 +406,25 @@ pub struct MeterBookingView {
 pub struct ChargesView {
     meters: Vec<MeterView>,
     bookings: Vec<MeterBookingView>,
-    /// The sum of the meters.
+    /// What was paid in advance; what was given back of that is below zero.
+    payments: Vec<MeterBookingView>,
+    /// The sum of the meters and the payments.
     total: String,
 }
 
-pub fn charges_view((meters, postings): (Vec<MeterLine>, Vec<Posting>)) -> ChargesView {
-    let total: domain::money::Money = meters.iter().map(|line| line.amount).sum();
+pub fn charges_view(charges: Charges) -> ChargesView {
+    let Charges { lines, bookings, payments } = charges;
+    let paid = payments.iter().map(|posting| posting.amount.negated());
+    let total: domain::money::Money = lines.iter().map(|line| line.amount).chain(paid).sum();
     let booking = |posting: Posting| MeterBookingView {
         transaction_id: posting.id.to_string(),
         amount: posting.amount.negated().to_decimal().to_string(),
         created_at: Stamp(posting.at),
     };
     ChargesView {
-        meters: meters.into_iter().map(Into::into).collect(),
-        bookings: postings.into_iter().map(booking).collect(),
+        meters: lines.into_iter().map(Into::into).collect(),
+        bookings: bookings.into_iter().map(booking).collect(),
+        payments: payments.into_iter().map(booking).collect(),
         total: total.to_decimal().to_string(),
     }
 }

@@ -34,6 +34,7 @@ mod images;
 mod installs;
 mod installs_view;
 mod instance_actions;
+mod instance_wish;
 mod instances;
 mod instances_view;
 mod ledger;

@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, delete, get, patch, post};
 use domain::error::Thing;
-use domain::instance::InstanceId;
+use domain::instance::{Charges, InstanceId};
 use domain::location::LocationCode;
 use domain::pool::PoolId;
 use domain::tag::Tags;
@@ -409,6 +409,9 @@ pub async fn volume_charges(
     id: Path<String>,
 ) -> Answer<ChargesView> {
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
-    let charges = volume::charges(store, clock, &signed.caller, volume_id(&id)?).await?;
-    Ok(Success::ok("Charges retrieved successfully", charges_view(charges)))
+    let (lines, bookings) = volume::charges(store, clock, &signed.caller, volume_id(&id)?).await?;
+    Ok(Success::ok(
+        "Charges retrieved successfully",
+        charges_view(Charges { lines, bookings, payments: Vec::new() }),
+    ))
 }

@@ -184,6 +184,7 @@ fn changes(caller: &Caller, detail: &InstanceDetail, body: Changes) -> Result<Ed
         tags: None,
         start_script,
         environment,
+        is_locked: None,
         renews: body.is_auto_renew_on.filter(|renews| has_term || *renews),
         renewal_max: renewal_max.filter(|max| has_term || max.is_some()),
     })

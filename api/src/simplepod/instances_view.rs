@@ -72,7 +72,7 @@ fn members(
     let shape = &instance.terms.shape;
     let term = instance.term;
     let renewal = term.map(|term| term.renewal);
-    let at = term.map(|term| instant(term.expires_at));
+    let at = term.and_then(|term| term.expires_at).map(instant);
     let is_on = renewal.is_some_and(|renewal| renewal.is_on);
     let disk_gb = disk_gb(detail);
     let per_gpu = match &instance.terms.offered {
@@ -102,7 +102,7 @@ fn members(
         "rentalType": if instance.terms.is_spot { "interruptible" } else { "demand" },
         "pricePerGpu": amount(per_gpu),
         "pricePerDiskSize": amount(per_gb),
-        "priceAutoRenewMax": amount(renewal.and_then(|renewal| renewal.max_per_gpu).unwrap_or(Money::ZERO)),
+        "priceAutoRenewMax": amount(renewal.and_then(|renewal| renewal.max_price).unwrap_or(Money::ZERO)),
         "createdAt": instant(instance.created_at),
         "expiresAt": at,
         "autoRenewAt": at.as_ref().filter(|_| is_on),

@@ -100,7 +100,7 @@ fn read(project: Project, body: ActionBody) -> Result<(Vec<String>, Asked), Fail
     };
     let action = match name.as_str() {
         // The Python SDK knows `restore`, which the document does not name.
-        "boot" | "start" | "deploy" | "restore" => Action::Start,
+        "boot" | "start" | "deploy" | "restore" => Action::Start { may_move: false },
         "shutdown" => Action::Shutdown { force: false },
         "force_shutdown" => Action::Shutdown { force: true },
         "delete" | "discontinue" => Action::Delete(disposal()?),

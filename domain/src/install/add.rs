@@ -68,7 +68,8 @@ pub async fn add(
     .await
 }
 
-async fn added(
+/// Orders software onto an instance in the transaction of another use case.
+pub(crate) async fn added(
     tx: &dyn Tx,
     random: &dyn Random,
     request: &AddInstall,
@@ -116,6 +117,10 @@ async fn instance_for_update(tx: &dyn Tx, caller: &Caller, id: InstanceId) -> Re
     let instance = tx.instance_for_update(id).await?.ok_or_else(missing)?;
     if instance.pool_id != seen.pool_id {
         return Err(Error::Contention);
+    }
+    // What is on the disk that it gets comes with installs of its own.
+    if instance.awaits_a_disk() {
+        return Err(Error::Conflict(Conflict::InstanceBusy));
     }
     let is_going = instance.wanted == Wanted::Deleted
         || !instance.is_live()

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use act::{ActOnInstall, remove, retry};
+pub(crate) use add::added;
 pub use add::{AddInstall, add};
 pub use align::{align, realign};
 pub(crate) use align::{awaits, resume};

@@ -59,4 +59,7 @@ pub trait Installs {
 
     /// Deletes all installs on an instance, which is locked and gone.
     async fn delete_installs_of(&self, id: InstanceId) -> Result<()>;
+
+    /// Puts what is on one instance onto another, which has its disk now.
+    async fn move_installs(&self, from: InstanceId, to: InstanceId) -> Result<()>;
 }

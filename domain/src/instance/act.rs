@@ -4,12 +4,14 @@ use tracing::instrument;
 
 use super::charge::{Charge, charge, running_meter};
 use super::create::{event, require_funds};
+use super::migrate::{MOVED_WITHIN, Move, require_no_successor};
+use super::pay::{pay_interval, price_of_interval};
 use super::sources::of_today;
 use super::stop::{align_later, remove};
-use super::{Instance, InstanceId, InstancePolicy, Phase, Stage, Wanted};
-use crate::capacity::{self, Claim, Need, Part, release};
+use super::{Instance, InstanceId, InstancePolicy, Offered, Phase, Stage, Wanted};
+use crate::capacity::{self, Claim, Health, Need, Part, release};
 use crate::clock::{Clock, Random, Timestamp};
-use crate::error::{Conflict, Error, Result, Thing};
+use crate::error::{Conflict, Error, Result, Thing, Unpayable};
 use crate::meter::{Metered, Standing, finish};
 use crate::money::Money;
 use crate::plan::Shape;
@@ -33,7 +35,10 @@ pub struct Disposal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Start it, also out of hibernation.
-    Start,
+    Start {
+        /// Whether a hibernated one may come to another host, where its own has no room.
+        may_move: bool,
+    },
     /// Stop it; what it holds stays its own.
     Shutdown {
         /// Without asking what runs in it.
@@ -58,7 +63,7 @@ impl Action {
     /// Its name.
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Start => "start",
+            Self::Start { .. } => "start",
             Self::Shutdown { force: false } => "shutdown",
             Self::Shutdown { force: true } => "force_shutdown",
             Self::Restart => "restart",
@@ -102,7 +107,7 @@ pub async fn act(
     atomically(store, async |tx: &dyn Tx| {
         let (wallet, instance) = locked(tx, &request.caller, id).await?;
         let work = Work { tx, random, policy, request, now };
-        let outcome = work.on(wallet, instance).await?;
+        let outcome = Box::pin(work.on(wallet, instance)).await?;
         let instance = tx.instance(id).await?.ok_or(Error::NotFound(Thing::Instance))?;
         Ok((outcome, instance))
     })
@@ -176,6 +181,14 @@ pub(super) async fn what_runs(tx: &dyn Tx, instance: &Instance) -> Result<Charge
     })
 }
 
+/// Gives back what a stopped instance has of its host, which is locked, but its disk.
+pub(super) async fn park(tx: &dyn Tx, instance: Instance) -> Result<Instance> {
+    let held = (instance.id, &instance.terms.shape);
+    release(tx, instance.host_id, held, Part::AllButDisk).await?;
+    let (wanted, phase, claim) = (Wanted::Hibernated, Phase::Hibernated, Claim::default());
+    Ok(Instance { claim, wanted, phase, ..instance })
+}
+
 /// One action on one locked instance.
 struct Work<'a> {
     tx: &'a dyn Tx,
@@ -198,13 +211,18 @@ impl Work<'_> {
                 return self.forget(instance).await;
             }
             Action::Delete(_) if is_going => return Ok(Outcome::Unchanged),
+            _ if instance.is_locked => return Err(Error::Conflict(Conflict::InstanceLocked)),
             Action::DeleteStuck => return self.delete_stuck(wallet, instance).await,
             _ if is_going => return Err(Error::Conflict(Conflict::InstanceDeleted)),
             // The next sweep evicts it; what it costs has ended.
             _ if notice_is_over => return Err(Error::Conflict(Conflict::InstanceDeleted)),
-            Action::Delete(disposal) => return self.delete(wallet, instance, disposal).await,
+            Action::Delete(disposal) => {
+                require_no_successor(&instance)?;
+                return self.delete(wallet, instance, disposal).await;
+            }
             _ => {}
         }
+        require_no_successor(&instance)?;
         match &instance.phase {
             Phase::Ordered | Phase::Provisioning { .. } | Phase::Undoing { .. } => not_now(),
             _ => self.on_made(wallet, instance).await,
@@ -215,8 +233,8 @@ impl Work<'_> {
     async fn on_made(&self, wallet: Wallet, instance: Instance) -> Result<Outcome> {
         let runs = matches!(instance.phase, Phase::Running | Phase::Starting { .. });
         match &self.request.action {
-            Action::Start if instance.wanted == Wanted::Running => Ok(Outcome::Unchanged),
-            Action::Start => self.start(wallet, instance).await,
+            Action::Start { .. } if instance.wanted == Wanted::Running => Ok(Outcome::Unchanged),
+            Action::Start { may_move } => self.start(wallet, instance, *may_move).await,
             Action::Shutdown { .. } if matches!(instance.wanted, Wanted::Stopped { .. }) => {
                 self.hasten(instance).await
             }
@@ -254,7 +272,7 @@ impl Work<'_> {
         self.tx.save_instance(&instance).await?;
         align_later(self.tx, self.random, &instance, self.now).await?;
         let kind = match self.request.action {
-            Action::Start => "instance.start_requested",
+            Action::Start { .. } => "instance.start_requested",
             Action::Shutdown { .. } => "instance.stop_requested",
             Action::Restart => "instance.restart_requested",
             Action::Hibernate => "instance.hibernate_requested",
@@ -266,24 +284,52 @@ impl Work<'_> {
         Ok(Outcome::Accepted)
     }
 
-    async fn start(&self, wallet: Wallet, instance: Instance) -> Result<Outcome> {
+    async fn start(&self, wallet: Wallet, instance: Instance, may_move: bool) -> Result<Outcome> {
+        let (wallet, instance) = self.paid_again(wallet, instance).await?;
         let metered = running_meter(self.tx, instance.id).await?;
         let already = metered.map_or(Money::ZERO, |meter| meter.rate.hourly());
-        let more = instance.terms.hourly().saturating_sub(already).max(Money::ZERO);
+        let more = instance.terms.metered().saturating_sub(already).max(Money::ZERO);
         require_funds(self.tx, &wallet, more, self.policy.funds).await?;
         let mut instance = Instance { wanted: Wanted::Running, last_error: None, ..instance };
         match instance.phase {
-            Phase::Hibernated => instance = self.placed_again(instance).await?,
+            Phase::Hibernated => match self.placed_again(&instance).await {
+                Err(Error::Conflict(Conflict::NoCapacity)) if may_move => {
+                    instance = self.placed_elsewhere(instance).await?;
+                }
+                placed => {
+                    let (claim, phase) = (placed?, Phase::Stopped);
+                    instance = Instance { claim, phase, ..instance };
+                }
+            },
             // Whether the stop that was asked for has begun is seen by starting it.
             Phase::Running => instance.phase = Phase::Starting { stage: Stage::Starting },
             _ => {}
         }
-        instance.stage_until = Some(self.now + self.policy.stage_within);
+        let moves = instance.pending_move().is_some();
+        let within = if moves { MOVED_WITHIN } else { self.policy.stage_within };
+        instance.stage_until = Some(self.now + within);
         self.save(instance).await
     }
 
+    /// Pays for another interval at the price of today, where what was paid is used up.
+    async fn paid_again(&self, wallet: Wallet, instance: Instance) -> Result<(Wallet, Instance)> {
+        if instance.paid().is_none_or(|paid| paid.is_left(self.now)) {
+            return Ok((wallet, instance));
+        }
+        let found = price_of_interval(self.tx, &instance).await?;
+        let (terms, price) = found.ok_or(Error::Unpayable(Unpayable::NoPricing))?;
+        let renewal = instance.term.map(|term| term.renewal).unwrap_or_default();
+        if let Some(max) = renewal.max_price.filter(|_| !renewal.takes_interval(price)) {
+            return Err(Error::Conflict(Conflict::ChargeExceedsMax { charge: price, max }));
+        }
+        let author = Some(self.request.caller.user_id);
+        let instance = Instance { terms, ..instance };
+        let paid = (instance, price, author);
+        pay_interval(self.tx, self.random, wallet, paid, (self.now, self.now)).await
+    }
+
     /// Takes what a hibernated instance gave back again, on the same host, where its disk is.
-    async fn placed_again(&self, instance: Instance) -> Result<Instance> {
+    async fn placed_again(&self, instance: &Instance) -> Result<Claim> {
         let shape = Shape { disk_gb: 0, ..instance.terms.shape.clone() };
         let need = Need {
             location: instance.location.clone(),
@@ -295,7 +341,43 @@ impl Work<'_> {
         let ports = instance.origin.ports.as_slice();
         let placed =
             capacity::place(self.tx, &need, self.policy.placement, (instance.id, ports)).await?;
-        Ok(Instance { claim: placed.claim, phase: Phase::Stopped, ..instance })
+        Ok(placed.claim)
+    }
+
+    /// Takes a place on another host for a hibernated instance, whose disk comes after it. A move that is not
+    /// over ends where it began.
+    async fn placed_elsewhere(&self, instance: Instance) -> Result<Instance> {
+        let volumes = self.tx.volumes_of_instances(&[instance.id]).await?;
+        let own = self.tx.capacity(instance.host_id).await?;
+        // Nothing comes from a host that does not answer, and a host's offer is for that host.
+        let answers = own.is_some_and(|host| host.health == Health::Healthy);
+        let stays = !answers
+            || matches!(instance.terms.offered, Offered::Gpus { .. })
+            || instance.pending_move().is_some()
+            || volumes.iter().any(|volume| volume.disk.is_some());
+        if stays {
+            return Err(Error::Conflict(Conflict::NoCapacity));
+        }
+        let storage = volumes.first().map(|volume| volume.storage.clone());
+        let need = Need {
+            location: instance.location.clone(),
+            storage,
+            host_id: None,
+            shape: instance.terms.shape.clone(),
+            volumes_gb: 0,
+        };
+        let ports = instance.origin.ports.as_slice();
+        let placed =
+            capacity::place(self.tx, &need, self.policy.placement, (instance.id, ports)).await?;
+        let moved = Some(Move {
+            from: instance.id,
+            from_host: instance.host_id,
+            keeps_data: true,
+            is_over: false,
+            migration: None,
+        });
+        let (claim, host_id, phase) = (placed.claim, placed.capacity.host_id, Phase::Stopped);
+        Ok(Instance { host_id, moved, claim, phase, ..instance })
     }
 
     /// Stops it; from now on it costs what a stopped one does.
@@ -303,7 +385,8 @@ impl Work<'_> {
         let instance = Instance { wanted, restart: false, ..instance };
         let hibernates = wanted == Wanted::Hibernated;
         let costs = if hibernates { Charge::Nothing } else { Charge::Stopped };
-        charge(self.tx, self.random, wallet, (&instance, costs), self.now).await?;
+        let charged = (instance, costs);
+        let (_, instance) = charge(self.tx, self.random, wallet, charged, self.now).await?;
         self.save(instance).await
     }
 
@@ -323,18 +406,19 @@ impl Work<'_> {
         if instance.phase != Phase::Stopped || instance.wanted == Wanted::Running {
             return not_now();
         }
-        let nothing = (&instance, Charge::Nothing);
-        charge(self.tx, self.random, wallet, nothing, self.now).await?;
-        let held = (instance.id, &instance.terms.shape);
-        release(self.tx, instance.host_id, held, Part::AllButDisk).await?;
-        let (wanted, phase, claim) = (Wanted::Hibernated, Phase::Hibernated, Claim::default());
-        self.save(Instance { claim, wanted, phase, ..instance }).await
+        let nothing = (instance, Charge::Nothing);
+        let (_, instance) = charge(self.tx, self.random, wallet, nothing, self.now).await?;
+        let instance = park(self.tx, instance).await?;
+        self.save(instance).await
     }
 
     /// Makes it a spot instance or an ordinary one, at the price of today.
     async fn price(&self, wallet: Wallet, instance: Instance, is_spot: bool) -> Result<Outcome> {
         if instance.terms.is_spot == is_spot {
             return Ok(Outcome::Unchanged);
+        }
+        if instance.terms.is_prepaid {
+            return Err(Error::invalid("/is_spot", "is not for time that is paid in advance"));
         }
         let terms = of_today(self.tx, &instance, is_spot).await?;
         let before = running_meter(self.tx, instance.id).await?.map(|meter| meter.rate);
@@ -344,7 +428,8 @@ impl Work<'_> {
         let hourly = |rate: Option<crate::meter::Rate>| rate.map_or(Money::ZERO, |r| r.hourly());
         let more = hourly(instance.rate(costs)).saturating_sub(hourly(before));
         require_funds(self.tx, &wallet, more.max(Money::ZERO), self.policy.funds).await?;
-        charge(self.tx, self.random, wallet, (&instance, costs), self.now).await?;
+        let charged = (instance, costs);
+        let (_, instance) = charge(self.tx, self.random, wallet, charged, self.now).await?;
         self.save(instance).await
     }
 

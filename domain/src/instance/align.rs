@@ -4,17 +4,20 @@ use chrono::Duration;
 use secrecy::ExposeSecret;
 use tracing::{instrument, warn};
 
+use super::carry::{Brought, brought, clear, left_behind, sent_back};
 use super::charge::{Charge, charge};
 use super::create::event;
+use super::migrate::{take_over, undo};
 use super::stop::{fail_cluster, free_all};
 use super::{
-    DriverFault, Failure, FailureKind, Instance, InstanceId, InstanceSpec, JUPYTER_TOKEN, Phase,
-    RegistryLogin, Sighting, Site, Stage, Step, Wanted,
+    DriverFault, Failure, FailureKind, Instance, InstanceId, InstanceSpec, JUPYTER_TOKEN, Move,
+    Phase, RegistryLogin, Sighting, Site, Stage, Step, Wanted,
 };
 use crate::capacity::{Claim, Part, release};
 use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
+use crate::host::HostId;
 use crate::install;
 use crate::job::{Job, JobContext, JobKind, Progress};
 use crate::store::{Reads, Store, Tx, atomically};
@@ -59,6 +62,9 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
         };
         let is_set_back = matches!(found, Found::Back(_));
         settle(context, (&seen, step), found).await?;
+        if seen.left_behind().is_some() {
+            clear(context, &seen).await?;
+        }
         if is_set_back {
             // What stops as soon as it is started would keep a worker for itself.
             return Ok(Progress::Again(now + LOOK_AGAIN));
@@ -120,6 +126,11 @@ impl GaveUp {
         Self { kind: FailureKind::Error, message: "it took too long", fault }
     }
 
+    const fn of_a_disk() -> Self {
+        let message = "what was on its disk is not there any more";
+        Self { kind: FailureKind::Error, message, fault: None }
+    }
+
     const fn of_a_volume() -> Self {
         let message = "a volume could not be made";
         Self { kind: FailureKind::Error, message, fault: None }
@@ -135,10 +146,24 @@ async fn perform(
 ) -> Result<Option<Found>, DriverFault> {
     let (driver, spec) = (context.instances, instance.spec(volumes));
     match step {
-        Step::Make => driver.create(site, &with_secrets(context.vault, instance, spec)).await?,
-        Step::Start => driver.start(site, &spec).await?,
+        Step::Make => {
+            match brought(context, site, instance).await? {
+                Brought::Later => return Ok(None),
+                Brought::Never => return Ok(Some(Found::GaveUp(GaveUp::of_a_disk()))),
+                Brought::Here => {}
+            }
+            driver.create(site, &with_secrets(context.vault, instance, spec)).await?;
+        }
+        Step::Start => {
+            driver.start(site, &with_secrets(context.vault, instance, spec)).await?;
+        }
         Step::Stop { force } => driver.stop(site, instance.id, force).await?,
-        Step::Remove => driver.remove(site, instance.id, kept_disk(volumes)).await?,
+        Step::Remove => {
+            driver.remove(site, instance.id, kept_disk(volumes)).await?;
+            if let Some(from) = left_behind(context, instance).await? {
+                driver.remove(&from, instance.id, None).await?;
+            }
+        }
         Step::Await => {
             return Ok(match driver.look(site, &spec).await? {
                 Sighting::Ready => Some(Found::Done),
@@ -154,10 +179,11 @@ async fn perform(
 /// What it is to be, with the secrets that making it may take. One that cannot be opened, as after a
 /// change of the signing key, is left out: most often it is made from its own disk, which needs none.
 fn with_secrets(vault: &dyn Vault, instance: &Instance, mut spec: InstanceSpec) -> InstanceSpec {
-    let Some(template) = &instance.origin.template else { return spec };
     let closed = |fault: &Error| {
         warn!(instance_id = %instance.id, cause = fault.for_the_log(), "a secret stays closed");
     };
+    spec.password = instance.password(vault).inspect_err(closed).unwrap_or_default();
+    let Some(template) = &instance.origin.template else { return spec };
     let login = template.registry.as_ref().and_then(|registry| {
         let password = registry.opened(vault, template.template_id).inspect_err(closed).ok()?;
         let (host, username) = (registry.authority().to_owned(), registry.username.clone());
@@ -236,7 +262,7 @@ async fn settle(
         };
         let outcome = Settling { tx, random: context.random, now, within, wallet };
         match &found {
-            Found::Done => outcome.done(instance, step).await,
+            Found::Done => Box::pin(outcome.done(instance, step)).await,
             Found::Back(stage) => {
                 let phase = match instance.phase {
                     Phase::Provisioning { .. } => Phase::Provisioning { stage: *stage },
@@ -244,7 +270,7 @@ async fn settle(
                 };
                 tx.save_instance(&Instance { phase, ..instance }).await
             }
-            Found::GaveUp(why) => outcome.given_up(instance, why).await,
+            Found::GaveUp(why) => Box::pin(outcome.given_up(instance, why)).await,
         }
     };
     atomically(context.store, work).await
@@ -258,14 +284,21 @@ async fn locked(
     found: &Found,
 ) -> Result<Option<(Option<Wallet>, Instance)>> {
     let gives_up = matches!(found, Found::GaveUp(_));
-    let wallet = if gives_up || matches!(step, Step::Await | Step::Remove) {
+    let is_paid = matches!(step, Step::Await | Step::Remove)
+        || (step == Step::Start && seen.terms.is_prepaid);
+    let wallet = if gives_up || is_paid {
         let wallet = tx.wallet_for_update(seen.payer_id).await?;
         Some(wallet.ok_or(Error::NotFound(Thing::User))?)
     } else {
         None
     };
-    if matches!(step, Step::Stop { .. } | Step::Remove) {
-        tx.capacity_for_update(seen.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let moves = seen.left_behind();
+    let gives_back = matches!(step, Step::Stop { .. } | Step::Remove) || moves.is_some();
+    let mut hosts: Vec<HostId> =
+        moves.into_iter().chain(gives_back.then_some(seen.host_id)).collect();
+    hosts.sort_unstable();
+    for host_id in hosts {
+        tx.capacity_for_update(host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
     }
     let instance = tx.instance_for_update(seen.id).await?;
     let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
@@ -297,7 +330,23 @@ impl Settling<'_> {
         let restart = instance.restart && !matches!(step, Step::Stop { .. });
         let mut instance = Instance { restart, phase, stage_until, ..instance };
         match step {
-            Step::Make | Step::Start => return self.tx.save_instance(&instance).await,
+            Step::Make => {
+                if let Some(host_id) = instance.left_behind() {
+                    let held = (instance.id, &instance.terms.shape);
+                    release(self.tx, host_id, held, Part::Disk).await?;
+                    instance.moved = instance.moved.map(|moved| Move { is_over: true, ..moved });
+                }
+                return self.tx.save_instance(&instance).await;
+            }
+            Step::Start => {
+                // Who paid in advance decides when it greets; what computes uses paid time.
+                let computes = instance.terms.is_prepaid && instance.ready_at.is_some();
+                if let Some(wallet) = self.wallet.filter(|_| computes) {
+                    let running = (instance, Charge::Running);
+                    (_, instance) = charge(self.tx, self.random, wallet, running, self.now).await?;
+                }
+                return self.tx.save_instance(&instance).await;
+            }
             Step::Await => {
                 if instance.ready_at.is_none() {
                     instance.ready_at = Some(self.now);
@@ -305,8 +354,10 @@ impl Settling<'_> {
                 }
                 (instance.last_error, instance.driver_fault) = (None, None);
                 self.tx.save_instance(&instance).await?;
-                install::resume(self.tx, self.random, (instance.id, self.now)).await?;
-                self.ready(&instance).await
+                let (tx, random, again) = (self.tx, self.random, (instance.id, self.now));
+                self.ready(&instance).await?;
+                // After what it takes the place of has left it its installs.
+                install::resume(tx, random, again).await
             }
             Step::Stop { .. } => {
                 // A restart goes on by itself, and has the time that a start has.
@@ -333,8 +384,12 @@ impl Settling<'_> {
         let Some(wallet) = self.wallet.filter(|_| instance.wanted == Wanted::Running) else {
             return Ok(());
         };
+        let (tx, random, now) = (self.tx, self.random, self.now);
+        let (wallet, instance) =
+            Box::pin(take_over(tx, random, wallet, instance.clone(), now)).await?;
         let running = (instance, Charge::Running);
-        charge(self.tx, self.random, wallet, running, self.now).await.map(|_| ())
+        let (_, instance) = charge(tx, random, wallet, running, now).await?;
+        tx.save_instance(&instance).await
     }
 
     /// Nothing is left of it: all that it held is free, and its volumes go their way.
@@ -356,17 +411,21 @@ impl Settling<'_> {
         let failure = Failure { kind: why.kind, message: why.message.to_owned() };
         let driver_fault = why.fault.as_deref().map(short);
         let instance = Instance { driver_fault, ..before.given_up(failure) };
-        self.tx.save_instance(&instance).await?;
         self.tell("instance.given_up", &instance).await?;
-        let Some(wallet) = self.wallet else { return Ok(()) };
-        match instance.cluster_id.filter(|_| never_ran) {
-            Some(id) => fail_cluster(self.tx, self.random, wallet, (id, self.now)).await?,
-            None if never_ran => wallet,
-            None => {
-                let stopped = (&instance, Charge::Stopped);
-                charge(self.tx, self.random, wallet, stopped, self.now).await?
-            }
+        let Some(wallet) = self.wallet else { return self.tx.save_instance(&instance).await };
+        let (tx, random, now) = (self.tx, self.random, self.now);
+        let (wallet, instance) = if never_ran {
+            undo(tx, random, wallet, instance, now).await?
+        } else if let Some(host_id) = instance.left_behind() {
+            let back = sent_back(tx, instance, host_id).await?;
+            charge(tx, random, wallet, (back, Charge::Nothing), now).await?
+        } else {
+            charge(tx, random, wallet, (instance, Charge::Stopped), now).await?
         };
+        tx.save_instance(&instance).await?;
+        if let Some(id) = instance.cluster_id.filter(|_| never_ran) {
+            fail_cluster(tx, random, wallet, (id, now)).await?;
+        }
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-use super::{Instance, InstanceId, Phase, Wanted};
+use super::paid::WHOLE;
+use super::{Instance, InstanceId, InstanceTerms, Phase, Wanted};
 use crate::clock::{Random, Timestamp};
 use crate::error::Result;
 use crate::meter::{Meter, MeterId, Metered, Rate, begin, begin_all, close};
@@ -23,9 +24,23 @@ pub(super) enum Charge {
     Nothing,
 }
 
+impl Charge {
+    /// How much of paid time it uses.
+    fn percent(self, terms: &InstanceTerms) -> u32 {
+        match self {
+            Self::Running => WHOLE,
+            Self::Stopped => terms.stopped_percent,
+            Self::Nothing => 0,
+        }
+    }
+}
+
 impl Instance {
-    /// What an hour of it costs.
+    /// What a meter of it makes.
     pub(super) fn rate(&self, charge: Charge) -> Option<Rate> {
+        if self.terms.is_prepaid {
+            return None;
+        }
         let rate = match charge {
             Charge::Running => self.terms.rate(100),
             Charge::Stopped => self.terms.rate(self.terms.stopped_percent),
@@ -59,29 +74,37 @@ pub(super) async fn running_meter(tx: &dyn Tx, id: InstanceId) -> Result<Option<
     Ok(open.into_iter().find(|meter| meter.ended_at.is_none()))
 }
 
-/// Lets an instance cost this from now on; a meter that runs at that price goes on, unless
-/// it can be evicted now and could not before, or the other way round. The payer's wallet is
-/// locked, and answered as it is after it.
+/// Lets an instance cost this from now on, of its paid time or by a meter; a meter that runs at that price
+/// goes on, unless it can be evicted now and could not before, or the other way round. The payer's wallet is
+/// locked, and answered as it is after it, with the instance, which the caller stores.
 pub(super) async fn charge(
     tx: &dyn Tx,
     random: &dyn Random,
     wallet: Wallet,
-    (instance, charge): (&Instance, Charge),
+    (instance, charge): (Instance, Charge),
     now: Timestamp,
-) -> Result<Wallet> {
+) -> Result<(Wallet, Instance)> {
+    if instance.terms.is_prepaid {
+        if instance.successor_id.is_some() {
+            // What is left was credited to what takes its place.
+            return Ok((wallet, instance));
+        }
+        let percent = charge.percent(&instance.terms);
+        return Ok((wallet, instance.with_paid(|paid| paid.using(percent, now))));
+    }
     let rate = instance.rate(charge);
     let open = tx.open_meters_of(&[Metered::Instance(instance.id)]).await?;
     let running = open.iter().find(|meter| meter.ended_at.is_none());
     let is_spot = instance.terms.is_spot;
     if running.map(|meter| (meter.rate, meter.is_spot)) == rate.map(|rate| (rate, is_spot)) {
-        return Ok(wallet);
+        return Ok((wallet, instance));
     }
     let wallet = close(tx, random, wallet, (open, now), now).await?;
     if let Some(rate) = rate {
         let id = MeterId::generate(now, random);
         begin(tx, instance.meter(id, (rate, charge), now)).await?;
     }
-    Ok(wallet)
+    Ok((wallet, instance))
 }
 
 /// Lets what was stopped for want of money cost what a stopped instance does again, as its payer has paid,

@@ -1,12 +1,15 @@
 //! Orders an instance: takes its place, its volumes and its price, and leaves the making to a job.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use tracing::instrument;
 
+use super::pay::charge_interval;
 use super::sources::{Sources, sources};
 use super::wish::{asked, checked};
 use super::{
-    Boot, CreateInstance, Hostname, Instance, InstanceId, Keys, Phase, Term, VolumeWish, Wanted,
+    Boot, CreateInstance, Hostname, Instance, InstanceId, Keys, Phase, VolumeWish, Wanted,
 };
 use crate::capacity::{Need, Placement, StorageName, place};
 use crate::clock::{Clock, Random, Timestamp};
@@ -15,6 +18,7 @@ use crate::error::{Conflict, Error, Result, Thing, Unpayable};
 use crate::event::{Actor, Event, Subject};
 use crate::gpu_offer::MOST_GPUS;
 use crate::idempotency::{Attempt, once};
+use crate::install::{self, AddInstall};
 use crate::job::{Job, JobKind};
 use crate::location::LocationCode;
 use crate::meter::{FundsPolicy, Rate};
@@ -138,7 +142,7 @@ async fn place_with_volumes(
     require_quota(tx, payer.pool_id, 1).await?;
     keep_key(tx, random, (&payer, request), now).await?;
     let sources = sources(tx, &payer, request).await?;
-    let mut per_hour = sources.terms.hourly();
+    let mut per_hour = sources.terms.metered();
     let mut new_gb = 0_u32;
     for (kind, size_gb) in request.new_volumes() {
         let of_volume = Rate::per_month(type_named(policy, kind)?.per_month(size_gb)).hourly();
@@ -163,6 +167,16 @@ async fn place_with_volumes(
         self::order(tx, random, policy, (&payer, actor), (order, now)).await?;
     if request.is_numbered {
         tx.give_number(Numbered::Instance, instance.id.uuid()).await?;
+    }
+    for software in &request.software {
+        let wanted = AddInstall {
+            caller: request.caller.clone(),
+            instance_id: instance.id,
+            software: *software,
+            config: BTreeMap::new(),
+            idempotency_key: None,
+        };
+        install::added(tx, random, &wanted, now).await?;
     }
     let making = Making { tx, random, policy, payer: &payer, actor, now, storage };
     making.disk(&instance, request).await?;
@@ -318,6 +332,7 @@ pub(crate) async fn order(
 ) -> Result<(Instance, StorageName)> {
     let id = InstanceId::generate(now, random);
     let Order { sources: Sources { terms, term, origin, location, host_id }, .. } = order;
+    let is_prepaid = terms.is_prepaid;
     let need = Need {
         location: location.clone(),
         storage: order.storage,
@@ -339,10 +354,13 @@ pub(crate) async fn order(
         description: order.description,
         tags: order.tags,
         terms,
-        term: term.map(|(hours, renewal)| Term::begin(now, hours, renewal)),
+        term: term.map(|term| term.begin(now)),
         origin,
+        moved: None,
+        successor_id: None,
         claim: placed.claim,
         wanted: Wanted::Running,
+        is_locked: false,
         restart: false,
         phase: Phase::Ordered,
         stage_until: Some(now + policy.stage_within),
@@ -354,6 +372,10 @@ pub(crate) async fn order(
         ready_at: None,
     };
     tx.add_instance(&instance).await?;
+    if is_prepaid {
+        let wallet = tx.wallet(payer.wallet.user_id).await?.ok_or(Error::NotFound(Thing::User))?;
+        charge_interval(tx, random, wallet, (&instance, Some(payer.caller_id)), now).await?;
+    }
     tx.schedule(&Job::new(JobKind::AlignInstance { instance_id: id }, now, random)).await?;
     tx.record(vec![event("instance.ordered", &instance, actor, now)]).await?;
     Ok((instance, placed.capacity.storage))

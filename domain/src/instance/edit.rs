@@ -34,13 +34,32 @@ pub struct EditInstance {
     pub start_script: Option<String>,
     /// All environment variables, from its next start on.
     pub environment: Option<BTreeMap<String, String>>,
+    /// Whether nobody may start, stop or delete it.
+    pub is_locked: Option<bool>,
     /// Whether it is renewed.
     pub renews: Option<bool>,
-    /// The most that one graphics processor may cost an hour for that; `Some(None)` takes any price.
+    /// The most that it may cost for that, as [`Renewal`] says; `Some(None)` takes any price.
     pub renewal_max: Option<Option<Money>>,
 }
 
 impl EditInstance {
+    /// Changes nothing yet.
+    pub const fn nothing(caller: Caller, id: InstanceId) -> Self {
+        Self {
+            caller,
+            id,
+            hostname: None,
+            name: None,
+            description: None,
+            tags: None,
+            start_script: None,
+            environment: None,
+            is_locked: None,
+            renews: None,
+            renewal_max: None,
+        }
+    }
+
     fn violations(&self) -> Vec<Violation> {
         let is_long = |text: &&String| text.chars().count() > 500 || text.contains('\0');
         let faults = [
@@ -77,6 +96,7 @@ impl EditInstance {
             name: self.name.clone().unwrap_or(instance.name),
             description: self.description.clone().unwrap_or(instance.description),
             tags: self.tags.clone().unwrap_or(instance.tags),
+            is_locked: self.is_locked.unwrap_or(instance.is_locked),
             term: self.term(instance.term)?,
             origin,
             ..instance
@@ -91,7 +111,7 @@ impl EditInstance {
         let term = term.ok_or_else(endless)?;
         let renewal = Renewal {
             is_on: self.renews.unwrap_or(term.renewal.is_on),
-            max_per_gpu: self.renewal_max.unwrap_or(term.renewal.max_per_gpu),
+            max_price: self.renewal_max.unwrap_or(term.renewal.max_price),
         };
         Ok(Some(Term { renewal, ..term }))
     }

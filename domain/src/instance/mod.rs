@@ -6,12 +6,16 @@
 
 mod act;
 mod align;
+mod carry;
 mod charge;
 mod create;
 mod driver;
 mod edit;
 mod evict;
 mod finding;
+mod migrate;
+mod paid;
+mod pay;
 mod port;
 mod reconcile;
 mod renew;
@@ -38,12 +42,14 @@ pub use edit::{EditInstance, edit};
 pub(crate) use evict::make_room;
 pub use evict::{evict, evict_due};
 pub use finding::{Finding, FindingId, FindingKind, findings, remove_orphan};
+pub use migrate::{Migrate, Migration, MigrationCost, Move, migrate, migration_cost};
+pub use paid::{PaidTime, Unused};
 pub use port::{HostedFilter, InstanceFilter, InstanceQueries, Instances};
 pub use reconcile::reconcile;
 pub use renew::renew_due;
 pub use show::{
-    InstanceDetail, all, charges, detail, details, having, history, jupyter_token, list, load,
-    logs, numbered, part, show,
+    Charges, InstanceDetail, all, charges, detail, details, having, history, jupyter_token, list,
+    load, logs, numbered, part, password, show,
 };
 pub(crate) use sources::sources;
 pub(crate) use state::Step;
@@ -53,7 +59,7 @@ pub(crate) use stop::{delete_unpaid, fail_cluster, stop_unpaid};
 pub use term::{Renewal, Term};
 pub use terms::{Hostname, InstanceTerms, Offered, Origin, SourceImage, SourceTemplate};
 pub use transfer::transfer;
-pub use wish::{Boot, CreateInstance, Keys, Offering, VolumeWish};
+pub use wish::{Boot, CreateInstance, Keys, Offering, Prepaid, VolumeWish};
 pub(crate) use wish::{asked, checked};
 
 use std::net::IpAddr;
@@ -105,14 +111,20 @@ pub struct Instance {
     pub tags: Tags,
     /// What it is and costs.
     pub terms: InstanceTerms,
-    /// For how long, where its offer has a longest time.
+    /// For how long, where its offer has a longest time or its time is paid in advance.
     pub term: Option<Term>,
     /// What it was made from.
     pub origin: Origin,
+    /// Where what is on its disk comes from, if not from its image.
+    pub moved: Option<Move>,
+    /// The instance that is to take its place.
+    pub successor_id: Option<InstanceId>,
     /// What it has of its host.
     pub claim: Claim,
     /// What the owner wants.
     pub wanted: Wanted,
+    /// Whether its owner lets nobody start or stop it.
+    pub is_locked: bool,
     /// Whether it is to be stopped and started once.
     pub restart: bool,
     /// What is.
@@ -147,6 +159,12 @@ impl Instance {
         vault.derive(&format!("instance {} jupyter", self.id))
     }
 
+    /// The password with which one can log in, if one can.
+    fn password(&self, vault: &dyn Vault) -> Result<Option<SecretString>> {
+        let context = format!("instance {} password", self.id);
+        self.origin.has_password.then(|| vault.derive(&context)).transpose()
+    }
+
     /// The instance as its driver needs it.
     pub fn spec(&self, volumes: &[Volume]) -> InstanceSpec {
         let (disks, others): (Vec<&Volume>, Vec<&Volume>) =
@@ -165,7 +183,7 @@ impl Instance {
                 always: template.is_some_and(|template| !template.is_global),
                 login: None,
             },
-            is_carried: false,
+            is_carried: self.moved.is_some_and(|moved| moved.keeps_data),
             username: self.origin.image.username.clone(),
             password: None,
             cpus: self.terms.shape.cpus,

@@ -7,6 +7,7 @@ use futures_util::stream::{self, StreamExt};
 use tracing::{error, instrument, warn};
 
 use super::create::event;
+use super::pay::give_back;
 use super::stop::{align_later, free_all};
 use super::{
     Failure, FailureKind, Finding, FindingId, FindingKind, Instance, InstanceId, Inventory, Phase,
@@ -211,6 +212,9 @@ impl Host<'_> {
             match known.get(&id) {
                 // Ordered since the host was asked.
                 Some(instance) if instance.is_live() && instance.host_id == self.site.host_id => {}
+                // It is on its way to another host, and has its disk here.
+                Some(instance)
+                    if instance.is_live() && instance.left_behind() == Some(self.site.host_id) => {}
                 Some(instance) if was_lost(instance) => {
                     let outcome = (instance.terms.hourly(), false);
                     self.note(FindingKind::OrphanInstance, id.to_string(), outcome).await?;
@@ -303,7 +307,7 @@ fn was_made(instance: &Instance) -> bool {
         instance.phase,
         Phase::Ordered | Phase::Provisioning { .. } | Phase::Undoing { .. }
     );
-    !never && instance.wanted != Wanted::Deleted
+    !never && instance.wanted != Wanted::Deleted && instance.left_behind().is_none()
 }
 
 fn was_lost(instance: &Instance) -> bool {
@@ -330,6 +334,8 @@ async fn lost(
     let failure = Failure { kind: FailureKind::Lost, message: message.clone() };
     let (phase, claim) = (Phase::Failed { failure, at: now }, Claim::default());
     let instance = Instance { phase, claim, last_error: Some(message), ..instance };
+    let (wallet, instance) =
+        Box::pin(give_back(tx, random, wallet, (instance, since), now)).await?;
     tx.save_instance(&instance).await?;
     let metered = [Metered::Instance(seen.id)];
     let wallet = finish_by(tx, random, wallet, (&metered, since), now).await?;

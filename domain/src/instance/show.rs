@@ -114,11 +114,27 @@ pub async fn jupyter_token(
     if !runs || origin.environment.contains_key(JUPYTER_TOKEN) {
         return Ok(None);
     }
-    let membership = store.reads().membership_of(instance.pool_id, caller.user_id).await?;
-    let may = caller.may(Permission::InstancesWrite).is_ok()
-        && pool::role_in(membership.as_ref())
-            .is_ok_and(|role| pool::require(role, PoolRole::Admin).is_ok());
+    let may = may_open(store, caller, instance).await?;
     may.then(|| instance.jupyter_token(vault)).transpose()
+}
+
+/// The password with which one can log in to an instance, for who may change the instance. None where it
+/// has none.
+pub async fn password(
+    store: &dyn Store,
+    vault: &dyn Vault,
+    caller: &Caller,
+    instance: &Instance,
+) -> Result<Option<SecretString>> {
+    if may_open(store, caller, instance).await? { instance.password(vault) } else { Ok(None) }
+}
+
+/// Whether what opens an instance is told to the caller.
+async fn may_open(store: &dyn Store, caller: &Caller, instance: &Instance) -> Result<bool> {
+    let membership = store.reads().membership_of(instance.pool_id, caller.user_id).await?;
+    Ok(caller.may(Permission::InstancesWrite).is_ok()
+        && pool::role_in(membership.as_ref())
+            .is_ok_and(|role| pool::require(role, PoolRole::Admin).is_ok()))
 }
 
 /// An instance with what its owner sees beside it.
@@ -163,15 +179,28 @@ pub async fn all(
     Ok(Paged { rows: detailed(reads, cut.rows).await?, next: cut.next, total: cut.total })
 }
 
+/// What an instance has cost.
+#[derive(Clone, Debug)]
+pub struct Charges {
+    /// By the second.
+    pub lines: Vec<MeterLine>,
+    /// What was booked of that.
+    pub bookings: Vec<Posting>,
+    /// What was paid in advance, and given back of that.
+    pub payments: Vec<Posting>,
+}
+
 /// What an instance has cost so far.
 pub async fn charges(
     store: &dyn Store,
     clock: &dyn Clock,
     caller: &Caller,
     id: InstanceId,
-) -> Result<(Vec<MeterLine>, Vec<Posting>)> {
+) -> Result<Charges> {
     show(store, caller, id).await?;
-    meter::charges_of(store.reads(), Metered::Instance(id), clock.now()).await
+    let reads = store.reads();
+    let (lines, bookings) = meter::charges_of(reads, Metered::Instance(id), clock.now()).await?;
+    Ok(Charges { lines, bookings, payments: reads.postings_of_paid(id).await? })
 }
 
 /// What happened to an instance, the newest 500 events, newest first; from which addresses is only for

@@ -3,9 +3,10 @@
 use super::driver::{JUPYTER_PORT, SSH_PORT};
 use super::wish::MOST_KEYS;
 use super::{
-    Boot, CreateInstance, InstanceTerms, Keys, Offered, Offering, Origin, Renewal, SourceImage,
-    SourceTemplate,
+    Boot, CreateInstance, InstanceTerms, Keys, Offered, Offering, Origin, PaidTime, Prepaid,
+    Renewal, SourceImage, SourceTemplate, Term,
 };
+use crate::clock::Timestamp;
 use crate::error::{Conflict, Error, Result, Thing, Unpayable};
 use crate::gpu_offer::{GpuOffer, MOST_GPUS};
 use crate::host::HostId;
@@ -14,7 +15,7 @@ use crate::inside::{environment_fault, ports_fault};
 use crate::location::LocationCode;
 use crate::money::Money;
 use crate::page::Page;
-use crate::plan::{Plan, Shape};
+use crate::plan::{Interval, Plan, Shape};
 use crate::pool::{Paying, PoolRole, require, role_in};
 use crate::ssh_key::{SshKey, line};
 use crate::store::Tx;
@@ -25,12 +26,33 @@ use crate::token::Permission;
 #[derive(Clone, Debug)]
 pub(crate) struct Sources {
     pub terms: InstanceTerms,
-    /// The hours of its term and how it is renewed, where its offer has a longest time.
-    pub term: Option<(u32, Renewal)>,
+    /// Its term, if it has one.
+    pub term: Option<NewTerm>,
     pub origin: Origin,
     pub location: LocationCode,
     /// The host that it is to be on, because it was offered so or its disk is there already.
     pub host_id: Option<HostId>,
+}
+
+/// A term that has not begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NewTerm {
+    /// So many hours, because its offer has a longest time.
+    Hours(u32, Renewal),
+    /// An interval that is paid in advance.
+    Paid(Interval, Money, Renewal),
+}
+
+impl NewTerm {
+    /// It begins; paid time is used when the instance is ready.
+    pub(super) fn begin(self, now: Timestamp) -> Term {
+        match self {
+            Self::Hours(hours, renewal) => Term::begin(now, hours, renewal),
+            Self::Paid(interval, price, renewal) => {
+                Term::paid(PaidTime::first((interval, price), now), renewal)
+            }
+        }
+    }
 }
 
 /// What is offered today of what a wish names.
@@ -110,10 +132,20 @@ pub(crate) async fn sources(
     let host_id = sold.host_id().or(host_of_disk);
     let origin = origin(tx, payer, request, (image, template)).await?;
     let (terms, term, location) = match sold {
-        Sold::Plan { plan, location } => (of_plan(&plan, shape, request.is_spot)?, None, location),
+        Sold::Plan { plan, location } => {
+            let (terms, term) = match request.prepaid {
+                Some(prepaid) => in_advance((&plan, shape), (request, prepaid))?,
+                None => (of_plan(&plan, shape, request.is_spot)?, None),
+            };
+            (terms, term, location)
+        }
+        Sold::Gpus { .. } if request.prepaid.is_some() => {
+            return Err(Error::invalid("/interval", "is for plans; this is paid by the second"));
+        }
         Sold::Gpus { offer, location, is_machine, .. } => {
             let terms = of_gpus(&offer, shape, (request.is_spot, is_machine))?;
-            (terms, Some((offer.terms.max_hours, request.renewal)), location)
+            let term = NewTerm::Hours(offer.terms.max_hours, request.renewal);
+            (terms, Some(term), location)
         }
     };
     require_at_most(&terms, request.max_per_hour)?;
@@ -174,6 +206,7 @@ async fn origin(
         script_id: request.script_id,
         script: start_script.or_else(|| kept.map(|script| script.content)),
         is_autostart,
+        has_password: request.has_password,
         environment,
     })
 }
@@ -329,7 +362,52 @@ pub(super) fn of_plan(plan: &Plan, shape: Shape, is_spot: bool) -> Result<Instan
         disk_per_month: Money::ZERO,
         is_spot,
         stopped_percent: plan.pricing.stopped_percent,
+        is_prepaid: false,
     })
+}
+
+/// A plan's terms of today for time that is paid in advance, at the price that was agreed to.
+fn in_advance(
+    (plan, shape): (&Plan, Shape),
+    (request, prepaid): (&CreateInstance, Prepaid),
+) -> Result<(InstanceTerms, Option<NewTerm>)> {
+    if request.is_spot {
+        return Err(Error::invalid("/is_spot", "is not for time that is paid in advance"));
+    }
+    let Prepaid { interval, price: expected, price_of_hour } = prepaid;
+    let (terms, price) = prepaid_terms(plan, shape, interval)?;
+    let hour = plan.pricing.prepaid(Interval::Hour);
+    for (price, expected) in [(Some(price), expected), (hour, price_of_hour)] {
+        if let (Some(price), Some(expected)) = (price, expected)
+            && price != expected
+        {
+            return Err(Error::Conflict(Conflict::PriceChanged { price, expected }));
+        }
+    }
+    Ok((terms, Some(NewTerm::Paid(interval, price, request.renewal))))
+}
+
+/// The same for an instance that has this of its shape, and what an interval costs.
+pub(super) fn prepaid_terms(
+    plan: &Plan,
+    shape: Shape,
+    interval: Interval,
+) -> Result<(InstanceTerms, Money)> {
+    let none = Error::Unpayable(Unpayable::NoPricing);
+    let price = plan.pricing.prepaid(interval).ok_or(none)?;
+    let per_hour = price.fraction(1, interval.hours()).floor();
+    let offered =
+        Offered::Plan { plan_id: plan.id, plan: plan.code.clone(), plan_name: plan.name.clone() };
+    let terms = InstanceTerms {
+        offered,
+        shape,
+        per_hour,
+        disk_per_month: Money::ZERO,
+        is_spot: false,
+        stopped_percent: plan.pricing.stopped_percent,
+        is_prepaid: true,
+    };
+    Ok((terms, price))
 }
 
 /// The same of graphics processors. They stay with who has them, and cost the same while they are stopped.
@@ -348,6 +426,7 @@ pub(super) fn of_gpus(
         shape,
         is_spot,
         stopped_percent: 100,
+        is_prepaid: false,
     })
 }
 

@@ -3,6 +3,8 @@
 use tracing::instrument;
 
 use super::create::event;
+use super::migrate::undo;
+use super::pay::give_back;
 use super::{Instance, InstanceId, Phase, Wanted};
 use crate::capacity::{Part, release};
 use crate::clock::{Clock, Random, Timestamp};
@@ -33,7 +35,7 @@ pub(crate) async fn stop_unpaid(
     let mut events = Vec::new();
     for seen in tx.live_instances_of_payer(payer_id).await? {
         let runs = matches!(seen.phase, Phase::Running | Phase::Starting { .. });
-        if !runs || seen.wanted != Wanted::Running {
+        if !runs || seen.wanted != Wanted::Running || seen.terms.is_prepaid {
             continue;
         }
         let instance = tx.instance_for_update(seen.id).await?;
@@ -60,6 +62,11 @@ pub(crate) async fn delete_unpaid(
     now: Timestamp,
 ) -> Result<Wallet> {
     for seen in tx.live_instances_of_payer(wallet.user_id).await? {
+        // What was paid in advance is paid.
+        let is_paid = seen.paid().is_some_and(|paid| paid.is_left(now));
+        if is_paid || seen.successor_id.is_some() {
+            continue;
+        }
         let instance = tx.instance_for_update(seen.id).await?;
         let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;
         let kind = ("instance.deleted_unpaid", Actor::System);
@@ -131,6 +138,19 @@ pub(super) async fn with_payer(tx: &dyn Tx, id: InstanceId) -> Result<(Wallet, I
     Ok((wallet, instance))
 }
 
+/// The same with its host locked before it.
+pub(super) async fn with_payer_and_host(tx: &dyn Tx, id: InstanceId) -> Result<(Wallet, Instance)> {
+    let missing = || Error::NotFound(Thing::Instance);
+    let seen = tx.instance(id).await?.ok_or_else(missing)?;
+    let wallet = tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
+    tx.capacity_for_update(seen.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let instance = tx.instance_for_update(id).await?.ok_or_else(missing)?;
+    if (instance.payer_id, instance.host_id) != (seen.payer_id, seen.host_id) {
+        return Err(Error::Contention);
+    }
+    Ok((wallet, instance))
+}
+
 /// Wants a locked instance gone, and ends what it costs at this moment, or with its notice or its term. The payer's
 /// wallet is locked, and answered as it is after it.
 pub(crate) async fn remove(
@@ -144,6 +164,14 @@ pub(crate) async fn remove(
         return Ok(wallet);
     }
     let instance = Instance { wanted: Wanted::Deleted, restart: false, ..instance };
+    // Who ends it themselves has had what they paid for, but for what was never there.
+    let (wallet, instance) = if instance.ready_at.is_none() {
+        Box::pin(undo(tx, random, wallet, instance, now)).await?
+    } else if kind == TAKEN_DOWN {
+        Box::pin(give_back(tx, random, wallet, (instance, now), now)).await?
+    } else {
+        (wallet, instance.with_paid(|paid| paid.using(0, now)))
+    };
     tx.save_instance(&instance).await?;
     align_later(tx, random, &instance, now).await?;
     let removed = event(kind, &instance, actor, now);
@@ -151,7 +179,7 @@ pub(crate) async fn remove(
     let recipient = (!is_owners).then_some(instance.payer_id);
     tx.record(vec![Event { recipient, ..removed }]).await?;
     // Nobody pays for an end that comes late.
-    let over = instance.term.filter(|_| kind == EXPIRED).map(|term| term.expires_at);
+    let over = instance.term.filter(|_| kind == EXPIRED).and_then(|term| term.expires_at);
     let ends = instance.evict_at.into_iter().chain(over).chain([now]);
     let until = ends.min().unwrap_or(now);
     finish_by(tx, random, wallet, (&[Metered::Instance(instance.id)], until), now).await
@@ -169,6 +197,9 @@ pub(super) async fn free_all(
     let part = if *before == Phase::Hibernated { Part::Disk } else { Part::Everything };
     let held = (instance.id, &instance.terms.shape);
     release(tx, instance.host_id, held, part).await?;
+    if let Some(host_id) = instance.left_behind() {
+        release(tx, host_id, held, Part::Disk).await?;
+    }
     let wallet = volume::unmount(tx, random, wallet, instance.id, now).await?;
     tx.delete_installs_of(instance.id).await?;
     match instance.cluster_id {

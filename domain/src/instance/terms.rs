@@ -49,6 +49,9 @@ pub struct InstanceTerms {
     pub is_spot: bool,
     /// The share of that price while it is stopped; its disk costs the same then.
     pub stopped_percent: u32,
+    /// Whether it is paid in advance, so that nothing is metered; `per_hour` says then what it comes to.
+    #[serde(default)]
+    pub is_prepaid: bool,
 }
 
 /// What an instance was ordered by.
@@ -113,6 +116,11 @@ impl InstanceTerms {
         let per_month = per_hour.fraction(hours, 1).floor();
         let both = per_month.checked_add(self.disk_per_month);
         Rate::per_month(both.unwrap_or(per_month))
+    }
+
+    /// What a meter of it makes in an hour: nothing of what is paid in advance.
+    pub fn metered(&self) -> Money {
+        if self.is_prepaid { Money::ZERO } else { self.hourly() }
     }
 
     /// What an hour of it costs, rounded up to 10⁻⁸: for forecasts.
@@ -185,6 +193,9 @@ pub struct Origin {
     /// Whether it runs at every start, not only at the first.
     #[serde(default)]
     pub is_autostart: bool,
+    /// Whether one can log in with a password.
+    #[serde(default)]
+    pub has_password: bool,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
     /// Ports inside that are published.

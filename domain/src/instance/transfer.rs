@@ -64,7 +64,8 @@ async fn handed(
         return Err(Error::Conflict(Conflict::PartOfCluster));
     }
     let is_settled = matches!(instance.phase, Phase::Running | Phase::Stopped | Phase::Hibernated);
-    if !is_settled || instance.next_step().is_some() {
+    let moves = instance.successor_id.is_some() || instance.pending_move().is_some();
+    if !is_settled || moves || instance.next_step().is_some() {
         return Err(Error::Conflict(Conflict::InstanceBusy));
     }
     require_quota(tx, pool_id, 1).await?;

@@ -13,9 +13,10 @@ use crate::image::ImageCode;
 use crate::inside::{environment_fault, ports_fault, start_script_fault};
 use crate::location::LocationCode;
 use crate::money::Money;
-use crate::plan::PlanCode;
+use crate::plan::{Interval, PlanCode};
 use crate::pool::{Label, PoolId};
 use crate::script::ScriptId;
+use crate::software::SoftwareKey;
 use crate::ssh_key::{PublicKey, SshKeyId};
 use crate::tag::Tags;
 use crate::template::TemplateId;
@@ -115,6 +116,17 @@ pub enum Keys {
     },
 }
 
+/// Time that is paid in advance, an interval at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prepaid {
+    /// How much at once.
+    pub interval: Interval,
+    /// Refuse if that costs anything else.
+    pub price: Option<Money>,
+    /// Refuse if an hour that is paid in advance costs anything else.
+    pub price_of_hour: Option<Money>,
+}
+
 /// A wish for an instance.
 #[derive(Clone, Debug)]
 pub struct CreateInstance {
@@ -150,8 +162,14 @@ pub struct CreateInstance {
     pub is_spot: bool,
     /// Refuse if an hour costs more.
     pub max_per_hour: Option<Money>,
-    /// Whether it is renewed when the longest time of its offer is over.
+    /// Its time is paid in advance; by the second if not given.
+    pub prepaid: Option<Prepaid>,
+    /// Whether it is renewed when the longest time of its offer is over, or what was paid.
     pub renewal: Renewal,
+    /// Whether one can log in with a password.
+    pub has_password: bool,
+    /// Software that is installed when it runs, each once.
+    pub software: Vec<SoftwareKey>,
     /// Labels.
     pub tags: Tags,
     /// Whether it has its whole number from the start, so that nothing is left to fail once it is ordered.
@@ -186,6 +204,9 @@ pub(crate) fn asked(request: &CreateInstance) -> serde_json::Value {
         request.name.as_ref().map(|name| json!({ "name": name.as_str() })),
         request.start_script.as_ref().map(|script| json!({ "start_script": script })),
         (request.renewal != Renewal::default()).then(|| json!({ "renewal": request.renewal })),
+        request.prepaid.map(|paid| json!({ "interval": paid.interval, "price": paid.price })),
+        request.has_password.then(|| json!("password")),
+        (!request.software.is_empty()).then(|| json!(format!("{:?}", request.software))),
     ];
     asked.extend(added.into_iter().flatten());
     asked.into()

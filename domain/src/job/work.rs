@@ -84,8 +84,13 @@ async fn waits_for_its_host(context: JobContext<'_>, kind: JobKind) -> Result<bo
             if instance.is_settled() || instance.is_overdue(context.clock.now()) {
                 return Ok(false);
             }
-            let capacity = reads.capacity(instance.host_id).await?;
-            Ok(capacity.is_some_and(|host| matches!(host.health, Health::Unreachable { .. })))
+            for host_id in instance.hosts_it_needs() {
+                let capacity = reads.capacity(host_id).await?;
+                if capacity.is_some_and(|host| matches!(host.health, Health::Unreachable { .. })) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         }
         JobKind::AlignInstalls { instance_id } => {
             let Some(host_id) = install::awaits(context, instance_id).await? else {

@@ -3,6 +3,7 @@ use async_trait::async_trait;
 use super::{CostFilter, Meter, MeterId, Metered, Rate, Standing};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::instance::InstanceId;
 use crate::pool::Label;
 use crate::user::{UserId, Viewer};
 use crate::wallet::Posting;
@@ -40,6 +41,9 @@ pub trait MeterQueries {
 
     /// What was booked of these meters, oldest first.
     async fn postings_of_meters(&self, ids: &[MeterId]) -> Result<Vec<Posting>>;
+
+    /// What was paid in advance for this instance's time, and given back of that, oldest first.
+    async fn postings_of_paid(&self, id: InstanceId) -> Result<Vec<Posting>>;
 
     /// How a payer stands; `None` where all is well.
     async fn standing(&self, payer_id: UserId) -> Result<Option<Standing>>;

@@ -13,7 +13,7 @@ pub use browse::{PlanFilter, PlanPlace, all, list, price_changes, prices, show};
 pub use port::{PlanQueries, Plans};
 pub use pricing::{Interval, IntervalPrice, LongTerm, LongTermCode, PlanPricing};
 pub use put::{PlanDraft, put};
-pub use sale::{Sale, SaleId, fits, may_look, sale, sales};
+pub use sale::{Sale, SaleId, countries, fits, may_look, sale, sales};
 pub use shape::{GpuShape, Shape};
 
 use crate::clock::Timestamp;

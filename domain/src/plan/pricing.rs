@@ -75,6 +75,17 @@ impl Interval {
         }
     }
 
+    /// The hours that its price is that of, where it has none of its own: a month is a twelfth of 365 days.
+    pub const fn hours(self) -> u64 {
+        match self {
+            Self::Hour => 1,
+            Self::Day => 24,
+            Self::Week => 7 * 24,
+            Self::Month => 730,
+            Self::Year => 365 * 24,
+        }
+    }
+
     /// Reads a spelling.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let found = Self::ALL.into_iter().find(|interval| interval.as_str() == text);
@@ -96,11 +107,15 @@ pub struct LongTerm {
 }
 
 impl PlanPricing {
-    /// An hour paid in advance, at the price of that interval or else on demand; `None` where it is sold
-    /// neither way now.
-    pub fn prepaid_hour(&self) -> Option<Money> {
-        let hour = self.intervals.iter().find(|price| price.interval == Interval::Hour);
-        hour.map(|hour| hour.price).or(self.per_hour)
+    /// An interval paid in advance: at its own price, or else at that of its hours, be they paid in advance or
+    /// on demand; `None` where it is sold in no such way now.
+    pub fn prepaid(&self, interval: Interval) -> Option<Money> {
+        let of = |wanted| self.intervals.iter().find(|price| price.interval == wanted);
+        let by_the_hour = || {
+            let hour = of(Interval::Hour).map(|hour| hour.price).or(self.per_hour)?;
+            Some(hour.fraction(interval.hours(), 1).floor())
+        };
+        of(interval).map(|price| price.price).or_else(by_the_hour)
     }
 
     /// Every fault. The paths are those of a request that has this as its `pricing`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Plan, PlanFilter, PlanId};
+use super::{Interval, Plan, PlanFilter, PlanId};
 use crate::capacity::{Fit, Rooms};
 use crate::error::{Error, Result, Thing};
 use crate::id::{digest, entity_id};
@@ -73,6 +73,12 @@ pub async fn fits(store: &dyn Store, sales: &[Sale]) -> Result<Vec<Fit>> {
     Ok(sales.iter().map(fit).collect())
 }
 
+/// In which country each location is.
+pub async fn countries(store: &dyn Store) -> Result<BTreeMap<LocationCode, String>> {
+    let locations = store.reads().locations(&Page { after: None, limit: None }).await?;
+    Ok(locations.into_iter().map(|location| (location.code, location.country)).collect())
+}
+
 async fn offered(store: &dyn Store) -> Result<Vec<(SaleId, Plan, Location, Money)>> {
     let reads = store.reads();
     let filter = PlanFilter { listed_only: true, ..PlanFilter::default() };
@@ -82,7 +88,7 @@ async fn offered(store: &dyn Store) -> Result<Vec<(SaleId, Plan, Location, Money
         locations.into_iter().map(|location| (location.code.clone(), location)).collect();
     let mut offered = Vec::new();
     for plan in plans {
-        let Some(per_hour) = plan.pricing.prepaid_hour() else { continue };
+        let Some(per_hour) = plan.pricing.prepaid(Interval::Hour) else { continue };
         let here = plan.locations.iter().filter_map(|code| locations.get(code));
         let here = here.map(|location| {
             (SaleId::of(plan.id, &location.code), plan.clone(), location.clone(), per_hour)

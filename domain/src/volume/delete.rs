@@ -139,8 +139,15 @@ async fn destroy(tx: &dyn Tx, random: &dyn Random, id: VolumeId, now: Timestamp)
     Ok(true)
 }
 
-/// Destroys every volume of a payer who did not pay; those that an instance has go with it. Their
-/// wallet is locked.
+/// Whether it belongs to an instance that stays, as its time was paid in advance.
+async fn stays(tx: &dyn Tx, volume: &Volume) -> Result<bool> {
+    let Some(attachment) = &volume.attachment else { return Ok(false) };
+    let instance = tx.instance(attachment.instance_id).await?;
+    Ok(instance.is_some_and(|it| it.is_live() && it.wanted != Wanted::Deleted))
+}
+
+/// Destroys every volume of a payer who did not pay; those that an instance has go with it, and those of one
+/// that stays stay. Their wallet is locked.
 pub(crate) async fn delete_unpaid(
     tx: &dyn Tx,
     random: &dyn Random,
@@ -149,6 +156,9 @@ pub(crate) async fn delete_unpaid(
 ) -> Result<Wallet> {
     for seen in tx.volumes_of_payer(wallet.user_id).await? {
         let volume = tx.volume_for_update(seen.id).await?.ok_or(Error::NotFound(Thing::Volume))?;
+        if stays(tx, &volume).await? {
+            continue;
+        }
         if volume.attachment.is_some() {
             tx.save_volume(&volume.afterwards(Afterwards::DeletePermanently)).await?;
             wallet = finish(tx, random, wallet, &[Metered::Volume(seen.id)], now).await?;

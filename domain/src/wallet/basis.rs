@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::PostingId;
 use crate::clock::Timestamp;
 use crate::host::Sla;
+use crate::instance::{InstanceId, Unused};
 use crate::meter::Usage;
 use crate::money::{Fraction, Money};
 use crate::outage::OutageId;
+use crate::plan::Interval;
 use crate::quote::QuoteId;
 use crate::supplier::PayoutRunId;
 
@@ -66,6 +68,37 @@ pub enum Basis {
     },
     /// A reading of a meter.
     Usage(Usage),
+    /// An interval of an instance, paid in advance.
+    Interval(PaidInterval),
+    /// An interval of the instance that an instance migrates to, less what is left of the old one's.
+    Migration {
+        /// What is paid.
+        to: PaidInterval,
+        /// What is left.
+        from: Unused,
+        /// What of a refund settles what the payer owes.
+        settled: Money,
+    },
+    /// Paid time of an instance that could not be used.
+    Unused {
+        /// The time.
+        unused: Unused,
+        /// What of the refund settles what the payer owes.
+        settled: Money,
+    },
+}
+
+/// An interval of an instance, paid in advance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaidInterval {
+    /// Which instance.
+    pub instance_id: InstanceId,
+    /// Which of its payments, counted from 1.
+    pub payment: u32,
+    /// How long it is.
+    pub interval: Interval,
+    /// Its price on the day of the payment.
+    pub price: Money,
 }
 
 /// The unused days of a period, and what they are worth.
@@ -147,6 +180,11 @@ impl Basis {
             }
             Self::Payout { payable, .. } => payable.whole_cents(),
             Self::Usage(usage) => usage.amount(),
+            Self::Interval(paid) => paid.price,
+            Self::Migration { to, from, settled } => {
+                to.price.saturating_sub(from.amount()).magnitude().saturating_sub(*settled)
+            }
+            Self::Unused { unused, settled } => unused.amount().saturating_sub(*settled),
         }
     }
 
@@ -161,7 +199,11 @@ impl Basis {
             }
             Self::Payout { payable, .. } => payable.to_decimal(),
             Self::Usage(usage) => usage.exact().to_decimal(),
-            Self::Rent { .. } | Self::NeverReady { .. } => self.amount().to_decimal(),
+            Self::Unused { unused, .. } => unused.exact().to_decimal(),
+            Self::Rent { .. }
+            | Self::NeverReady { .. }
+            | Self::Interval(_)
+            | Self::Migration { .. } => self.amount().to_decimal(),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Explains a posting: out of what its amount was made, down to the rounding.
 
-use super::{Basis, Downtime, EarlyEnd, Link, PostingId};
+use super::{Basis, Downtime, EarlyEnd, Link, PaidInterval, PostingId};
 use crate::error::{Error, Result, Thing};
+use crate::instance::Unused;
 use crate::meter::Usage;
 use crate::money::Money;
 use crate::store::Store;
@@ -62,7 +63,9 @@ const fn rule(basis: &Basis) -> &'static str {
         Basis::Earning { .. } => "the commission is rounded down to 0.00000001",
         Basis::Payout { .. } => "rounded down to the cent; the rest stays payable",
         Basis::Usage(_) => "the whole use up to this reading is rounded down to 0.00000001",
-        Basis::Rent { .. } | Basis::NeverReady { .. } => "none",
+        Basis::Unused { .. } => "rounded down to 0.00000001",
+        Basis::Migration { .. } => "the value of what is left is rounded down to 0.00000001",
+        Basis::Rent { .. } | Basis::NeverReady { .. } | Basis::Interval(_) => "none",
     }
 }
 
@@ -101,7 +104,41 @@ fn steps(basis: &Basis) -> Vec<String> {
             vec![format!("run {run_id} found {} payable", payable.to_decimal())]
         }
         Basis::Usage(usage) => used(usage),
+        Basis::Interval(paid) => vec![paid_in_advance(paid)],
+        Basis::Migration { to, from, settled } => {
+            let mut steps = vec![paid_in_advance(to)];
+            steps.extend(unused(from));
+            steps.push("the one less the other".to_owned());
+            steps.extend(settles(*settled));
+            steps
+        }
+        Basis::Unused { unused: left, settled } => {
+            let mut steps = unused(left);
+            steps.extend(settles(*settled));
+            steps
+        }
     }
+}
+
+fn paid_in_advance(paid: &PaidInterval) -> String {
+    let PaidInterval { instance_id, payment, interval, price } = paid;
+    let (interval, price) = (interval.as_str(), price.to_decimal());
+    format!("payment {payment} of instance {instance_id}: the price of one {interval}, {price}")
+}
+
+fn unused(left: &Unused) -> Vec<String> {
+    let Unused { instance_id, payment, price, shares, left: shares_left } = left;
+    let price = price.to_decimal();
+    vec![
+        format!("payment {payment} of instance {instance_id} paid {price}"),
+        "its time is counted in hundredths of a millisecond at the whole price".to_owned(),
+        format!("{shares_left} of {shares} are left"),
+        format!("{price} × {shares_left} / {shares} = {}", left.amount().to_decimal()),
+    ]
+}
+
+fn settles(settled: Money) -> Option<String> {
+    (settled != Money::ZERO).then(|| format!("{} of it settle what is owed", settled.to_decimal()))
 }
 
 fn early_end(end: &EarlyEnd) -> Vec<String> {

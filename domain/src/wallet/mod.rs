@@ -13,7 +13,7 @@ mod verify;
 
 use serde::{Deserialize, Serialize};
 
-pub use basis::{Basis, Downtime, EarlyEnd, WHOLE_BP, commission};
+pub use basis::{Basis, Downtime, EarlyEnd, PaidInterval, WHOLE_BP, commission};
 pub use book::{Book, Booked, adjust, deposit};
 pub use chain::{KeptHead, LedgerQueries, Link, Links, RentalSums};
 pub use checkpoint::{Checkpoint, take_checkpoint};

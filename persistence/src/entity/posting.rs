@@ -24,6 +24,9 @@ pub struct Model {
     pub corrects_id: Option<Uuid>,
     pub meter_id: Option<Uuid>,
     pub meter_bill: Option<i64>,
+    pub paid_instance_id: Option<Uuid>,
+    pub payment: Option<i64>,
+    pub paid_for: Option<String>,
 }
 
 /// None: joins are written where they are needed.

@@ -15,6 +15,7 @@ mod authorization;
 mod belongings;
 mod catalogue;
 mod clusters;
+mod contracts;
 mod databases;
 mod deals;
 mod disks;

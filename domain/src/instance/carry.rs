@@ -1,0 +1,109 @@
+//! Brings what is on an instance's disk to another host.
+
+use super::{Copying, DriverFault, Instance, Move, Phase, Site, Wanted};
+use crate::capacity::{Claim, Part, release};
+use crate::error::{Error, Result};
+use crate::host::HostId;
+use crate::job::JobContext;
+use crate::store::{Reads, Tx};
+
+/// Whether what is on a disk is where it is to be.
+pub(super) enum Brought {
+    /// It is, or nothing is to come.
+    Here,
+    /// Not yet.
+    Later,
+    /// It is nowhere any more.
+    Never,
+}
+
+/// Brings the disk of what an instance takes the place of to its host, or its own after it.
+pub(super) async fn brought(
+    context: JobContext<'_>,
+    site: &Site,
+    instance: &Instance,
+) -> Result<Brought, DriverFault> {
+    let Some(pending) = instance.pending_move().filter(|pending| pending.keeps_data) else {
+        return Ok(Brought::Here);
+    };
+    let (from, is_gone) = match source(context.store.reads(), pending).await.map_err(unread)? {
+        Source::Busy => return Ok(Brought::Later),
+        Source::Gone(None) => return Ok(Brought::Never),
+        Source::Gone(Some(from)) => (from, true),
+        Source::Ready(from) => (from, false),
+    };
+    let carried = context.instances.carry((&from, pending.from), (site, instance.id)).await;
+    Ok(match carried {
+        // It may have come before the other was gone.
+        Ok(Copying::Done) => Brought::Here,
+        _ if is_gone => Brought::Never,
+        Ok(Copying::UnderWay) => Brought::Later,
+        Err(fault) => return Err(fault),
+    })
+}
+
+/// Removes what a move that is over has left where the instance is not, once that is written down. If it
+/// fails, the reconciler finds it.
+pub(super) async fn clear(context: JobContext<'_>, before: &Instance) -> Result<()> {
+    let reads = context.store.reads();
+    let Some(now) = reads.instance(before.id).await? else { return Ok(()) };
+    if now.left_behind().is_some() || !now.is_live() {
+        return Ok(());
+    }
+    for host_id in before.left_behind().into_iter().chain([before.host_id]) {
+        if host_id == now.host_id {
+            continue;
+        }
+        if let Some(capacity) = reads.capacity(host_id).await? {
+            let _found_later = context.instances.remove(&capacity.site(), now.id, None).await;
+        }
+    }
+    Ok(())
+}
+
+enum Source {
+    /// It is being stopped.
+    Busy,
+    /// It does not run, and is here.
+    Ready(Site),
+    /// It is gone; this is where it was, if that is known.
+    Gone(Option<Site>),
+}
+
+async fn source(reads: &dyn Reads, pending: Move) -> Result<Source> {
+    let before = reads.instance(pending.from).await?;
+    let before = before.filter(|it| it.is_live() && it.wanted != Wanted::Deleted);
+    let capacity = reads.capacity(pending.from_host).await?;
+    let site = capacity.map(|capacity| capacity.site());
+    let (Some(before), Some(site)) = (before, &site) else { return Ok(Source::Gone(site)) };
+    let is_stopped = matches!(before.phase, Phase::Stopped | Phase::Hibernated);
+    // What moves itself was hibernated.
+    let is_ready = pending.migration.is_none() || is_stopped;
+    Ok(if is_ready { Source::Ready(site.clone()) } else { Source::Busy })
+}
+
+/// The host where an instance still has its disk, while it moves to another.
+pub(super) async fn left_behind(
+    context: JobContext<'_>,
+    instance: &Instance,
+) -> Result<Option<Site>, DriverFault> {
+    let Some(host_id) = instance.left_behind() else { return Ok(None) };
+    let capacity = context.store.reads().capacity(host_id).await.map_err(unread)?;
+    Ok(capacity.map(|capacity| capacity.site()))
+}
+
+fn unread(fault: Error) -> DriverFault {
+    DriverFault::Failed(fault.for_the_log())
+}
+
+/// One that could not come to another host, which is locked, is hibernated where it was, with its disk.
+pub(super) async fn sent_back(
+    tx: &dyn Tx,
+    instance: Instance,
+    host_id: HostId,
+) -> Result<Instance> {
+    let held = (instance.id, &instance.terms.shape);
+    release(tx, instance.host_id, held, Part::Everything).await?;
+    let (wanted, phase, claim) = (Wanted::Hibernated, Phase::Hibernated, Claim::default());
+    Ok(Instance { host_id, moved: None, wanted, phase, claim, ..instance })
+}
