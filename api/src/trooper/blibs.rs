@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use domain::capacity::Fit;
 use domain::host::HostId;
 use domain::number;
-use domain::plan::{self, Sale};
+use domain::plan::{self, Interval, Sale};
 use domain::{Error, Result};
 use serde::Serialize;
 use serde_json::Number;
@@ -32,6 +32,9 @@ struct Blib<'a> {
     cpu_ram: u32,
     hdd: u32,
     price_h: Number,
+    /// What each interval costs in advance, for `total_price` of an order; the published document has no word
+    /// of where that comes from.
+    prices: BTreeMap<&'static str, Number>,
     is_public: u8,
     country_code: &'a str,
 }
@@ -85,6 +88,9 @@ pub async fn list_for_account(app: Data<App>, account: Account) -> Result<HttpRe
 fn shown(sale: &Sale) -> Blib<'_> {
     let (plan, shape) = (&sale.plan, &sale.plan.shape);
     let gpu = shape.gpu.as_ref();
+    let prices = Interval::ALL
+        .into_iter()
+        .filter_map(|interval| Some((interval.as_str(), amount(plan.pricing.prepaid(interval)?))));
     Blib {
         id: sale.number,
         name: &plan.name,
@@ -95,6 +101,7 @@ fn shown(sale: &Sale) -> Blib<'_> {
         cpu_ram: gigabytes(shape.ram_mib),
         hdd: shape.disk_gb,
         price_h: amount(sale.per_hour),
+        prices: prices.collect(),
         is_public: 1,
         country_code: &sale.location.country,
     }

@@ -19,6 +19,14 @@ pub enum Failure {
     Domain(Error),
     /// Server models could not be told, by a fault of ours.
     Blibs(Error),
+    /// An order whose terms were not accepted.
+    Terms,
+    /// An order for no interval that there is.
+    Interval,
+    /// Too little money for a migration.
+    Budget,
+    /// A change of a server's status was refused, for which the document's answer says more.
+    Status(Error),
     /// Nobody is signed in where something of theirs is wanted.
     Unsigned,
     /// The body could not be read.
@@ -50,6 +58,11 @@ impl Failure {
         }
     }
 
+    /// The failure of a change of a server's status.
+    pub fn of_status(error: Error) -> Self {
+        Self::Status(error)
+    }
+
     /// The failure of a list of server models, for whose faults the document has words of their own.
     pub fn of_blibs(error: Error) -> Self {
         if matches!(error, Error::Internal(_)) { Self::Blibs(error) } else { Self::Domain(error) }
@@ -59,7 +72,10 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Domain(error) => told(error, f),
+            Self::Domain(error) | Self::Status(error) => told(error, f),
+            Self::Terms => f.write_str("You must accept the terms and conditions."),
+            Self::Budget => f.write_str("Insufficient budget for migration"),
+            Self::Interval => f.write_str("Invalid or missing contract interval."),
             Self::Blibs(_) => f.write_str("Error fetching Blibs"),
             Self::Unsigned => f.write_str(UNSIGNED),
             Self::Body(BodyFault::TooLarge) => f.write_str("The body is larger than 1 MiB"),
@@ -94,6 +110,9 @@ fn told(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Error::Conflict(Conflict::AlreadyInstalled) => {
             f.write_str("The template is on this server already; retry or remove that")
         }
+        Error::Conflict(Conflict::InstanceLocked) => {
+            f.write_str("Server is locked and cannot be modified")
+        }
         Error::Conflict(Conflict::InstanceDeleted) => f.write_str("The server is deleted"),
         Error::Unpayable(Unpayable::InsufficientBalance { required, available }) => {
             let (required, available) = (required.exact(), available.exact());
@@ -112,12 +131,13 @@ const fn status_of(error: &Error) -> StatusCode {
         | Error::InvitationExpired
         | Error::QuoteExpired
         | Error::PaymentsNotConfigured
-        | Error::InvalidSignature => StatusCode::BAD_REQUEST,
+        | Error::InvalidSignature
+        | Error::Conflict(Conflict::PriceChanged { .. }) => StatusCode::BAD_REQUEST,
         Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
         // Of a server that somebody else has, as of one that never was.
-        Error::Forbidden(_) | Error::NotFound(Thing::Instance | Thing::Install) => {
-            StatusCode::FORBIDDEN
-        }
+        Error::Forbidden(_)
+        | Error::NotFound(Thing::Instance | Thing::Install)
+        | Error::Conflict(Conflict::InstanceLocked) => StatusCode::FORBIDDEN,
         Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::Conflict(_) => StatusCode::CONFLICT,
         Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -133,12 +153,14 @@ const fn status_of(error: &Error) -> StatusCode {
 impl ResponseError for Failure {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Domain(error) | Self::Blibs(error) => status_of(error),
+            Self::Domain(error) | Self::Status(error) | Self::Blibs(error) => status_of(error),
             Self::Unsigned => StatusCode::UNAUTHORIZED,
             Self::Body(BodyFault::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(BodyFault::TooSlow | BodyFault::Broken) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyFault::NotJson) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Body(BodyFault::Malformed(_)) => StatusCode::BAD_REQUEST,
+            Self::Terms | Self::Interval | Self::Budget | Self::Body(BodyFault::Malformed(_)) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Path => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
         }
@@ -148,11 +170,12 @@ impl ResponseError for Failure {
         let status = self.status_code();
         let code = status.canonical_reason().unwrap_or("refused");
         let wait = match self {
-            Self::Domain(error) => retry_after(error),
+            Self::Domain(error) | Self::Status(error) => retry_after(error),
             _ => None,
         };
         let body = match self {
             Self::Unsigned => json!({ "error": self.to_string(), "next": "login" }),
+            Self::Status(_) => json!({ "success": false, "error": self.to_string() }),
             _ => json!({ "error": self.to_string() }),
         };
         refusal(status, code, &body, wait)

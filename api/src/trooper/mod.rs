@@ -7,6 +7,9 @@ mod account;
 mod blibs;
 mod body;
 mod error;
+mod migration;
+mod orders;
+mod orders_view;
 mod templates;
 mod templates_view;
 
@@ -14,10 +17,16 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::guard::Host;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpResponse, Resource};
+use domain::Result;
+use domain::instance::{self, InstanceId};
+use domain::user::Caller;
 use serde_json::json;
 
 use self::error::Failure;
-use crate::app::Settings;
+use crate::app::{App, Settings};
+
+/// The answer of a handler.
+type Answer = std::result::Result<HttpResponse, Failure>;
 
 /// Where the surface is mounted.
 const PREFIX: &str = "/trooper";
@@ -40,19 +49,36 @@ fn operations(config: &mut ServiceConfig) {
         .service(reading("/api/test", test))
         .service(reading("/api/blibs", blibs::list))
         .service(reading("/api/blibs-private", blibs::list_for_account))
+        .configure(orders::operations)
+        .configure(migration::operations)
         .configure(templates::operations);
 }
 
 /// A path that is only read.
 fn reading<F, Args>(path: &str, handler: F) -> Resource
 where
-    F: Handler<Args, Output = Result<HttpResponse, Failure>>,
+    F: Handler<Args, Output = Answer>,
     Args: FromRequest + 'static,
 {
     web::resource(path).default_service(web::to(error::no_method)).route(web::get().to(handler))
 }
 
 /// Whether one got through, in the document's words.
-async fn test() -> Result<HttpResponse, Failure> {
+async fn test() -> Answer {
     Ok(HttpResponse::Ok().json(json!({ "test": "meinstring5" })))
+}
+
+/// A path that something is sent to.
+fn acting<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args, Output = Answer>,
+    Args: FromRequest + 'static,
+{
+    web::resource(path).default_service(web::to(error::no_method)).route(web::post().to(handler))
+}
+
+/// The server of an order.
+async fn ordered(app: &App, caller: &Caller, order: i64) -> Result<InstanceId> {
+    let found = instance::numbered(app.store.as_ref(), caller, order).await?;
+    Ok(found.instance.id)
 }

@@ -3,28 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
 use domain::error::Violation;
 use domain::install::{self, ActOnInstall, AddInstall, InstallKey};
-use domain::instance::{self, InstanceId};
 use domain::page::Page;
 use domain::software::{self, MOST_OPTIONS, OptionKind, SoftwareKey, SoftwareOption};
-use domain::user::Caller;
 use domain::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::account::{MaybeAccount, Owner};
-use super::body::Json;
-use super::error::{self, Failure};
-use super::reading;
+use super::body::{Json, REQUIRED, WHOLE, whole};
 use super::templates_view::{InstallView, TemplateView, slug};
+use super::{Answer, acting, ordered, reading};
 use crate::app::App;
 use crate::http::Query;
-
-/// The answer of a handler.
-type Answer = std::result::Result<HttpResponse, Failure>;
 
 /// What can be installed, and what is.
 pub fn operations(config: &mut ServiceConfig) {
@@ -34,15 +28,6 @@ pub fn operations(config: &mut ServiceConfig) {
         .service(acting("/api/template-install-add", add))
         .service(acting("/api/template-install-delete", remove))
         .service(acting("/api/template-install-retry", retry));
-}
-
-/// A path that something is sent to.
-fn acting<F, Args>(path: &str, handler: F) -> Resource
-where
-    F: Handler<Args, Output = Answer>,
-    Args: FromRequest + 'static,
-{
-    web::resource(path).default_service(web::to(error::no_method)).route(web::post().to(handler))
 }
 
 /// The operator's, and those of the account's pools. There are no pages here.
@@ -66,12 +51,6 @@ async fn configuration(app: Data<App>, owner: Owner, request: HttpRequest) -> An
     let installs = install::list(app.store.as_ref(), &owner.0, id).await?;
     let templates: Vec<InstallView> = installs.into_iter().map(Into::into).collect();
     Ok(HttpResponse::Ok().json(json!({ "success": true, "templates": templates })))
-}
-
-/// The server of an order.
-async fn ordered(app: &App, caller: &Caller, order: i64) -> Result<InstanceId> {
-    let found = instance::numbered(app.store.as_ref(), caller, order).await?;
-    Ok(found.instance.id)
 }
 
 #[derive(Deserialize)]
@@ -131,23 +110,6 @@ async fn retry(app: Data<App>, owner: Owner, body: Json<Named>) -> Answer {
 
 fn done(message: &str) -> HttpResponse {
     HttpResponse::Ok().json(json!({ "success": true, "message": message }))
-}
-
-const REQUIRED: &str = "is required";
-const WHOLE: &str = "must be a whole number";
-
-/// A number of a body, which may be spelled as a text; after a fault it names nothing.
-fn whole(faults: &mut Vec<Violation>, member: &str, value: Option<&Value>) -> i64 {
-    let (number, fault) = match value {
-        None | Some(Value::Null) => (None, REQUIRED),
-        Some(Value::Number(number)) => (number.as_i64(), WHOLE),
-        Some(Value::String(text)) => (text.trim().parse().ok(), WHOLE),
-        Some(_) => (None, WHOLE),
-    };
-    number.unwrap_or_else(|| {
-        faults.push(Violation::new(member, fault));
-        0
-    })
 }
 
 fn values(faults: &mut Vec<Violation>, config: Option<Value>) -> Map<String, Value> {
@@ -257,16 +219,5 @@ mod tests {
         }
         assert!(read(json!({ "gpu": 1 })).is_err());
         assert_eq!(read(json!({ "workers": -1.5 })), Ok(json!({ "workers": "-1.5" })));
-    }
-
-    #[test]
-    fn a_number_may_be_a_text() {
-        for (value, expected) in
-            [(json!(7), 7), (json!(" 7 "), 7), (json!(1.5), 0), (json!([7]), 0), (json!("x"), 0)]
-        {
-            let mut faults = Vec::new();
-            assert_eq!(whole(&mut faults, "order_id", Some(&value)), expected, "{value}");
-            assert_eq!(faults.is_empty(), expected > 0, "{value}");
-        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::install::{Install, InstallStatus};
 use domain::software::{Software, SoftwareOption};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 #[derive(Serialize)]
 pub struct TemplateView {
@@ -81,6 +82,19 @@ fn shown(option: SoftwareOption, place: usize) -> OptionView {
         kind: option.kind.as_str(),
         default_value: option.default_value,
         possible_values: option.possible_values.join(","),
+    }
+}
+
+impl InstallView {
+    /// As an order tells of it.
+    pub fn brief(install: &Install) -> Value {
+        let (status, status_readable) = status(install.status());
+        json!({
+            "id": install.number,
+            "template_name": install.name,
+            "status": status,
+            "status_readable": status_readable,
+        })
     }
 }
 

@@ -14,6 +14,7 @@ mod rehearsal;
 mod servers;
 mod session;
 mod simplepod;
+mod trooper;
 mod verda;
 
 /// Runs one body on a `berth` with either database: `a_fact::sqlite` and `a_fact::postgres`.

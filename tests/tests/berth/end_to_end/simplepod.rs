@@ -33,13 +33,13 @@ async fn sell(operator: &Client, driver: Value) {
     operator.put(&format!("/admin/servers/{host}/gpu-offer"), offer).await.data(200);
 }
 
-struct Session {
+pub struct Session {
     client: Client,
     key: String,
 }
 
 impl Session {
-    async fn of(owner: &Client) -> Self {
+    pub async fn of(owner: &Client) -> Self {
         let wish = json!({ "alias": "simplepod", "permissions": { "*": true } });
         let token = owner.post("/auth/tokens", wish).await.data(201);
         let mut client = owner.clone();
@@ -58,7 +58,7 @@ impl Session {
         answer.body
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         self.told(Method::GET, path, None, 200).await
     }
 
@@ -76,7 +76,7 @@ impl Session {
     }
 
     /// The typical session; `look` sees the instance each time that it runs.
-    async fn run(&self, template: Value, look: impl Fn(&Value)) {
+    pub async fn run(&self, template: Value, look: impl Fn(&Value)) {
         let before = self.get("/instances/summary").await;
         assert_eq!(before["all"]["active"]["rriCountTotal"], 0);
         let rows = self.get("/instances/market/list?rentalStatus=active&gpuCount[gte]=2").await;
@@ -136,7 +136,7 @@ impl Session {
     }
 }
 
-fn template(change: Value) -> Value {
+pub fn template(change: Value) -> Value {
     let mut template = json!({
         "name": "web", "imageName": "nginx", "defaultTag": "1.27", "diskSize": 1,
         "exposePorts": "22,8000", "startScript": "true", "isRunSshServerOn": true

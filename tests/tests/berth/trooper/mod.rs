@@ -2,6 +2,8 @@
 
 mod blibs;
 mod door;
+mod migration;
+mod orders;
 mod templates;
 
 use serde_json::{Map, Value, json};
