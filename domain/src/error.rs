@@ -295,7 +295,7 @@ pub enum Conflict {
         max: Money,
     },
     /// What was agreed to is not the price any more; nothing was done.
-    #[error("the price is {price} now, not {expected}; look at the offer again")]
+    #[error("the price is {} now, not {}; look at the offer again", price.exact(), expected.exact())]
     PriceChanged {
         /// What it costs.
         price: Money,

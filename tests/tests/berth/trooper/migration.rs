@@ -95,6 +95,11 @@ on_both_databases! {
         assert_eq!((&order["blib_name"], &order["title"]),
             (&json!("Model large"), &json!("Model tiny")));
         assert_eq!(rows(&shop.boss, "/api/orders").await.len(), 0, "nobody else's");
+        let told = get(&shop.jane, &format!("/api/order-status-history?order_id={number}")).await;
+        let lines = told.body["history"].as_array().unwrap().clone();
+        let texts: Vec<_> = lines.iter().map(|line| line["status_txt"].as_str().unwrap()).collect();
+        assert_eq!(texts[..4], ["Server deleted", "Server migrated successfully",
+            "Server stopped successfully", "Migration to another server initiated"]);
         app.clock.advance(Duration::hours(1));
         app.sweep().await;
         assert_eq!((shop.order(new).await["status"].as_str(), balance(&shop.jane).await.as_str()),

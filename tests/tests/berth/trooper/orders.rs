@@ -113,6 +113,9 @@ on_both_databases! {
             (json!({ "contract_interval": null }), 400, "Invalid or missing contract interval."),
             (json!({ "total_price": 0.99 }), 400,
                 "The price is 1.00 now, not 0.99; look at the offer again"),
+            // To the last digit: what is told can be sent.
+            (json!({ "total_price": 1.000_000_01 }), 400,
+                "The price is 1.00 now, not 1.00000001; look at the offer again"),
             (json!({ "price_h": 1.01 }), 400,
                 "The price is 1.00 now, not 1.01; look at the offer again"),
             (json!({ "price_h": null }), 400,
