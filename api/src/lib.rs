@@ -20,6 +20,7 @@ pub mod floats;
 pub mod health;
 pub mod http;
 pub mod import;
+pub mod instants;
 pub mod json;
 pub mod native;
 pub mod rehearsal;

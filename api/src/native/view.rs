@@ -1,6 +1,5 @@
 //! What small things look like on the wire.
 
-use chrono::SecondsFormat;
 use domain::clock::Timestamp;
 use domain::money::Money;
 use domain::user::{PublicUser, Role, User};
@@ -8,13 +7,15 @@ use serde::{Serialize, Serializer};
 use serde_json::Number;
 use utoipa::ToSchema;
 
+use crate::instants::to_the_millisecond;
+
 /// RFC 3339 in UTC with milliseconds: `2025-01-21T22:00:00.000Z`.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp(pub Timestamp);
 
 impl Serialize for Stamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+        serializer.serialize_str(&to_the_millisecond(self.0))
     }
 }
 

@@ -115,7 +115,7 @@ async fn wish(app: &App, account: Account, body: NewInstance) -> Result<CreateIn
         },
         boot: what.boot,
         ordered_as: None,
-        hostname: hostname(&what.name)?,
+        hostname: Hostname::of_words(&what.name, "pod"),
         name: Label::parse(&what.name).ok(),
         description: String::new(),
         keys: what.keys,
@@ -231,13 +231,4 @@ fn whole(name: &str, value: &Value) -> Result<u32> {
     let number = number.and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0);
     number
         .ok_or_else(|| Error::Invalid(vec![Violation::new(name, "must be a whole number from 1")]))
-}
-
-/// What an instance calls itself: the letters and digits of what it is made from.
-fn hostname(name: &str) -> Result<Hostname> {
-    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
-    let text: String = name.chars().map(plain).take(40).collect();
-    let text = text.trim_matches('-').to_lowercase();
-    let text = if text.is_empty() { "pod".to_owned() } else { text };
-    Hostname::parse(&text).map_err(|fault| Error::invalid("name", fault))
 }

@@ -12,13 +12,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::account::Owner;
-use super::body::{Json, REQUIRED, WHOLE, whole};
+use super::body::{Json, whole};
 use super::error::Failure;
-use super::orders_view::{instant, status};
-use super::{Answer, acting, ordered, reading};
+use super::orders_view::status;
+use super::{Answer, acting, order_asked_for, ordered, reading};
 use crate::app::App;
 use crate::floats::amount;
-use crate::http::Query;
+use crate::instants::to_the_millisecond as instant;
 
 pub fn operations(config: &mut ServiceConfig) {
     config
@@ -29,10 +29,7 @@ pub fn operations(config: &mut ServiceConfig) {
 
 /// The models that a server can be brought to, and what an interval of them costs more.
 async fn options(app: Data<App>, owner: Owner, request: HttpRequest) -> Answer {
-    let mut query = Query::parse(request.query_string());
-    let order = query.value("order_id", |text| text.parse::<i64>().map_err(|_| WHOLE));
-    query.finish()?;
-    let order = order.ok_or_else(|| Error::invalid("order_id", REQUIRED))?;
+    let order = order_asked_for(&request)?;
     let (store, caller) = (app.store.as_ref(), &owner.0);
     let instance = instance::numbered(store, caller, order).await?.instance;
     let paid = instance.paid().ok_or_else(not_prepaid)?;

@@ -16,14 +16,16 @@ mod templates_view;
 use actix_web::dev::HttpServiceFactory;
 use actix_web::guard::Host;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpResponse, Resource};
-use domain::Result;
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource};
 use domain::instance::{self, InstanceId};
 use domain::user::Caller;
+use domain::{Error, Result};
 use serde_json::json;
 
+use self::body::{REQUIRED, WHOLE};
 use self::error::Failure;
 use crate::app::{App, Settings};
+use crate::http::Query;
 
 /// The answer of a handler.
 type Answer = std::result::Result<HttpResponse, Failure>;
@@ -75,6 +77,14 @@ where
     Args: FromRequest + 'static,
 {
     web::resource(path).default_service(web::to(error::no_method)).route(web::post().to(handler))
+}
+
+/// The number of an order in a query.
+fn order_asked_for(request: &HttpRequest) -> Result<i64> {
+    let mut query = Query::parse(request.query_string());
+    let order = query.value("order_id", |text| text.parse().map_err(|_| WHOLE));
+    query.finish()?;
+    order.ok_or_else(|| Error::invalid("order_id", REQUIRED))
 }
 
 /// The server of an order.

@@ -26,10 +26,10 @@ use serde::Deserialize;
 use serde_json::{Number, Value, json};
 
 use super::account::Owner;
-use super::body::{Json, REQUIRED, WHOLE, whole};
+use super::body::{Json, REQUIRED, whole};
 use super::error::Failure;
 use super::orders_view::{Shown, happened, order, status};
-use super::{Answer, acting, ordered, reading};
+use super::{Answer, acting, order_asked_for, ordered, reading};
 use crate::app::App;
 use crate::http::Query;
 
@@ -102,7 +102,7 @@ async fn wish(app: &App, caller: Caller, body: NewOrder) -> Result<CreateInstanc
         .collect();
     Error::unless_empty(faults)?;
     let sale = plan::sale(app.store.as_ref(), Some(&caller), blib).await?;
-    let hostname = hostname(&sale.plan.name)?;
+    let hostname = Hostname::of_words(&sale.plan.name, "server");
     Ok(CreateInstance {
         caller,
         pool_id: None,
@@ -149,15 +149,6 @@ async fn image(app: &App) -> Result<domain::image::ImageCode> {
     let listed = image::list(app.store.as_ref(), None, first).await?;
     let found = listed.rows.into_iter().next();
     Ok(found.ok_or(Error::NotFound(Thing::Image))?.code)
-}
-
-/// What a server calls itself: the letters and digits of its model.
-fn hostname(name: &str) -> Result<Hostname> {
-    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
-    let text: String = name.chars().map(plain).take(40).collect();
-    let text = text.trim_matches('-').to_lowercase();
-    let text = if text.is_empty() { "server".to_owned() } else { text };
-    Hostname::parse(&text).map_err(|fault| Error::invalid("name", fault))
 }
 
 /// The account's servers, newest first.
@@ -313,10 +304,7 @@ async fn credentials(app: Data<App>, owner: Owner, body: Json<OfServer>) -> Answ
 
 /// The newest changes of a server's status.
 async fn history(app: Data<App>, owner: Owner, request: HttpRequest) -> Answer {
-    let mut query = Query::parse(request.query_string());
-    let order = query.value("order_id", |text| text.parse::<i64>().map_err(|_| WHOLE));
-    query.finish()?;
-    let order = order.ok_or_else(|| Error::invalid("order_id", REQUIRED))?;
+    let order = order_asked_for(&request)?;
     let id = ordered(&app, &owner.0, order).await?;
     let events = instance::history(app.store.as_ref(), &owner.0, id).await?;
     let history: Vec<Value> = events.iter().filter_map(happened).take(CHANGES).collect();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::templates_view::InstallView;
 use crate::floats::amount;
+use crate::instants::to_the_millisecond as instant;
 
 /// A server with what is told beside it.
 pub struct Shown {
@@ -124,9 +125,4 @@ pub fn happened(event: &RecordedEvent) -> Option<Value> {
         "status_txt": text,
         "status_since": instant(event.at),
     }))
-}
-
-/// A time as this API spells it.
-pub fn instant(at: Timestamp) -> String {
-    at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

@@ -14,11 +14,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::account::{MaybeAccount, Owner};
-use super::body::{Json, REQUIRED, WHOLE, whole};
+use super::body::{Json, whole};
 use super::templates_view::{InstallView, TemplateView, slug};
-use super::{Answer, acting, ordered, reading};
+use super::{Answer, acting, order_asked_for, ordered, reading};
 use crate::app::App;
-use crate::http::Query;
 
 /// What can be installed, and what is.
 pub fn operations(config: &mut ServiceConfig) {
@@ -43,10 +42,7 @@ async fn list(app: Data<App>, account: MaybeAccount) -> Answer {
 
 /// What is on a server, the oldest first.
 async fn configuration(app: Data<App>, owner: Owner, request: HttpRequest) -> Answer {
-    let mut query = Query::parse(request.query_string());
-    let order = query.value("order_id", |text| text.parse::<i64>().map_err(|_| WHOLE));
-    query.finish()?;
-    let order = order.ok_or_else(|| Error::invalid("order_id", REQUIRED))?;
+    let order = order_asked_for(&request)?;
     let id = ordered(&app, &owner.0, order).await?;
     let installs = install::list(app.store.as_ref(), &owner.0, id).await?;
     let templates: Vec<InstallView> = installs.into_iter().map(Into::into).collect();

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::cluster_types::{name, together};
 use super::instances_view::{tags, word};
 use super::shapes::{cpu, gpu_memory, gpus, memory};
-use super::view::instant;
 use crate::floats::amount;
+use crate::instants::to_the_millisecond as instant;
 
 /// The state of one that was let go.
 pub const GONE: &str = "discontinued";

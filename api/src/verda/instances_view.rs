@@ -6,8 +6,8 @@ use domain::volume::Volume;
 use serde_json::{Value, json};
 
 use super::shapes::{cpu, gpu_memory, gpus, memory};
-use super::view::instant;
 use crate::floats::amount;
+use crate::instants::to_the_millisecond as instant;
 
 /// An instance's state in this API's words. `SkyPilot` knows `provisioning`, `running`, `offline`, `error` and
 /// `discontinued` and fails at any other; dstack takes whatever is none of these for a failed start.

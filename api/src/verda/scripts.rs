@@ -13,9 +13,10 @@ use super::error::{Code, Failure};
 use super::input::OneOrMany;
 use super::project::Project;
 use super::resource;
-use super::view::{instant, made};
+use super::view::made;
 use crate::app::App;
 use crate::http::Query;
+use crate::instants::to_the_millisecond as instant;
 
 const PAGE_SIZE: u32 = 10;
 const LARGEST_PAGE: u32 = 100;

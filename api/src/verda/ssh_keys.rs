@@ -15,8 +15,9 @@ use super::error::{Code, Failure};
 use super::input::OneOrMany;
 use super::project::Project;
 use super::resource;
-use super::view::{instant, made};
+use super::view::made;
 use crate::app::App;
+use crate::instants::to_the_millisecond as instant;
 
 #[derive(Deserialize)]
 struct NewKey {

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 
 use actix_web::HttpResponse;
-use domain::clock::Timestamp;
 
 /// The bare id of something new: clients take the body as it is.
 pub fn made(id: impl Display) -> HttpResponse {
@@ -13,9 +12,4 @@ pub fn made(id: impl Display) -> HttpResponse {
 /// The same of something that is still to be made.
 pub fn ordered(id: impl Display) -> HttpResponse {
     HttpResponse::Accepted().content_type("application/json").body(id.to_string())
-}
-
-/// An instant in RFC 3339, to the millisecond.
-pub fn instant(at: Timestamp) -> String {
-    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }

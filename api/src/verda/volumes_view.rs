@@ -7,8 +7,8 @@ use domain::volume::{Volume, VolumeState, VolumeStatus};
 use serde_json::{Map, Value, json};
 
 use super::instances_view::{os_volume_id, tags, word};
-use super::view::instant;
 use crate::floats::amount;
+use crate::instants::to_the_millisecond as instant;
 
 /// A volume's state in this API's words. What is in the trash is deleted there, and can be restored.
 pub fn word_of(volume: &Volume, holder: Option<&InstanceDetail>) -> &'static str {

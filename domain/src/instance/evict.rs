@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tracing::{instrument, warn};
 
 use super::create::event;
-use super::stop::{remove, with_payer};
+use super::stop::{remove, with_payer_and_host};
 use super::{Boot, CreateInstance, Instance, InstanceId, InstancePolicy, Offering, Phase, Wanted};
 use crate::capacity::Capacity;
 use crate::clock::{Clock, Random, Timestamp};
@@ -193,7 +193,7 @@ pub async fn evict_due(store: &dyn Store, clock: &dyn Clock, random: &dyn Random
 }
 
 async fn gone(tx: &dyn Tx, random: &dyn Random, id: InstanceId, now: Timestamp) -> Result<bool> {
-    let (wallet, instance) = with_payer(tx, id).await?;
+    let (wallet, instance) = with_payer_and_host(tx, id).await?;
     let is_due = instance.evict_at.is_some_and(|at| at <= now);
     if !is_due || instance.wanted == Wanted::Deleted || !instance.is_live() {
         return Ok(false);

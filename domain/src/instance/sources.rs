@@ -353,17 +353,23 @@ async fn image(tx: &dyn Tx, code: &ImageCode, disk_gb: u32) -> Result<SourceImag
 /// A plan's terms of today, for an instance that has this of its shape.
 pub(super) fn of_plan(plan: &Plan, shape: Shape, is_spot: bool) -> Result<InstanceTerms> {
     let price = if is_spot { plan.pricing.spot_per_hour } else { plan.pricing.per_hour };
+    let per_hour = price.ok_or(Error::Unpayable(Unpayable::NoPricing))?;
+    Ok(InstanceTerms { is_spot, ..terms_at(plan, shape, per_hour) })
+}
+
+/// The same by the second, at a price of an hour.
+fn terms_at(plan: &Plan, shape: Shape, per_hour: Money) -> InstanceTerms {
     let offered =
         Offered::Plan { plan_id: plan.id, plan: plan.code.clone(), plan_name: plan.name.clone() };
-    Ok(InstanceTerms {
+    InstanceTerms {
         offered,
         shape,
-        per_hour: price.ok_or(Error::Unpayable(Unpayable::NoPricing))?,
+        per_hour,
         disk_per_month: Money::ZERO,
-        is_spot,
+        is_spot: false,
         stopped_percent: plan.pricing.stopped_percent,
         is_prepaid: false,
-    })
+    }
 }
 
 /// A plan's terms of today for time that is paid in advance, at the price that was agreed to.
@@ -396,17 +402,7 @@ pub(super) fn prepaid_terms(
     let none = Error::Unpayable(Unpayable::NoPricing);
     let price = plan.pricing.prepaid(interval).ok_or(none)?;
     let per_hour = price.fraction(1, interval.hours()).floor();
-    let offered =
-        Offered::Plan { plan_id: plan.id, plan: plan.code.clone(), plan_name: plan.name.clone() };
-    let terms = InstanceTerms {
-        offered,
-        shape,
-        per_hour,
-        disk_per_month: Money::ZERO,
-        is_spot: false,
-        stopped_percent: plan.pricing.stopped_percent,
-        is_prepaid: true,
-    };
+    let terms = InstanceTerms { is_prepaid: true, ..terms_at(plan, shape, per_hour) };
     Ok((terms, price))
 }
 

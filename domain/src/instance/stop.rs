@@ -126,19 +126,7 @@ pub(crate) async fn fail_cluster(
     Ok(wallet)
 }
 
-/// An instance and its payer's wallet, both locked.
-pub(super) async fn with_payer(tx: &dyn Tx, id: InstanceId) -> Result<(Wallet, Instance)> {
-    let missing = || Error::NotFound(Thing::Instance);
-    let seen = tx.instance(id).await?.ok_or_else(missing)?;
-    let wallet = tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
-    let instance = tx.instance_for_update(id).await?.ok_or_else(missing)?;
-    if instance.payer_id != seen.payer_id {
-        return Err(Error::Contention);
-    }
-    Ok((wallet, instance))
-}
-
-/// The same with its host locked before it.
+/// An instance, its host and its payer's wallet, all locked: for sweeps.
 pub(super) async fn with_payer_and_host(tx: &dyn Tx, id: InstanceId) -> Result<(Wallet, Instance)> {
     let missing = || Error::NotFound(Thing::Instance);
     let seen = tx.instance(id).await?.ok_or_else(missing)?;

@@ -30,6 +30,15 @@ impl Hostname {
         let advice = "must be 1 to 63 of A-Z a-z 0-9 -, not beginning or ending with -";
         good.then(|| Self(text.to_owned())).ok_or(advice)
     }
+
+    /// One made of the letters and digits of a name for people, for orders that say none; `otherwise`, a host
+    /// name, where that has none.
+    pub fn of_words(name: &str, otherwise: &str) -> Self {
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+        let text: String = name.chars().map(plain).take(40).collect();
+        let text = text.trim_matches('-').to_lowercase();
+        Self(if text.is_empty() { otherwise.to_owned() } else { text })
+    }
 }
 
 /// What an instance is and costs.

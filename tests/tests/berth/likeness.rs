@@ -1,6 +1,22 @@
 //! Whether an answer is like the example of a document.
 
+use std::path::Path;
+
 use serde_json::Value;
+
+/// An example of a document, from the folder of its surface.
+pub fn example(surface: &str, name: &str) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/berth").join(surface);
+    let text = std::fs::read_to_string(folder.join(format!("examples/{name}.json"))).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A request of a document with other values at some members.
+pub fn request(surface: &str, name: &str, change: &Value) -> Value {
+    let mut body = example(surface, name)["request"].clone();
+    body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    body
+}
 
 /// What an answer lacks of its example, of which it has at least the members, each of the same
 /// type or null. An empty object of an example stands for anything. Members named in `except` may

@@ -4,8 +4,6 @@
 //! a snapshot besides, without what names things. A request of the document is sent as it is, but
 //! for the numbers of what it is about; where it cannot be had here, the refusal says why.
 
-use std::path::Path;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, TestApp, on_both_databases};
@@ -13,20 +11,15 @@ use tests::{Answer, TestApp, on_both_databases};
 use super::orders::{Market, image_number};
 use super::{Program, violates};
 use crate::gpu_offers::{big, offered, small};
-use crate::likeness::{faults, left_out};
+use crate::likeness::{self, faults, left_out};
 use crate::ssh_keys::public_key;
 
 fn example(name: &str) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/berth/simplepod/examples");
-    let text = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
-    serde_json::from_str(&text).unwrap()
+    likeness::example("simplepod", name)
 }
 
-/// A request of the document with other values at some members.
 fn request(name: &str, change: Value) -> Value {
-    let mut body = example(name)["request"].clone();
-    body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-    body
+    likeness::request("simplepod", name, &change)
 }
 
 /// Fails the test unless the answer has what its example has, and is as it was.

@@ -6,7 +6,6 @@
 //! are copies of the published ones.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ use super::{ask, get, halves, post, token};
 use crate::belongings::default_pool;
 use crate::deals::{boss, payer};
 use crate::instances::furnish;
-use crate::likeness::{faults, left_out};
+use crate::likeness::{self, faults, left_out};
 
 const KEY: &str = "ssh-ed25519 \
     AAAAC3NzaC1lZDI1NTE5AAAAIISdR6vjl8nBcyzFTN2zAUpCF+U7DltE1VdvLyUntbok jane";
@@ -25,16 +24,11 @@ const KEY: &str = "ssh-ed25519 \
 const NOT_HERE: [&str; 3] = ["long_term_period", "extension_settings", "GPU VRAM"];
 
 fn example(name: &str) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/berth/verda/examples");
-    let text = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
-    serde_json::from_str(&text).unwrap()
+    likeness::example("verda", name)
 }
 
-/// A request of the document with other values at some members.
 fn request(name: &str, change: Value) -> Value {
-    let mut body = example(name)["request"].clone();
-    body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-    body
+    likeness::request("verda", name, &change)
 }
 
 /// Fails the test unless the answer has what its example has.
