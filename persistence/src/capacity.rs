@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use domain::capacity::{
-    Capacities, Capacity, CapacityQueries, Free, Health, Need, Placement, PortRange, Room, Slot,
-    Storage, StorageName, Used,
+    Capacities, Capacity, CapacityQueries, Free, Health, Need, NetworkName, Placement, PortRange,
+    Room, Slot, Storage, StorageName, Used,
 };
 use domain::clock::Timestamp;
 use domain::host::HostId;
@@ -27,6 +27,9 @@ use crate::failure::{Result, corrupt, failed, overtaken};
 use crate::store::Handle;
 use crate::words::{from_json, number, to_json};
 
+/// The kind of slots that are addresses.
+const ADDRESS: &str = "address";
+
 fn capacity(row: Model) -> Result<Capacity> {
     let address = |text: &str| text.parse::<IpAddr>().map_err(|_| corrupt("an address"));
     let gpu = match row.gpu_model {
@@ -45,6 +48,7 @@ fn capacity(row: Model) -> Result<Capacity> {
         settings: from_json(row.settings)?,
         address: address(&row.address)?,
         addresses: from_json(row.addresses)?,
+        network: row.network.map(NetworkName::from_stored),
         ports: PortRange { from: number(row.first_port)?, until: number(row.last_port)? },
         pins_cpus: row.pins_cpus,
         cpus: number(row.cpus)?,
@@ -77,6 +81,7 @@ fn stored(capacity: &Capacity) -> Result<ActiveModel> {
         settings: Set(to_json(&capacity.settings)?),
         address: Set(capacity.address.to_string()),
         addresses: Set(to_json(&capacity.addresses)?),
+        network: Set(capacity.network.as_ref().map(ToString::to_string)),
         first_port: Set(capacity.ports.from.into()),
         last_port: Set(capacity.ports.until.into()),
         pins_cpus: Set(capacity.pins_cpus),
@@ -194,7 +199,7 @@ fn open_hosts(backend: DbBackend, location: Option<&LocationCode>) -> Select<Ent
     let held = Query::select()
         .expr(Expr::cust("COUNT(*)"))
         .from(slot::Entity)
-        .and_where(slot::Column::Kind.eq("address"))
+        .and_where(slot::Column::Kind.eq(ADDRESS))
         .and_where(Expr::col((slot::Entity, slot::Column::HostId)).equals((Entity, Column::HostId)))
         .take();
     Entity::find()
@@ -421,9 +426,21 @@ impl Capacities for Handle {
         insert.exec_without_returning(&self.connection).await.map_err(overtaken).map(|_| ())
     }
 
-    async fn free_slots(&self, instance_id: InstanceId) -> Result<()> {
-        let own = slot::Column::InstanceId.eq(instance_id.uuid());
-        let delete = slot::Entity::delete_many().filter(own);
+    async fn free_slots(&self, host_id: HostId, instance_id: InstanceId) -> Result<()> {
+        let delete = slot::Entity::delete_many()
+            .filter(slot::Column::HostId.eq(host_id.uuid()))
+            .filter(slot::Column::InstanceId.eq(instance_id.uuid()))
+            .filter(slot::Column::Kind.ne(ADDRESS));
+        delete.exec(&self.connection).await.map_err(failed).map(|_| ())
+    }
+
+    async fn free_addresses(&self, instance_id: InstanceId, kept: Option<HostId>) -> Result<()> {
+        let mut delete = slot::Entity::delete_many()
+            .filter(slot::Column::InstanceId.eq(instance_id.uuid()))
+            .filter(slot::Column::Kind.eq(ADDRESS));
+        if let Some(host_id) = kept {
+            delete = delete.filter(slot::Column::HostId.ne(host_id.uuid()));
+        }
         delete.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 }

@@ -78,7 +78,7 @@ fn stored(instance: &Instance) -> Result<ActiveModel> {
         term: Set(instance.term.map(to_json).transpose()?),
         expires_at: Set(instance.term.and_then(|term| term.expires_at)),
         origin: Set(to_json(&instance.origin)?),
-        moved: Set(instance.moved.map(to_json).transpose()?),
+        moved: Set(instance.moved.as_ref().map(to_json).transpose()?),
         successor_id: Set(instance.successor_id.map(InstanceId::uuid)),
         claim: Set(to_json(&instance.claim)?),
         wanted: Set(to_json(instance.wanted)?),

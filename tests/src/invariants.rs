@@ -84,6 +84,12 @@ const BROKEN: &[(&str, &str)] = &[
          WHERE i.id IS NULL OR NOT i.is_live",
     ),
     (
+        "the address of an instance is held for it",
+        "SELECT i.id FROM instances i WHERE i.is_live AND i.claim ->> 'address' IS NOT NULL \
+         AND NOT EXISTS (SELECT 1 FROM slots s WHERE s.instance_id = i.id AND s.kind = 'address' \
+         AND s.name = i.claim ->> 'address')",
+    ),
+    (
         "nothing is taken of a host without instances",
         "SELECT c.host_id FROM capacities c WHERE c.used_cpus + c.used_ram_mib + c.instances > 0 \
          AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.host_id = c.host_id AND i.is_live)",

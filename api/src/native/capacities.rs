@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, get, patch, put};
 use domain::capacity::{
-    self, Capacity, FurnishHost, Health, HostCarrying, HostChange, PortRange, Slot, StorageDraft,
-    StorageName,
+    self, Capacity, FurnishHost, Health, HostCarrying, HostChange, NetworkName, PortRange, Slot,
+    StorageDraft, StorageName,
 };
 use domain::error::Thing;
 use domain::host::HostId;
@@ -60,6 +60,11 @@ pub struct CapacityBody {
     #[schema(value_type = Option<Vec<String>>, max_items = 1024)]
     #[serde(default)]
     addresses: Field<Vec<String>>,
+    /// The network that brings these addresses to any server of it, for instances that go on elsewhere: every
+    /// server of a network can publish on the addresses of all of them.
+    #[schema(value_type = Option<String>, example = "fsn1-public")]
+    #[serde(default)]
+    network: Field<String>,
     #[schema(value_type = u16, required, minimum = 1, maximum = 65535, example = 20000)]
     #[serde(default)]
     first_port: Field<i64>,
@@ -113,6 +118,7 @@ pub struct CapacityView {
     settings: Map<String, Value>,
     address: String,
     addresses: Vec<String>,
+    network: Option<String>,
     first_port: u16,
     last_port: u16,
     pins_cpus: bool,
@@ -142,6 +148,7 @@ impl From<Capacity> for CapacityView {
             settings: capacity.settings,
             address: capacity.address.to_string(),
             addresses: capacity.addresses.iter().map(ToString::to_string).collect(),
+            network: capacity.network.map(|network| network.to_string()),
             first_port: capacity.ports.from,
             last_port: capacity.ports.until,
             pins_cpus: capacity.pins_cpus,
@@ -213,6 +220,7 @@ fn furnishing(host_id: HostId, body: CapacityBody, signed: Authenticated) -> Res
     let addresses = check.optional("/addresses", body.addresses, |texts| {
         texts.iter().map(|text| address(text)).collect::<Result<Vec<_>, _>>()
     });
+    let network = check.optional("/network", body.network, |text| NetworkName::parse(&text));
     let from = check.required("/first_port", body.first_port, port);
     let until = check.required("/last_port", body.last_port, port);
     let pins_cpus = check.optional("/pins_cpus", body.pins_cpus, as_is).unwrap_or(false);
@@ -236,6 +244,7 @@ fn furnishing(host_id: HostId, body: CapacityBody, signed: Authenticated) -> Res
             settings: settings.unwrap_or_default(),
             address: reached?,
             addresses: addresses.unwrap_or_default(),
+            network,
             ports: PortRange { from: from?, until: until? },
             pins_cpus,
             cpus: cpus?,

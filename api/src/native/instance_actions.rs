@@ -3,6 +3,7 @@
 use actix_web::web::{Data, Path};
 use actix_web::{delete, post};
 use domain::Result;
+use domain::host::HostId;
 use domain::instance::{self, Act, Action, Disposal, InstanceId, Outcome};
 use domain::volume::VolumeId;
 use serde::{Deserialize, Serialize};
@@ -16,12 +17,12 @@ use super::instances::{instance_id, one};
 use super::instances_view::InstanceView;
 use crate::app::App;
 
-const ACTIONS: &str = "must be start, boot, shutdown, force_shutdown, restart, hibernate, restore, \
-                       delete, discontinue, delete_stuck or configure_spot";
+const ACTIONS: &str = "must be start, boot, resume, shutdown, force_shutdown, restart, hibernate, \
+                       restore, delete, discontinue, delete_stuck or configure_spot";
 
 #[derive(Deserialize, ToSchema)]
 pub struct ActionBody {
-    /// `start` (or `boot`; also out of hibernation, for which there is `restore` as well), `shutdown`,
+    /// `start` (or `boot`; also out of hibernation, for which there is `restore` as well), `resume`, `shutdown`,
     /// `force_shutdown`, `restart`, `hibernate`, `delete` (or `discontinue`), `delete_stuck`,
     /// `configure_spot`.
     #[schema(value_type = String, required, example = "shutdown")]
@@ -45,6 +46,11 @@ pub struct ActionBody {
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     may_move: Field<bool>,
+    /// With `resume`: the server where one that is hibernated and sold by the graphics processor is to go on, at
+    /// the price of that server's offer. Its disk is brought there.
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
+    #[serde(default)]
+    server_id: Field<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -64,9 +70,15 @@ fn action(body: ActionBody) -> Result<Action> {
     let permanently = check.optional("/delete_permanently", body.delete_permanently, as_is);
     let is_spot = check.optional("/is_spot", body.is_spot, as_is);
     let may_move = check.optional("/may_move", body.may_move, as_is).unwrap_or(false);
+    let server_id =
+        check.optional("/server_id", body.server_id, |text| HostId::parse(&text).ok_or(ID));
     let disposal = Disposal { volume_ids, permanently: permanently.unwrap_or(false) };
     let action = check.required("/action", body.action, |text| match text.as_str() {
         "start" | "boot" | "restore" => Ok(Action::Start { may_move }),
+        "resume" => match server_id {
+            Some(host_id) => Ok(Action::Resume { host_id }),
+            None => Err("needs `server_id`"),
+        },
         "shutdown" => Ok(Action::Shutdown { force: false }),
         "force_shutdown" => Ok(Action::Shutdown { force: true }),
         "restart" => Ok(Action::Restart),
@@ -88,7 +100,7 @@ fn action(body: ActionBody) -> Result<Action> {
 #[utoipa::path(tag = "instances", request_body = ActionBody,
     params(("id", description = "Instance identifier")),
     responses((status = 200, body = Success<InstanceView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "INSTANCE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "INSTANCE_BUSY", "INSTANCE_LOCKED", "INSTANCE_DELETED", "PART_OF_CLUSTER", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "INSTANCE_NOT_FOUND", "GPU_OFFER_NOT_FOUND", "POOL_ADMIN_REQUIRED", "INSTANCE_BUSY", "INSTANCE_LOCKED", "INSTANCE_DELETED", "PART_OF_CLUSTER", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX"]))))]
 #[post("/instances/{id}/actions")]
 pub async fn act_on_instance(
     app: Data<App>,

@@ -1,4 +1,4 @@
-//! Instances: looked at, changed, rebooted and deleted.
+//! Instances: looked at, changed, rebooted, paused and deleted.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use actix_web::web::{self, Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::error::{Thing, Violation};
 use domain::instance::{
-    self, Act, Action, Disposal, EditInstance, InstanceDetail, InstanceFilter, Status,
+    self, Act, Action, Disposal, EditInstance, InstanceDetail, InstanceFilter, Offered, Status,
 };
 use domain::money::Money;
 use domain::number::{self, Numbered};
@@ -41,6 +41,8 @@ pub fn operations(config: &mut ServiceConfig) {
         .service(resource("/instances").route(web::post().to(order::create)))
         .service(reading("/instances/list", list))
         .service(resource("/instances/reboot").route(web::patch().to(reboot)))
+        .service(resource("/instances/pause").route(web::patch().to(pause)))
+        .service(resource("/instances/resume").route(web::post().to(resume)))
         .service(
             resource("/instances/{id}")
                 .route(web::get().to(show))
@@ -250,7 +252,71 @@ async fn reboot(
     account: Account,
     body: Json<Several>,
 ) -> std::result::Result<HttpResponse, Failure> {
-    let ids = body.0.instance_ids.unwrap_or_default();
+    each(&app, &account, body.0, &Action::Restart).await
+}
+
+/// Pauses each of several machines: they keep their disks and addresses, and cost what those do.
+async fn pause(
+    app: Data<App>,
+    account: Account,
+    body: Json<Several>,
+) -> std::result::Result<HttpResponse, Failure> {
+    each(&app, &account, body.0, &Action::Hibernate).await
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Resumed {
+    instance_market: Option<Value>,
+    instance: Option<Value>,
+}
+
+/// Lets a paused machine go on at a row of the market, or where it was if none is named.
+async fn resume(
+    app: Data<App>,
+    account: Account,
+    body: Json<Resumed>,
+) -> std::result::Result<HttpResponse, Failure> {
+    let Resumed { instance_market, instance } = body.0;
+    let required = || Error::invalid("instance", "is required: an instance's reference, or its id");
+    let reference = instance.filter(|wish| !wish.is_null()).ok_or_else(required)?;
+    let detail = named(&app, &account.0, iri::instance(&reference)).await?;
+    require_machine(&detail)?;
+    let action = match instance_market.filter(|wish| !wish.is_null()) {
+        Some(row) => {
+            let (host_id, gpus) = order::market(&app, Some(&row)).await?;
+            let has = detail.instance.terms.shape.gpus();
+            if gpus != has {
+                let message = format!("must be a row with {has} graphics processors, as it has");
+                return Err(Error::invalid("instanceMarket", message).into());
+            }
+            Action::Resume { host_id }
+        }
+        None => Action::Start { may_move: false },
+    };
+    act(&app, account.0.clone(), action, &detail).await?;
+    let seen = instance::show(app.store.as_ref(), &account.0, detail.instance.id).await?;
+    let numbers = numbers(&app, std::slice::from_ref(&seen)).await?;
+    let number = numbers.first().copied().unwrap_or_default();
+    Ok(HttpResponse::Ok().json(shown(&seen, number, app.clock.now())))
+}
+
+/// Refuses what is a container, which has nothing to go on with elsewhere in the published document.
+fn require_machine(detail: &InstanceDetail) -> Result<()> {
+    match detail.instance.terms.offered {
+        Offered::Gpus { is_machine: true, .. } => Ok(()),
+        _ => Err(Error::invalid("instance", "must be a machine: containers are not paused")),
+    }
+}
+
+/// Does the same with each of several; those that cannot be are told, and the others are done.
+async fn each(
+    app: &App,
+    account: &Account,
+    body: Several,
+    action: &Action,
+) -> std::result::Result<HttpResponse, Failure> {
+    let ids = body.instance_ids.unwrap_or_default();
     if !(1..=MOST_AT_ONCE).contains(&ids.len()) {
         let message = format!("must be 1 to {MOST_AT_ONCE} ids of instances");
         return Err(Error::invalid("instanceIds", message).into());
@@ -258,10 +324,13 @@ async fn reboot(
     let mut faults = Vec::new();
     let mut done = BTreeSet::new();
     for (at, id) in ids.iter().enumerate() {
-        let outcome = match named(&app, &account.0, iri::instance(id)).await {
-            // One that is named twice is rebooted once.
+        let outcome = match named(app, &account.0, iri::instance(id)).await {
+            // One that is named twice is seen to once.
             Ok(detail) if !done.insert(detail.instance.id) => Ok(()),
-            Ok(detail) => act(&app, account.0.clone(), Action::Restart, &detail).await,
+            Ok(detail) if *action == Action::Hibernate && require_machine(&detail).is_err() => {
+                require_machine(&detail)
+            }
+            Ok(detail) => act(app, account.0.clone(), action.clone(), &detail).await,
             Err(fault) => Err(fault),
         };
         match outcome {
@@ -269,6 +338,7 @@ async fn reboot(
             Err(
                 fault @ (Error::NotFound(_)
                 | Error::Conflict(_)
+                | Error::Invalid(_)
                 | Error::Forbidden(_)
                 | Error::Contention
                 | Error::Busy),

@@ -211,7 +211,7 @@ async fn key(app: &App, account: &Account, body: &NewInstance) -> Result<Keys> {
 }
 
 /// The host of a row of the marketplace, and how many graphics processors the row is.
-async fn market(app: &App, reference: Option<&Value>) -> Result<(HostId, u32)> {
+pub async fn market(app: &App, reference: Option<&Value>) -> Result<(HostId, u32)> {
     let reference = reference.filter(|reference| !reference.is_null());
     let required = || Error::invalid("instanceMarket", "is required: /instances/market/…");
     let unknown = || Error::NotFound(Thing::GpuOffer);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use tracing::instrument;
 
-use super::{Capacity, Health, PortRange, Slot, Storage, StorageName, Used};
+use super::{Capacity, Health, NetworkName, PortRange, Slot, Storage, StorageName, Used};
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing, Violation};
 use crate::event::{Event, Subject};
@@ -40,6 +40,8 @@ pub struct FurnishHost {
     pub address: std::net::IpAddr,
     /// Addresses to give away.
     pub addresses: Vec<std::net::IpAddr>,
+    /// The network that brings these addresses to any of its hosts.
+    pub network: Option<NetworkName>,
     /// Ports to publish.
     pub ports: PortRange,
     /// Whether every instance gets CPUs of its own.
@@ -217,6 +219,7 @@ fn described(
         settings: request.settings.clone(),
         address: request.address,
         addresses: request.addresses.clone(),
+        network: request.network.clone(),
         ports: request.ports,
         pins_cpus: request.pins_cpus,
         cpus: request.cpus,

@@ -46,6 +46,8 @@ pub struct Capacity {
     pub address: IpAddr,
     /// Addresses that it can give away; without any, instances share the host's own by ports.
     pub addresses: Vec<IpAddr>,
+    /// The network that brings the addresses of any of its hosts to any other of them, if there is one.
+    pub network: Option<NetworkName>,
     /// The ports that it can publish, the last one included.
     pub ports: PortRange,
     /// Whether every instance gets CPUs of its own.
@@ -109,6 +111,11 @@ pub enum Health {
 crate::text::code!(
     /// The name of a storage.
     StorageName
+);
+
+crate::text::code!(
+    /// The name of a network.
+    NetworkName
 );
 
 /// Disks of one or more hosts.
@@ -186,6 +193,17 @@ pub struct Need {
     pub shape: Shape,
     /// The size in GB of new volumes that are to be where it is.
     pub volumes_gb: u32,
+    /// The address that it has already and goes on with.
+    pub keeps: Option<Kept>,
+}
+
+/// An address that an instance holds, whether it runs or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Which.
+    pub address: IpAddr,
+    /// The host that gave it away.
+    pub of: HostId,
 }
 
 impl Need {

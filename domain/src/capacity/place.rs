@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Capacity, Need, Placement, Slot};
+use super::{Capacity, Kept, Need, Placement, Slot};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::host::HostId;
 use crate::instance::{InstanceId, PublishedPort};
@@ -24,6 +24,9 @@ pub struct Claim {
     pub cpus: Vec<u32>,
     /// An address of its own.
     pub address: Option<IpAddr>,
+    /// The host that it has this address of, if that is another one of its network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent_by: Option<HostId>,
     /// Ports published on the host's address.
     pub ports: Vec<PublishedPort>,
 }
@@ -78,13 +81,12 @@ async fn take(
 ) -> Result<Option<Placed>> {
     let held = tx.slots_of(capacity.host_id).await?;
     let held: HashSet<Slot> = held.into_iter().map(|(slot, _)| slot).collect();
-    let Some(claim) = choose(&capacity, &need.shape, inside, &held) else {
-        return Ok(None);
-    };
+    let Some(claim) = choose(&capacity, need, inside, &held) else { return Ok(None) };
     if !tx.take_disk(&capacity.storage, need.disk_gb()).await? {
         return Ok(None);
     }
-    let slots = slots(&claim);
+    let mut slots = slots(&claim);
+    slots.retain(|slot| need.keeps.is_none_or(|kept| *slot != Slot::Address(kept.address)));
     if !slots.is_empty() {
         tx.add_slots(capacity.host_id, id, &slots).await?;
     }
@@ -104,7 +106,9 @@ pub enum Part {
     Disk,
 }
 
-/// Gives back what an instance has of its host.
+/// Gives back what an instance has of its host, but its address ([`Capacities::free_addresses`]).
+///
+/// [`Capacities::free_addresses`]: super::Capacities::free_addresses
 pub async fn release(
     tx: &dyn Tx,
     host_id: HostId,
@@ -116,7 +120,7 @@ pub async fn release(
         tx.give_disk_back(&capacity.storage, shape.disk_gb).await?;
     }
     if part != Part::Disk {
-        tx.free_slots(id).await?;
+        tx.free_slots(host_id, id).await?;
         tx.save_used(&capacity.given_back(shape)).await?;
     }
     Ok(())
@@ -131,27 +135,28 @@ fn slots(claim: &Claim) -> Vec<Slot> {
 }
 
 /// The lowest free slots; `None` where there are not enough.
-fn choose(
-    capacity: &Capacity,
-    shape: &Shape,
-    inside: &[u16],
-    held: &HashSet<Slot>,
-) -> Option<Claim> {
+fn choose(capacity: &Capacity, need: &Need, inside: &[u16], held: &HashSet<Slot>) -> Option<Claim> {
+    let shape = &need.shape;
     let gpus = capacity.gpu.as_ref().map_or(0, |gpu| gpu.count);
     let gpus = lowest(shape.gpus(), 0..gpus, |number| held.contains(&Slot::Gpu(*number)))?;
     let pinned = if capacity.pins_cpus { shape.cpus } else { 0 };
     let cpus = lowest(pinned, 0..capacity.cpus, |number| held.contains(&Slot::Cpu(*number)))?;
+    let claim = Claim { gpus, cpus, ..Claim::default() };
+    if let Some(Kept { address, of }) = need.keeps {
+        let lent_by = Some(of).filter(|of| *of != capacity.host_id);
+        return Some(Claim { address: Some(address), lent_by, ..claim });
+    }
     if !capacity.addresses.is_empty() {
         let free = |address: &&IpAddr| !held.contains(&Slot::Address(**address));
         let address = capacity.addresses.iter().find(free).copied()?;
-        return Some(Claim { gpus, cpus, address: Some(address), ports: Vec::new() });
+        return Some(Claim { address: Some(address), ..claim });
     }
     let range = capacity.ports.from..=capacity.ports.until;
     let count = u32::try_from(inside.len()).ok()?;
     let outside = lowest(count, range, |number| held.contains(&Slot::Port(*number)))?;
     let ports = inside.iter().zip(outside);
     let ports = ports.map(|(inside, outside)| PublishedPort { inside: *inside, outside }).collect();
-    Some(Claim { gpus, cpus, address: None, ports })
+    Some(Claim { ports, ..claim })
 }
 
 fn lowest<T>(

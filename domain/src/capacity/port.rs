@@ -85,6 +85,9 @@ pub trait Capacities {
         slots: &[Slot],
     ) -> Result<()>;
 
-    /// Gives back every slot that the instance holds.
-    async fn free_slots(&self, instance_id: InstanceId) -> Result<()>;
+    /// Gives back every slot that an instance holds of a locked host, but addresses.
+    async fn free_slots(&self, host_id: HostId, instance_id: InstanceId) -> Result<()>;
+
+    /// Gives back the addresses that an instance holds, of whichever hosts, but those of `kept`.
+    async fn free_addresses(&self, instance_id: InstanceId, kept: Option<HostId>) -> Result<()>;
 }

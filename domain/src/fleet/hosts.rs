@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde_json::Map;
 
 use super::GpuHost;
-use crate::capacity::{FurnishHost, PortRange, StorageDraft, StorageName};
+use crate::capacity::{FurnishHost, NetworkName, PortRange, StorageDraft, StorageName};
 use crate::host::{
     Category, Cpu, Disk, DiskType, HostDraft, HostId, Location, Network, Pricing, RamType, Specs,
 };
@@ -186,6 +186,7 @@ impl NeededHost {
             settings: Map::new(),
             address,
             addresses,
+            network: NetworkName::parse("simulated").ok(),
             ports: PORTS,
             pins_cpus: false,
             cpus: self.shape.cpus,

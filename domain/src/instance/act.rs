@@ -4,17 +4,16 @@ use tracing::instrument;
 
 use super::charge::{Charge, charge, running_meter};
 use super::create::{event, require_funds};
-use super::migrate::{MOVED_WITHIN, Move, require_no_successor};
-use super::pay::{pay_interval, price_of_interval};
+use super::migrate::require_no_successor;
 use super::sources::of_today;
 use super::stop::{align_later, remove};
-use super::{Instance, InstanceId, InstancePolicy, Offered, Phase, Stage, Wanted};
-use crate::capacity::{self, Claim, Health, Need, Part, release};
+use super::{Instance, InstanceId, InstancePolicy, Offered, Phase, Wanted};
+use crate::capacity::{Claim, Part, release};
 use crate::clock::{Clock, Random, Timestamp};
-use crate::error::{Conflict, Error, Result, Thing, Unpayable};
+use crate::error::{Conflict, Error, Result, Thing};
+use crate::host::HostId;
 use crate::meter::{Metered, Standing, finish};
 use crate::money::Money;
-use crate::plan::Shape;
 use crate::pool::{PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
@@ -38,6 +37,12 @@ pub enum Action {
     Start {
         /// Whether a hibernated one may come to another host, where its own has no room.
         may_move: bool,
+    },
+    /// Start a hibernated one that is sold by the graphics processor on this host, at the price that its offer
+    /// has there today; its disk is brought there.
+    Resume {
+        /// Which host.
+        host_id: HostId,
     },
     /// Stop it; what it holds stays its own.
     Shutdown {
@@ -64,6 +69,7 @@ impl Action {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Start { .. } => "start",
+            Self::Resume { .. } => "resume",
             Self::Shutdown { force: false } => "shutdown",
             Self::Shutdown { force: true } => "force_shutdown",
             Self::Restart => "restart",
@@ -158,6 +164,9 @@ pub(super) async fn locked(
 pub(super) async fn what_runs(tx: &dyn Tx, instance: &Instance) -> Result<Charge> {
     let meter = running_meter(tx, instance.id).await?;
     if let Some(meter) = meter {
+        if instance.wanted == Wanted::Hibernated {
+            return Ok(Charge::Kept);
+        }
         let is_running = Some(meter.rate) == instance.rate(Charge::Running);
         return Ok(if is_running { Charge::Running } else { Charge::Stopped });
     }
@@ -181,24 +190,31 @@ pub(super) async fn what_runs(tx: &dyn Tx, instance: &Instance) -> Result<Charge
     })
 }
 
-/// Gives back what a stopped instance has of its host, which is locked, but its disk.
+/// Gives back what a stopped instance has of its host, which is locked, but its disk; and its address, where it
+/// is the host's offer that it has.
 pub(super) async fn park(tx: &dyn Tx, instance: Instance) -> Result<Instance> {
     let held = (instance.id, &instance.terms.shape);
     release(tx, instance.host_id, held, Part::AllButDisk).await?;
-    let (wanted, phase, claim) = (Wanted::Hibernated, Phase::Hibernated, Claim::default());
+    let mut claim = Claim::default();
+    if matches!(instance.terms.offered, Offered::Gpus { .. }) {
+        (claim.address, claim.lent_by) = (instance.claim.address, instance.claim.lent_by);
+    } else {
+        tx.free_addresses(instance.id, None).await?;
+    }
+    let (wanted, phase) = (Wanted::Hibernated, Phase::Hibernated);
     Ok(Instance { claim, wanted, phase, ..instance })
 }
 
 /// One action on one locked instance.
-struct Work<'a> {
-    tx: &'a dyn Tx,
-    random: &'a dyn Random,
-    policy: &'a InstancePolicy,
-    request: &'a Act,
-    now: Timestamp,
+pub(super) struct Work<'a> {
+    pub(super) tx: &'a dyn Tx,
+    pub(super) random: &'a dyn Random,
+    pub(super) policy: &'a InstancePolicy,
+    pub(super) request: &'a Act,
+    pub(super) now: Timestamp,
 }
 
-const fn not_now<T>() -> Result<T> {
+pub(super) const fn not_now<T>() -> Result<T> {
     Err(Error::Conflict(Conflict::InstanceBusy))
 }
 
@@ -235,6 +251,7 @@ impl Work<'_> {
         match &self.request.action {
             Action::Start { .. } if instance.wanted == Wanted::Running => Ok(Outcome::Unchanged),
             Action::Start { may_move } => self.start(wallet, instance, *may_move).await,
+            Action::Resume { host_id } => Box::pin(self.resume(wallet, instance, *host_id)).await,
             Action::Shutdown { .. } if matches!(instance.wanted, Wanted::Stopped { .. }) => {
                 self.hasten(instance).await
             }
@@ -254,11 +271,6 @@ impl Work<'_> {
                 }
             }
             Action::Shutdown { .. } | Action::Restart => not_now(),
-            // Its disk has a price of its own, which nothing would charge then.
-            Action::Hibernate if instance.terms.disk_per_month > Money::ZERO => {
-                let advice = "hibernate is not for what was ordered by the graphics processor";
-                Err(Error::invalid("/action", advice))
-            }
             Action::Hibernate if instance.wanted == Wanted::Hibernated => Ok(Outcome::Unchanged),
             Action::Hibernate if runs => self.stop(wallet, instance, Wanted::Hibernated).await,
             Action::Hibernate => self.park(wallet, instance).await,
@@ -268,11 +280,11 @@ impl Work<'_> {
     }
 
     /// Stores what is wanted now, with its event and the job that does it.
-    async fn save(&self, instance: Instance) -> Result<Outcome> {
+    pub(super) async fn save(&self, instance: Instance) -> Result<Outcome> {
         self.tx.save_instance(&instance).await?;
         align_later(self.tx, self.random, &instance, self.now).await?;
         let kind = match self.request.action {
-            Action::Start { .. } => "instance.start_requested",
+            Action::Start { .. } | Action::Resume { .. } => "instance.start_requested",
             Action::Shutdown { .. } => "instance.stop_requested",
             Action::Restart => "instance.restart_requested",
             Action::Hibernate => "instance.hibernate_requested",
@@ -284,107 +296,11 @@ impl Work<'_> {
         Ok(Outcome::Accepted)
     }
 
-    async fn start(&self, wallet: Wallet, instance: Instance, may_move: bool) -> Result<Outcome> {
-        let (wallet, instance) = self.paid_again(wallet, instance).await?;
-        let metered = running_meter(self.tx, instance.id).await?;
-        let already = metered.map_or(Money::ZERO, |meter| meter.rate.hourly());
-        let more = instance.terms.metered().saturating_sub(already).max(Money::ZERO);
-        require_funds(self.tx, &wallet, more, self.policy.funds).await?;
-        let mut instance = Instance { wanted: Wanted::Running, last_error: None, ..instance };
-        match instance.phase {
-            Phase::Hibernated => match self.placed_again(&instance).await {
-                Err(Error::Conflict(Conflict::NoCapacity)) if may_move => {
-                    instance = self.placed_elsewhere(instance).await?;
-                }
-                placed => {
-                    let (claim, phase) = (placed?, Phase::Stopped);
-                    instance = Instance { claim, phase, ..instance };
-                }
-            },
-            // Whether the stop that was asked for has begun is seen by starting it.
-            Phase::Running => instance.phase = Phase::Starting { stage: Stage::Starting },
-            _ => {}
-        }
-        let moves = instance.pending_move().is_some();
-        let within = if moves { MOVED_WITHIN } else { self.policy.stage_within };
-        instance.stage_until = Some(self.now + within);
-        self.save(instance).await
-    }
-
-    /// Pays for another interval at the price of today, where what was paid is used up.
-    async fn paid_again(&self, wallet: Wallet, instance: Instance) -> Result<(Wallet, Instance)> {
-        if instance.paid().is_none_or(|paid| paid.is_left(self.now)) {
-            return Ok((wallet, instance));
-        }
-        let found = price_of_interval(self.tx, &instance).await?;
-        let (terms, price) = found.ok_or(Error::Unpayable(Unpayable::NoPricing))?;
-        let renewal = instance.term.map(|term| term.renewal).unwrap_or_default();
-        if let Some(max) = renewal.max_price.filter(|_| !renewal.takes_interval(price)) {
-            return Err(Error::Conflict(Conflict::ChargeExceedsMax { charge: price, max }));
-        }
-        let author = Some(self.request.caller.user_id);
-        let instance = Instance { terms, ..instance };
-        let paid = (instance, price, author);
-        pay_interval(self.tx, self.random, wallet, paid, (self.now, self.now)).await
-    }
-
-    /// Takes what a hibernated instance gave back again, on the same host, where its disk is.
-    async fn placed_again(&self, instance: &Instance) -> Result<Claim> {
-        let shape = Shape { disk_gb: 0, ..instance.terms.shape.clone() };
-        let need = Need {
-            location: instance.location.clone(),
-            storage: None,
-            host_id: Some(instance.host_id),
-            shape,
-            volumes_gb: 0,
-        };
-        let ports = instance.origin.ports.as_slice();
-        let placed =
-            capacity::place(self.tx, &need, self.policy.placement, (instance.id, ports)).await?;
-        Ok(placed.claim)
-    }
-
-    /// Takes a place on another host for a hibernated instance, whose disk comes after it. A move that is not
-    /// over ends where it began.
-    async fn placed_elsewhere(&self, instance: Instance) -> Result<Instance> {
-        let volumes = self.tx.volumes_of_instances(&[instance.id]).await?;
-        let own = self.tx.capacity(instance.host_id).await?;
-        // Nothing comes from a host that does not answer, and a host's offer is for that host.
-        let answers = own.is_some_and(|host| host.health == Health::Healthy);
-        let stays = !answers
-            || matches!(instance.terms.offered, Offered::Gpus { .. })
-            || instance.pending_move().is_some()
-            || volumes.iter().any(|volume| volume.disk.is_some());
-        if stays {
-            return Err(Error::Conflict(Conflict::NoCapacity));
-        }
-        let storage = volumes.first().map(|volume| volume.storage.clone());
-        let need = Need {
-            location: instance.location.clone(),
-            storage,
-            host_id: None,
-            shape: instance.terms.shape.clone(),
-            volumes_gb: 0,
-        };
-        let ports = instance.origin.ports.as_slice();
-        let placed =
-            capacity::place(self.tx, &need, self.policy.placement, (instance.id, ports)).await?;
-        let moved = Some(Move {
-            from: instance.id,
-            from_host: instance.host_id,
-            keeps_data: true,
-            is_over: false,
-            migration: None,
-        });
-        let (claim, host_id, phase) = (placed.claim, placed.capacity.host_id, Phase::Stopped);
-        Ok(Instance { host_id, moved, claim, phase, ..instance })
-    }
-
     /// Stops it; from now on it costs what a stopped one does.
     async fn stop(&self, wallet: Wallet, instance: Instance, wanted: Wanted) -> Result<Outcome> {
         let instance = Instance { wanted, restart: false, ..instance };
         let hibernates = wanted == Wanted::Hibernated;
-        let costs = if hibernates { Charge::Nothing } else { Charge::Stopped };
+        let costs = if hibernates { Charge::Kept } else { Charge::Stopped };
         let charged = (instance, costs);
         let (_, instance) = charge(self.tx, self.random, wallet, charged, self.now).await?;
         self.save(instance).await
@@ -406,8 +322,8 @@ impl Work<'_> {
         if instance.phase != Phase::Stopped || instance.wanted == Wanted::Running {
             return not_now();
         }
-        let nothing = (instance, Charge::Nothing);
-        let (_, instance) = charge(self.tx, self.random, wallet, nothing, self.now).await?;
+        let kept = (instance, Charge::Kept);
+        let (_, instance) = charge(self.tx, self.random, wallet, kept, self.now).await?;
         let instance = park(self.tx, instance).await?;
         self.save(instance).await
     }

@@ -4,6 +4,7 @@ use chrono::Duration;
 use secrecy::ExposeSecret;
 use tracing::{instrument, warn};
 
+use super::act::park;
 use super::carry::{Brought, brought, clear, left_behind, sent_back};
 use super::charge::{Charge, charge};
 use super::create::event;
@@ -334,7 +335,10 @@ impl Settling<'_> {
                 if let Some(host_id) = instance.left_behind() {
                     let held = (instance.id, &instance.terms.shape);
                     release(self.tx, host_id, held, Part::Disk).await?;
-                    instance.moved = instance.moved.map(|moved| Move { is_over: true, ..moved });
+                    let kept = instance.kept().map(|kept| kept.of);
+                    self.tx.free_addresses(instance.id, kept).await?;
+                    instance.moved =
+                        instance.moved.map(|moved| Move { is_over: true, before: None, ..moved });
                 }
                 return self.tx.save_instance(&instance).await;
             }
@@ -363,9 +367,7 @@ impl Settling<'_> {
                 // A restart goes on by itself, and has the time that a start has.
                 instance.stage_until = Some(self.now + self.within);
                 if instance.phase == Phase::Hibernated {
-                    instance.claim = Claim::default();
-                    let held = (instance.id, &instance.terms.shape);
-                    release(self.tx, instance.host_id, held, Part::AllButDisk).await?;
+                    instance = park(self.tx, instance).await?;
                 }
                 self.tx.save_instance(&instance).await?;
                 self.tell("instance.stopped", &instance).await
@@ -418,7 +420,7 @@ impl Settling<'_> {
             undo(tx, random, wallet, instance, now).await?
         } else if let Some(host_id) = instance.left_behind() {
             let back = sent_back(tx, instance, host_id).await?;
-            charge(tx, random, wallet, (back, Charge::Nothing), now).await?
+            charge(tx, random, wallet, (back, Charge::Kept), now).await?
         } else {
             charge(tx, random, wallet, (instance, Charge::Stopped), now).await?
         };

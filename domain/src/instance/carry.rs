@@ -1,5 +1,6 @@
 //! Brings what is on an instance's disk to another host.
 
+use super::migrate::Before;
 use super::{Copying, DriverFault, Instance, Move, Phase, Site, Wanted};
 use crate::capacity::{Claim, Part, release};
 use crate::error::{Error, Result};
@@ -26,7 +27,7 @@ pub(super) async fn brought(
     let Some(pending) = instance.pending_move().filter(|pending| pending.keeps_data) else {
         return Ok(Brought::Here);
     };
-    let (from, is_gone) = match source(context.store.reads(), pending).await.map_err(unread)? {
+    let (from, is_gone) = match source(context.store.reads(), &pending).await.map_err(unread)? {
         Source::Busy => return Ok(Brought::Later),
         Source::Gone(None) => return Ok(Brought::Never),
         Source::Gone(Some(from)) => (from, true),
@@ -70,7 +71,7 @@ enum Source {
     Gone(Option<Site>),
 }
 
-async fn source(reads: &dyn Reads, pending: Move) -> Result<Source> {
+async fn source(reads: &dyn Reads, pending: &Move) -> Result<Source> {
     let before = reads.instance(pending.from).await?;
     let before = before.filter(|it| it.is_live() && it.wanted != Wanted::Deleted);
     let capacity = reads.capacity(pending.from_host).await?;
@@ -104,6 +105,14 @@ pub(super) async fn sent_back(
 ) -> Result<Instance> {
     let held = (instance.id, &instance.terms.shape);
     release(tx, instance.host_id, held, Part::Everything).await?;
-    let (wanted, phase, claim) = (Wanted::Hibernated, Phase::Hibernated, Claim::default());
-    Ok(Instance { host_id, moved: None, wanted, phase, claim, ..instance })
+    let mut back = match instance.moved.clone().and_then(|moved| moved.before) {
+        Some(before) => {
+            let Before { location, terms, term, claim } = *before;
+            Instance { location, terms, term, claim, ..instance }
+        }
+        None => Instance { claim: Claim::default(), ..instance },
+    };
+    (back.host_id, back.moved) = (host_id, None);
+    tx.free_addresses(back.id, back.kept().map(|kept| kept.of)).await?;
+    Ok(Instance { wanted: Wanted::Hibernated, phase: Phase::Hibernated, ..back })
 }

@@ -1,5 +1,5 @@
 //! From when on an instance costs what: its price while it runs, the plan's share of that while it keeps its
-//! place and does not, nothing before it is ready, hibernated or gone.
+//! place and does not, that of its disk while it is hibernated, nothing before it is ready or gone.
 
 use std::collections::HashSet;
 
@@ -20,6 +20,8 @@ pub(super) enum Charge {
     Running,
     /// The plan's share of that.
     Stopped,
+    /// The price of its disk, where that has one of its own: of what is hibernated.
+    Kept,
     /// Nothing.
     Nothing,
 }
@@ -30,7 +32,7 @@ impl Charge {
         match self {
             Self::Running => WHOLE,
             Self::Stopped => terms.stopped_percent,
-            Self::Nothing => 0,
+            Self::Kept | Self::Nothing => 0,
         }
     }
 }
@@ -44,13 +46,18 @@ impl Instance {
         let rate = match charge {
             Charge::Running => self.terms.rate(100),
             Charge::Stopped => self.terms.rate(self.terms.stopped_percent),
+            Charge::Kept => self.terms.rate(0),
             Charge::Nothing => return None,
         };
         (rate.price > Money::ZERO).then_some(rate)
     }
 
     fn meter(&self, id: MeterId, (rate, charge): (Rate, Charge), now: Timestamp) -> Meter {
-        let state = if charge == Charge::Running { "" } else { ", stopped" };
+        let state = match charge {
+            Charge::Running | Charge::Nothing => "",
+            Charge::Stopped => ", stopped",
+            Charge::Kept => ", hibernated",
+        };
         Meter {
             id,
             payer_id: self.payer_id,
@@ -117,17 +124,20 @@ pub(crate) async fn charge_stopped(
 ) -> Result<()> {
     let mut stopped = tx.live_instances_of_payer(payer_id).await?;
     stopped.retain(|instance| {
-        let keeps_its_place =
-            matches!(instance.phase, Phase::Running | Phase::Starting { .. } | Phase::Stopped);
-        keeps_its_place && matches!(instance.wanted, Wanted::Stopped { .. })
+        let was_made = !matches!(
+            instance.phase,
+            Phase::Ordered | Phase::Provisioning { .. } | Phase::Undoing { .. }
+        );
+        was_made && matches!(instance.wanted, Wanted::Stopped { .. } | Wanted::Hibernated)
     });
     let open = tx.open_meters(payer_id).await?;
     let metered: HashSet<Metered> = open.iter().map(|meter| meter.metered).collect();
     stopped.retain(|instance| !metered.contains(&Metered::Instance(instance.id)));
     let meters = stopped.iter().filter_map(|instance| {
-        let rate = instance.rate(Charge::Stopped)?;
+        let hibernates = instance.wanted == Wanted::Hibernated;
+        let charge = if hibernates { Charge::Kept } else { Charge::Stopped };
         let id = MeterId::generate(now, random);
-        Some(instance.meter(id, (rate, Charge::Stopped), now))
+        Some(instance.meter(id, (instance.rate(charge)?, charge), now))
     });
     begin_all(tx, meters.collect()).await
 }

@@ -339,6 +339,7 @@ pub(crate) async fn order(
         host_id,
         shape: terms.shape.clone(),
         volumes_gb: order.new_gb,
+        keeps: None,
     };
     let placed = place(tx, &need, policy.placement, (id, &origin.ports)).await?;
     let instance = Instance {

@@ -15,7 +15,7 @@ use super::{
     Instance, InstanceId, InstancePolicy, InstanceTerms, PaidTime, Phase, Stage, Term, Unused,
     Wanted,
 };
-use crate::capacity::{Need, place};
+use crate::capacity::{Claim, Need, place};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::{Actor, Event};
@@ -34,7 +34,7 @@ use crate::wallet::{Account, Basis, PaidInterval, PostingKind, Wallet, moved};
 pub(super) const MOVED_WITHIN: chrono::Duration = chrono::Duration::hours(3);
 
 /// Where what is on an instance's disk comes from, if that is not its image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Move {
     /// Whose disk it was: its own on another host, or that of the instance that it takes the place of.
     pub from: InstanceId,
@@ -46,6 +46,22 @@ pub struct Move {
     pub is_over: bool,
     /// What it takes the place of, if that is another instance.
     pub migration: Option<Migration>,
+    /// What it was and had where it comes from, if that is something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Box<Before>>,
+}
+
+/// What an instance was before it went to another host, where it is something else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Before {
+    /// Where.
+    pub location: LocationCode,
+    /// What, and what it cost.
+    pub terms: InstanceTerms,
+    /// Until when.
+    pub term: Option<Term>,
+    /// What it had still of its host, or of another.
+    pub claim: Claim,
 }
 
 /// What an instance takes the place of.
@@ -60,7 +76,7 @@ pub struct Migration {
 impl Instance {
     /// The move that is not over.
     pub(super) fn pending_move(&self) -> Option<Move> {
-        self.moved.filter(|moved| !moved.is_over)
+        self.moved.clone().filter(|moved| !moved.is_over)
     }
 
     /// Its host, and where its disk is to come from.
@@ -222,6 +238,7 @@ impl Work<'_> {
             host_id: None,
             shape: terms.shape.clone(),
             volumes_gb: 0,
+            keeps: None,
         };
         let ports = before.origin.ports.as_slice();
         let placed = place(tx, &need, self.policy.placement, (id, ports)).await?;
@@ -234,6 +251,7 @@ impl Work<'_> {
             keeps_data: request.keeps_data,
             is_over: false,
             migration: Some(migration),
+            before: None,
         };
         let mut origin = before.origin.clone();
         if request.keeps_data && !origin.is_autostart {
@@ -315,7 +333,7 @@ async fn settle(
 
 /// What a migration credits, and what it costs beyond that.
 fn due(instance: &Instance) -> Option<(Unused, Money)> {
-    let credit = instance.moved?.migration?.credit;
+    let credit = instance.moved.as_ref()?.migration?.credit;
     let PaidInterval { price, .. } = instance.payment()?;
     Some((credit, price.saturating_sub(credit.amount())))
 }

@@ -21,6 +21,7 @@ mod reconcile;
 mod renew;
 mod show;
 mod sources;
+mod start;
 mod state;
 mod stop;
 mod term;
@@ -66,7 +67,7 @@ use std::net::IpAddr;
 
 use secrecy::SecretString;
 
-use crate::capacity::Claim;
+use crate::capacity::{Claim, Kept};
 use crate::clock::Timestamp;
 use crate::cluster::ClusterId;
 use crate::error::Result;
@@ -146,12 +147,18 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Where it is reached, by its own address or its host's: once it was ready, and as long as it has its
-    /// place.
+    /// Where it is reached, by its own address or its host's: once it was ready, and as long as it has that
+    /// address or its place.
     pub fn address(&self, of_host: Option<IpAddr>) -> Option<IpAddr> {
-        let has_place = self.is_live() && self.phase != Phase::Hibernated;
+        let of_host = of_host.filter(|_| self.phase != Phase::Hibernated);
         let address = self.claim.address.or(of_host);
-        address.filter(|_| has_place && self.ready_at.is_some())
+        address.filter(|_| self.is_live() && self.ready_at.is_some())
+    }
+
+    /// The address of its own, and which host gave it away.
+    pub(super) fn kept(&self) -> Option<Kept> {
+        let of = self.claim.lent_by.unwrap_or(self.host_id);
+        self.claim.address.map(|address| Kept { address, of })
     }
 
     /// The token that its Jupyter server asks for, unless its owner chose one.
@@ -183,7 +190,7 @@ impl Instance {
                 always: template.is_some_and(|template| !template.is_global),
                 login: None,
             },
-            is_carried: self.moved.is_some_and(|moved| moved.keeps_data),
+            is_carried: self.moved.as_ref().is_some_and(|moved| moved.keeps_data),
             username: self.origin.image.username.clone(),
             password: None,
             cpus: self.terms.shape.cpus,

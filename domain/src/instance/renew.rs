@@ -86,7 +86,7 @@ async fn freeze(
 ) -> Result<()> {
     let last_error = Some("frozen: what was paid is used up".to_owned());
     let instance = Instance { last_error, wanted: Wanted::Hibernated, restart: false, ..instance };
-    let (_, mut instance) = charge(tx, random, wallet, (instance, Charge::Nothing), now).await?;
+    let (_, mut instance) = charge(tx, random, wallet, (instance, Charge::Kept), now).await?;
     // An end that was noticed late leaves no debt.
     instance = instance.with_paid(|paid| PaidTime { left: paid.left.max(0), ..paid });
     if instance.phase == Phase::Stopped {

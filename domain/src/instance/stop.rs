@@ -188,6 +188,7 @@ pub(super) async fn free_all(
     if let Some(host_id) = instance.left_behind() {
         release(tx, host_id, held, Part::Disk).await?;
     }
+    tx.free_addresses(instance.id, None).await?;
     let wallet = volume::unmount(tx, random, wallet, instance.id, now).await?;
     tx.delete_installs_of(instance.id).await?;
     match instance.cluster_id {

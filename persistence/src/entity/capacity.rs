@@ -14,6 +14,7 @@ pub struct Model {
     pub settings: Json,
     pub address: String,
     pub addresses: Json,
+    pub network: Option<String>,
     pub first_port: i64,
     pub last_port: i64,
     pub pins_cpus: bool,

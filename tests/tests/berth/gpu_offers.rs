@@ -195,9 +195,6 @@ on_both_databases! {
         assert_eq!((&seen["status"], &seen["plan"], &seen["location"]),
             (&json!("running"), &json!("3xRTX-4090"), &json!("WAW-1")));
         assert_eq!(taken(&boss, &server).await, [96, 393_216, 3, 1, 100]);
-        let hibernate = json!({ "action": "hibernate" });
-        let refusal = jane.post(&format!("/instances/{id}/actions"), hibernate).await;
-        assert_eq!(refusal.faults(), ["/action"], "its disk would cost nothing");
         // 3 × 0.34 × 730 + 100 × 0.05 a month of 730 hours; rounded once, whenever it is read.
         // 1.02 + 5 ÷ 730, rounded up: a forecast.
         assert_eq!(seen["price_per_hour"], "1.02684932");

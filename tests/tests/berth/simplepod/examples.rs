@@ -175,11 +175,17 @@ on_both_databases! {
         let path = format!("/instances/{}", made.body["id"]);
         hold("instance", "machine", &program.get(&path).await);
         hold("instances", "machines", &program.get("/instances/list").await);
-        // Machines are not paused, and so not resumed: none of them changes.
-        let pause = request("pause", json!({ "instanceIds": [made.body["id"]] }));
+        let seen = program.get(&path).await.body;
+        let pause = request("pause", json!({ "instanceIds": [seen["supportId"]] }));
         let pause = program.ask(Method::PATCH, "/instances/pause", Some(pause)).await;
-        let resume = program.post("/instances/resume", request("resume", json!({}))).await;
-        assert_eq!((pause.status, resume.status), (405, 405));
+        assert_eq!((pause.status, &pause.body), (204, &Value::Null));
+        app.do_jobs().await;
+        assert_eq!(program.get(&path).await.body["status"], "paused");
+        let ours = json!({ "instanceMarket": format!("/instances/market/{}", market.row),
+            "instance": seen["supportId"] });
+        let resumed = program.post("/instances/resume", request("resume", ours)).await;
+        assert_eq!(resumed.status, 200, "{}", resumed.body);
+        app.do_jobs().await;
         assert_eq!(program.get(&path).await.body["status"], "active");
         hold("summary", "summary", &program.get("/instances/summary").await);
     }

@@ -7,6 +7,7 @@ mod images;
 mod instances;
 mod market;
 mod orders;
+mod pausing;
 mod ssh_keys;
 mod summary;
 mod templates;
