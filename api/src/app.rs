@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::Duration;
+use domain::Result;
 use domain::clock::{Clock, Random, Timestamp};
 use domain::image::ImageCode;
-use domain::instance::{InstanceDriver, InstancePolicy};
+use domain::instance::{self, EditInstance, Instance, InstanceDriver, InstancePolicy};
 use domain::job::JobContext;
 use domain::money::Money;
 use domain::payment::{EventReader, PaymentContext, PaymentPolicy, PaymentProvider};
@@ -129,6 +130,13 @@ pub struct VerdaSettings {
 }
 
 impl App {
+    /// Changes an instance.
+    pub async fn edit_instance(&self, request: EditInstance) -> Result<Instance> {
+        let (store, clock, random) = (self.store.as_ref(), &*self.clock, &*self.random);
+        let policy = &self.settings.instance_policy;
+        Box::pin(instance::edit(store, clock, random, policy, request)).await
+    }
+
     /// What doing jobs needs.
     pub fn job_context(&self) -> JobContext<'_> {
         JobContext {

@@ -134,6 +134,7 @@ mod tests {
             image: "image:1".to_owned(),
             pull: Pull::default(),
             is_carried,
+            edition: 0,
             username: "root".to_owned(),
             password: None,
             cpus: 1,

@@ -90,6 +90,10 @@ struct Ran {
 }
 
 impl Made {
+    fn new(spec: &InstanceSpec, data: InstanceId) -> Self {
+        Self { spec: spec.clone(), data, runs: false, looks: 0, tasks: Vec::new() }
+    }
+
     /// What runs in it is cut off.
     fn stop(&mut self) {
         self.runs = false;
@@ -313,6 +317,9 @@ impl InstanceDriver for SimulatedInstances {
                 return Err(DriverFault::Failed(format!("disk {} is not there", disk.volume_id)));
             }
             if let Some(there) = host.instances.get_mut(&spec.id) {
+                if there.spec.edition != spec.edition {
+                    *there = Made::new(spec, spec.id);
+                }
                 there.spec = spec.clone();
                 return Ok(());
             }
@@ -324,8 +331,7 @@ impl InstanceDriver for SimulatedInstances {
                 }
                 _ => spec.id,
             };
-            let tasks = Vec::new();
-            let made = Made { spec: spec.clone(), data, runs: false, looks: 0, tasks };
+            let made = Made::new(spec, data);
             // From now on it is the instance's own.
             if let Some(disk) = spec.disk {
                 host.volumes.remove(&disk.volume_id);

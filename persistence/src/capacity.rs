@@ -10,7 +10,7 @@ use domain::capacity::{
 };
 use domain::clock::Timestamp;
 use domain::host::HostId;
-use domain::instance::{DriverKind, InstanceId};
+use domain::instance::{DriverKind, InstanceId, PublishedPort};
 use domain::location::LocationCode;
 use domain::page::Page;
 use domain::plan::GpuShape;
@@ -29,6 +29,8 @@ use crate::words::{from_json, number, to_json};
 
 /// The kind of slots that are addresses.
 const ADDRESS: &str = "address";
+/// The same of ports.
+const PORT: &str = "port";
 
 fn capacity(row: Model) -> Result<Capacity> {
     let address = |text: &str| text.parse::<IpAddr>().map_err(|_| corrupt("an address"));
@@ -431,6 +433,21 @@ impl Capacities for Handle {
             .filter(slot::Column::HostId.eq(host_id.uuid()))
             .filter(slot::Column::InstanceId.eq(instance_id.uuid()))
             .filter(slot::Column::Kind.ne(ADDRESS));
+        delete.exec(&self.connection).await.map_err(failed).map(|_| ())
+    }
+
+    async fn free_ports(
+        &self,
+        host_id: HostId,
+        instance_id: InstanceId,
+        kept: &[PublishedPort],
+    ) -> Result<()> {
+        let kept = kept.iter().map(|port| Slot::Port(port.outside).stored().1);
+        let delete = slot::Entity::delete_many()
+            .filter(slot::Column::HostId.eq(host_id.uuid()))
+            .filter(slot::Column::InstanceId.eq(instance_id.uuid()))
+            .filter(slot::Column::Kind.eq(PORT))
+            .filter(slot::Column::Name.is_not_in(kept));
         delete.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 

@@ -8,6 +8,7 @@ use domain::instance::{self, EditInstance, Hostname, InstanceFilter, InstanceId,
 use domain::location::LocationCode;
 use domain::pool::{Label, PoolId};
 use domain::tag::Tags;
+use domain::template::TemplateId;
 use domain::{Error, Result};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use utoipa::ToSchema;
 use super::audit::EventView;
 use super::envelope::{Answer, Paging, Success};
 use super::extract::{Authenticated, Body, IdempotencyHeader, bounded_page};
-use super::field::{Check, Field, ID, amount, as_is};
+use super::field::{Check, Field, ID, amount, as_is, count};
 use super::instance_wish::wish;
 use super::instances_view::{
     ChargesView, InstanceBody, InstanceEditBody, InstanceView, charges_view, instance_view,
@@ -115,11 +116,12 @@ pub async fn show_instance(
     Ok(Success::ok("Instance retrieved successfully", view))
 }
 
-/// Change what an instance is called, what it starts with, and whether it is renewed.
+/// Change what an instance is called, what it starts with and is made from, how large its disk is, and whether it is
+/// renewed.
 #[utoipa::path(tag = "instances", request_body = InstanceEditBody,
     params(("id", description = "Instance identifier")),
     responses((status = 200, body = Success<InstanceView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSTANCE_NOT_FOUND", "POOL_ADMIN_REQUIRED"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "INSTANCE_NOT_FOUND", "TEMPLATE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "INSTANCE_BUSY", "INSTANCE_LOCKED", "INSTANCE_DELETED", "PART_OF_CLUSTER", "NO_CAPACITY"]))))]
 #[patch("/instances/{id}")]
 pub async fn edit_instance(
     app: Data<App>,
@@ -138,6 +140,9 @@ pub async fn edit_instance(
         tags: check.optional("/tags", body.tags, Tags::parse),
         start_script: check.optional("/start_script", body.start_script, as_is),
         environment: check.optional("/environment", body.environment, as_is),
+        template_id: check
+            .optional("/template_id", body.template_id, |text| TemplateId::parse(&text).ok_or(ID)),
+        disk_gb: check.optional("/disk_gb", body.disk_gb, count),
         is_locked: check.optional("/is_locked", body.is_locked, as_is),
         renews: check.optional("/auto_renew", body.auto_renew, as_is),
         renewal_max: match body.max_renewal_price {
@@ -146,7 +151,7 @@ pub async fn edit_instance(
         },
     };
     let request = check.finish(|| Some(request))?;
-    let edited = instance::edit(app.store.as_ref(), app.clock.as_ref(), request).await?;
+    let edited = app.edit_instance(request).await?;
     Ok(Success::ok("Instance changed successfully", one(&app, edited).await?))
 }
 

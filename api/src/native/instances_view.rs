@@ -181,6 +181,16 @@ pub struct InstanceEditBody {
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     #[serde(default)]
     pub environment: Field<BTreeMap<String, String>>,
+    /// Another template that it is made from, with an empty disk, from its next start on. Its image, ports, variables
+    /// and start script take the place of what there was.
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{24}$")]
+    #[serde(default)]
+    pub template_id: Field<String>,
+    /// A larger disk, for what is sold by the graphics processor: it costs that from now on, and has it from its next
+    /// start on.
+    #[schema(value_type = Option<u32>, minimum = 1, example = 64)]
+    #[serde(default)]
+    pub disk_gb: Field<i64>,
     /// Whether nobody may start, stop or delete it.
     #[schema(value_type = Option<bool>)]
     #[serde(default)]

@@ -11,6 +11,7 @@ use domain::instance::{
 use domain::money::Money;
 use domain::number::{self, Numbered};
 use domain::pool::Label;
+use domain::template::{self, TemplateId};
 use domain::user::Caller;
 use domain::{Error, Result};
 use serde::Deserialize;
@@ -115,6 +116,10 @@ async fn whole(app: &App, caller: &Caller, detail: InstanceDetail) -> Result<Val
         console: unless_away(console)?.unwrap_or_default(),
         history: instance::history(store, caller, id).await?,
         jupyter_token: token.await?,
+        largest_disk: match require_machine(&detail) {
+            Ok(()) => instance::largest_disk(store, caller, id).await?,
+            Err(_) => disk_gb(&detail),
+        },
     };
     Ok(shown_whole(&detail, number, (&live, app.clock.now())))
 }
@@ -150,15 +155,16 @@ async fn edit(
 ) -> std::result::Result<HttpResponse, Failure> {
     let detail = of_path(&app, &account, &id).await?;
     let caller = account.0;
-    let request = changes(&caller, &detail, body.0)?;
-    let edited = instance::edit(app.store.as_ref(), app.clock.as_ref(), request).await?;
+    let template_id = template(&app, (&caller, &detail), &body.0).await?;
+    let request = EditInstance { template_id, ..changes(&caller, &detail, body.0)? };
+    let edited = app.edit_instance(request).await?;
     let detail = instance::detail(app.store.as_ref(), edited).await?;
     Ok(HttpResponse::Ok().json(whole(&app, &caller, detail).await?))
 }
 
 fn changes(caller: &Caller, detail: &InstanceDetail, body: Changes) -> Result<EditInstance> {
     let mut faults = Vec::new();
-    require_same(detail, &body, &mut faults);
+    let disk_gb = disk(detail, body.disk_size, &mut faults);
     let renewal_max = body.price_auto_renew_max.and_then(|price| {
         let max = max_price(&price);
         if max.is_none() {
@@ -186,28 +192,50 @@ fn changes(caller: &Caller, detail: &InstanceDetail, body: Changes) -> Result<Ed
         tags: None,
         start_script,
         environment,
+        template_id: None,
+        disk_gb,
         is_locked: None,
         renews: body.is_auto_renew_on.filter(|renews| has_term || *renews),
         renewal_max: renewal_max.filter(|max| has_term || max.is_some()),
     })
 }
 
-/// What is shown and cannot be changed here, unless it is sent back as it is.
-fn require_same(detail: &InstanceDetail, body: &Changes, faults: &mut Vec<Violation>) {
-    let instance = &detail.instance;
-    if let Some(wish) = body.instance_template.as_ref().filter(|wish| !wish.is_null()) {
-        let reference = wish.get("id").unwrap_or(wish);
-        let number = instance.origin.template.as_ref().map(|template| template.number);
-        if order::template_number(reference) != number {
-            let message = "of an instance stays; delete it and order another one";
-            faults.push(Violation::new("instanceTemplate", message));
+/// The template that is named, by a reference or as it was shown, if it is another one.
+async fn template(
+    app: &App,
+    (caller, detail): (&Caller, &InstanceDetail),
+    body: &Changes,
+) -> Result<Option<TemplateId>> {
+    let wish = body.instance_template.as_ref().map(|wish| wish.get("id").unwrap_or(wish));
+    let Some(wish) = wish.filter(|wish| !wish.is_null()) else { return Ok(None) };
+    let unknown = || Error::invalid("instanceTemplate", "is no template that there is");
+    let number = order::template_number(wish).ok_or_else(unknown)?;
+    // What an instance was made from may be deleted by now.
+    if detail.instance.origin.template.as_ref().is_some_and(|own| own.number == number) {
+        return Ok(None);
+    }
+    match template::numbered(app.store.as_ref(), caller, number).await {
+        Err(Error::NotFound(_)) => Err(unknown()),
+        found => found.map(|template| Some(template.id)),
+    }
+}
+
+/// The disk that is wished for, if it is another one. Of containers it stays as it was ordered.
+fn disk(detail: &InstanceDetail, wish: Option<Value>, faults: &mut Vec<Violation>) -> Option<u32> {
+    let (wish, has) = (wish.filter(|wish| !wish.is_null())?, disk_gb(detail));
+    let wanted = wish.as_u64().and_then(|wanted| u32::try_from(wanted).ok());
+    if wanted == Some(has) {
+        return None;
+    }
+    let mut fault = |message: &str| faults.push(Violation::new("diskSize", message));
+    match wanted {
+        Some(_) if require_machine(detail).is_err() => {
+            fault("of a container stays as it was ordered");
         }
+        None => fault("must be a whole number of GB"),
+        Some(_) => {}
     }
-    let disk_gb = u64::from(disk_gb(detail));
-    let disk = body.disk_size.as_ref().filter(|wish| !wish.is_null());
-    if disk.is_some_and(|wish| wish.as_u64() != Some(disk_gb)) {
-        faults.push(Violation::new("diskSize", "of an instance stays as it was ordered"));
-    }
+    wanted
 }
 
 /// A price, or none for 0.

@@ -25,6 +25,8 @@ pub struct Live {
     pub history: Vec<RecordedEvent>,
     /// The token of its Jupyter server, for who may have it.
     pub jupyter_token: Option<SecretString>,
+    /// How large its disk could be, in GB.
+    pub largest_disk: u32,
 }
 
 /// An instance as lists have it: what its host would have to be asked for is null.
@@ -48,6 +50,7 @@ pub fn shown_whole(detail: &InstanceDetail, number: i64, (live, now): (&Live, Ti
     let live = [
         ("cpuUsage", json!(live.load.map(|load| percent(load.cpu_milli, cpus)))),
         ("memUsage", json!(live.load.map(|load| percent(load.ram_bytes, ram)))),
+        ("diskSizeMax", json!(live.largest_disk)),
         ("processUptime", json!(uptime)),
         ("console", json!(STANDARD.encode(&live.console))),
         ("consoleSystem", json!(STANDARD.encode(system.collect::<String>()))),

@@ -250,7 +250,7 @@ async fn change_title(app: Data<App>, owner: Owner, body: Json<NewTitle>) -> Ans
     Error::unless_empty(faults)?;
     let id = ordered(&app, &owner.0, server).await?;
     let request = EditInstance { name: title.ok(), ..EditInstance::nothing(owner.0, id) };
-    instance::edit(app.store.as_ref(), app.clock.as_ref(), request).await?;
+    app.edit_instance(request).await?;
     let message = "Title updated successfully";
     Ok(HttpResponse::Ok().json(json!({ "success": true, "message": message })))
 }
@@ -272,7 +272,7 @@ async fn lock(app: Data<App>, owner: Owner, body: Json<Lock>) -> Answer {
     let id = ordered(&app, &owner.0, server).await?;
     let is_locked = body.0.is_locked;
     let request = EditInstance { is_locked, ..EditInstance::nothing(owner.0, id) };
-    instance::edit(app.store.as_ref(), app.clock.as_ref(), request).await?;
+    app.edit_instance(request).await?;
     Ok(HttpResponse::Ok().json(json!({ "success": true, "updated": 1 })))
 }
 

@@ -19,7 +19,7 @@ pub use availability::{AvailabilityFilter, Available, available};
 pub use furnish::{
     FurnishHost, HostCarrying, HostChange, StorageDraft, all, change, furnish, show,
 };
-pub use place::{Claim, Part, Placed, place, release};
+pub use place::{Claim, Part, Placed, place, release, republish};
 pub use port::{Capacities, CapacityQueries};
 pub use room::{Fit, Free, Room, Rooms};
 

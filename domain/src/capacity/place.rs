@@ -95,6 +95,35 @@ async fn take(
     Ok(Some(Placed { capacity, claim }))
 }
 
+/// Publishes other ports of an instance on its locked host: those that stay keep their outside, and those that
+/// go are held until [`free_ports`]. `None` where too few are free. What has an address of its own needs none.
+///
+/// [`free_ports`]: super::Capacities::free_ports
+pub async fn republish(
+    tx: &dyn Tx,
+    host_id: HostId,
+    (id, claim): (InstanceId, &Claim),
+    inside: &[u16],
+) -> Result<Option<Claim>> {
+    if claim.address.is_some() {
+        return Ok(Some(claim.clone()));
+    }
+    let capacity = tx.capacity(host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let held: HashSet<Slot> =
+        tx.slots_of(host_id).await?.into_iter().map(|(slot, _)| slot).collect();
+    let is_new = |port: &&u16| !claim.ports.iter().any(|there| there.inside == **port);
+    let new: Vec<u16> = inside.iter().filter(is_new).copied().collect();
+    let Some(more) = published(&capacity, &new, &held) else { return Ok(None) };
+    let slots: Vec<Slot> = more.iter().map(|port| Slot::Port(port.outside)).collect();
+    if !slots.is_empty() {
+        tx.add_slots(host_id, id, &slots).await?;
+    }
+    let kept = claim.ports.iter().filter(|port| inside.contains(&port.inside)).copied();
+    let mut ports: Vec<PublishedPort> = kept.chain(more).collect();
+    ports.sort_by_key(|port| inside.iter().position(|named| *named == port.inside));
+    Ok(Some(Claim { ports, ..claim.clone() }))
+}
+
 /// What of its place an instance gives back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -151,12 +180,20 @@ fn choose(capacity: &Capacity, need: &Need, inside: &[u16], held: &HashSet<Slot>
         let address = capacity.addresses.iter().find(free).copied()?;
         return Some(Claim { address: Some(address), ..claim });
     }
+    Some(Claim { ports: published(capacity, inside, held)?, ..claim })
+}
+
+/// Ports inside, each with the lowest free one outside.
+fn published(
+    capacity: &Capacity,
+    inside: &[u16],
+    held: &HashSet<Slot>,
+) -> Option<Vec<PublishedPort>> {
     let range = capacity.ports.from..=capacity.ports.until;
     let count = u32::try_from(inside.len()).ok()?;
     let outside = lowest(count, range, |number| held.contains(&Slot::Port(*number)))?;
     let ports = inside.iter().zip(outside);
-    let ports = ports.map(|(inside, outside)| PublishedPort { inside: *inside, outside }).collect();
-    Some(Claim { ports, ..claim })
+    Some(ports.map(|(inside, outside)| PublishedPort { inside: *inside, outside }).collect())
 }
 
 fn lowest<T>(

@@ -7,7 +7,7 @@ use super::{Capacity, Need, Placement, Room, Slot, Storage, StorageName};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::host::HostId;
-use crate::instance::InstanceId;
+use crate::instance::{InstanceId, PublishedPort};
 use crate::location::LocationCode;
 use crate::page::Page;
 
@@ -87,6 +87,14 @@ pub trait Capacities {
 
     /// Gives back every slot that an instance holds of a locked host, but addresses.
     async fn free_slots(&self, host_id: HostId, instance_id: InstanceId) -> Result<()>;
+
+    /// Gives back the ports that an instance holds of a locked host, but those of `kept`.
+    async fn free_ports(
+        &self,
+        host_id: HostId,
+        instance_id: InstanceId,
+        kept: &[PublishedPort],
+    ) -> Result<()>;
 
     /// Gives back the addresses that an instance holds, of whichever hosts, but those of `kept`.
     async fn free_addresses(&self, instance_id: InstanceId, kept: Option<HostId>) -> Result<()>;

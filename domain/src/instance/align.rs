@@ -340,6 +340,10 @@ impl Settling<'_> {
                     instance.moved =
                         instance.moved.map(|moved| Move { is_over: true, before: None, ..moved });
                 }
+                if instance.origin.edition > 0 {
+                    let (tx, host_id) = (self.tx, instance.host_id);
+                    tx.free_ports(host_id, instance.id, &instance.claim.ports).await?;
+                }
                 return self.tx.save_instance(&instance).await;
             }
             Step::Start => {

@@ -66,6 +66,8 @@ pub struct InstanceSpec {
     pub pull: Pull,
     /// Whether its disk is made of what was carried from another host, not of the image.
     pub is_carried: bool,
+    /// How often it was to be made of another image. What is on the disk of an earlier edition goes.
+    pub edition: u32,
     /// Who logs in.
     pub username: String,
     /// The password that logs in beside its keys, if there is one.

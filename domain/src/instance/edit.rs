@@ -1,17 +1,21 @@
-//! Changes what an instance is called, what it starts with, and whether it is renewed.
+//! Changes what an instance is called, what it starts with, what it is made from and how large its disk is, and
+//! whether it is renewed.
 
 use std::collections::BTreeMap;
 
 use tracing::instrument;
 
+use super::act::locked;
 use super::create::event;
-use super::{Hostname, Instance, InstanceId, Renewal, Tags, Term};
-use crate::clock::Clock;
-use crate::error::{Error, Result, Thing, Violation};
+use super::remake::Remaking;
+use super::{Hostname, Instance, InstanceId, InstancePolicy, Renewal, Tags, Term};
+use crate::clock::{Clock, Random};
+use crate::error::{Error, Result, Violation};
 use crate::inside::{environment_fault, start_script_fault};
 use crate::money::Money;
-use crate::pool::{Label, PoolRole, require, role_of};
+use crate::pool::Label;
 use crate::store::{Store, Tx, atomically};
+use crate::template::TemplateId;
 use crate::token::Permission;
 use crate::user::Caller;
 
@@ -34,6 +38,12 @@ pub struct EditInstance {
     pub start_script: Option<String>,
     /// All environment variables, from its next start on.
     pub environment: Option<BTreeMap<String, String>>,
+    /// The template that it is made from, with an empty disk, from its next start on. Its image, ports, variables and start
+    /// script take the place of what there was.
+    pub template_id: Option<TemplateId>,
+    /// The size of its disk in GB, at least what it is, for what is sold by the graphics processor. It costs that from
+    /// now on, and has it from its next start on.
+    pub disk_gb: Option<u32>,
     /// Whether nobody may start, stop or delete it.
     pub is_locked: Option<bool>,
     /// Whether it is renewed.
@@ -54,6 +64,8 @@ impl EditInstance {
             tags: None,
             start_script: None,
             environment: None,
+            template_id: None,
+            disk_gb: None,
             is_locked: None,
             renews: None,
             renewal_max: None,
@@ -119,22 +131,21 @@ impl EditInstance {
 
 /// Changes an instance.
 #[instrument(name = "instance.edit", skip_all, fields(id = %request.id))]
-pub async fn edit(store: &dyn Store, clock: &dyn Clock, request: EditInstance) -> Result<Instance> {
+pub async fn edit(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    policy: &InstancePolicy,
+    request: EditInstance,
+) -> Result<Instance> {
     let caller = &request.caller;
     caller.may(Permission::InstancesWrite)?;
     Error::unless_empty(request.violations())?;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let missing = || Error::NotFound(Thing::Instance);
-        let seen = tx.instance_visible_to(caller.viewer(), request.id).await?;
-        let seen = seen.ok_or_else(missing)?;
-        tx.pool_for_update(seen.pool_id).await?.ok_or_else(missing)?;
-        require(role_of(tx, seen.pool_id, caller.user_id).await?, PoolRole::Admin)?;
-        let instance = tx.instance_for_update(request.id).await?.ok_or_else(missing)?;
-        if instance.pool_id != seen.pool_id {
-            return Err(Error::Contention);
-        }
-        let instance = request.of(instance)?;
+        let (wallet, instance) = locked(tx, caller, request.id).await?;
+        let work = Remaking { tx, random, policy, request: &request, now };
+        let instance = request.of(Box::pin(work.of(wallet, instance)).await?)?;
         tx.save_instance(&instance).await?;
         tx.record(vec![event("instance.edited", &instance, caller.actor(), now)]).await?;
         Ok(instance)

@@ -17,7 +17,9 @@ mod migrate;
 mod paid;
 mod pay;
 mod port;
+mod recipe;
 mod reconcile;
+mod remake;
 mod renew;
 mod show;
 mod sources;
@@ -49,8 +51,8 @@ pub use port::{HostedFilter, InstanceFilter, InstanceQueries, Instances};
 pub use reconcile::reconcile;
 pub use renew::renew_due;
 pub use show::{
-    Charges, InstanceDetail, all, charges, detail, details, having, history, jupyter_token, list,
-    load, logs, numbered, part, password, show,
+    Charges, InstanceDetail, all, charges, detail, details, having, history, jupyter_token,
+    largest_disk, list, load, logs, numbered, part, password, show,
 };
 pub(crate) use sources::sources;
 pub(crate) use state::Step;
@@ -191,6 +193,7 @@ impl Instance {
                 login: None,
             },
             is_carried: self.moved.as_ref().is_some_and(|moved| moved.keeps_data),
+            edition: self.origin.edition,
             username: self.origin.image.username.clone(),
             password: None,
             cpus: self.terms.shape.cpus,

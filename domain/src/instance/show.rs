@@ -228,6 +228,16 @@ async fn site(store: &dyn Store, caller: &Caller, id: InstanceId) -> Result<Opti
     Ok(capacity.filter(|_| instance.is_live()).map(|capacity| capacity.site()))
 }
 
+/// How large the disk of an instance could be in GB: what it has and what its storage has left.
+pub async fn largest_disk(store: &dyn Store, caller: &Caller, id: InstanceId) -> Result<u32> {
+    let instance = show(store, caller, id).await?.instance;
+    let (reads, has) = (store.reads(), instance.terms.shape.disk_gb);
+    let Some(capacity) = reads.capacity(instance.host_id).await? else { return Ok(has) };
+    let storage = reads.storage(&capacity.storage).await?;
+    let left = storage.map_or(0, |storage| storage.size_gb.saturating_sub(storage.used_gb));
+    Ok(has.saturating_add(left))
+}
+
 /// The newest lines that an instance printed.
 pub async fn logs(
     store: &dyn Store,

@@ -1,17 +1,17 @@
 //! What an order names, as it is today: the plan's shape and price, and the texts of image, keys and script.
 
-use super::driver::{JUPYTER_PORT, SSH_PORT};
+use super::recipe::{image_of, ports, require_disk, source, template_for};
 use super::wish::MOST_KEYS;
 use super::{
     Boot, CreateInstance, InstanceTerms, Keys, Offered, Offering, Origin, PaidTime, Prepaid,
-    Renewal, SourceImage, SourceTemplate, Term,
+    Renewal, SourceImage, Term,
 };
 use crate::clock::Timestamp;
 use crate::error::{Conflict, Error, Result, Thing, Unpayable};
 use crate::gpu_offer::{GpuOffer, MOST_GPUS};
 use crate::host::HostId;
 use crate::image::ImageCode;
-use crate::inside::{environment_fault, ports_fault};
+use crate::inside::environment_fault;
 use crate::location::LocationCode;
 use crate::money::Money;
 use crate::page::Page;
@@ -19,8 +19,7 @@ use crate::plan::{Interval, Plan, Shape};
 use crate::pool::{Paying, PoolRole, require, role_in};
 use crate::ssh_key::{SshKey, line};
 use crate::store::Tx;
-use crate::template::{Recipe, Template, TemplateKey, TemplateScope};
-use crate::token::Permission;
+use crate::template::Template;
 
 /// What a wish comes to: the offer's price of today and the texts of image, keys and script.
 #[derive(Clone, Debug)]
@@ -159,14 +158,7 @@ async fn template(
     request: &CreateInstance,
 ) -> Result<Option<Template>> {
     let Boot::Template(id) = request.boot else { return Ok(None) };
-    request.caller.may(Permission::TemplatesRead)?;
-    let scope = TemplateScope::Seen(request.caller.viewer());
-    let found = tx.template(scope, TemplateKey::Id(id)).await?;
-    let template = found.ok_or(Error::NotFound(Thing::Template))?;
-    if template.pool_id.is_some_and(|pool_id| pool_id != payer.pool_id) {
-        return Err(Error::invalid("/template_id", "is of another pool than the instance"));
-    }
-    Ok(Some(template))
+    template_for(tx, &request.caller, payer.pool_id, id).await.map(Some)
 }
 
 /// What it is made from, with what its owner and its template say of it.
@@ -197,7 +189,8 @@ async fn origin(
         return Err(Error::invalid("/environment", message));
     }
     Ok(Origin {
-        ports: ports(request, recipe)?,
+        ports: ports(request.ports.clone(), recipe)?,
+        edition: 0,
         image,
         template: template.map(source),
         ordered_as: request.ordered_as.clone(),
@@ -252,38 +245,6 @@ async fn keys(tx: &dyn Tx, payer: &Paying, request: &CreateInstance) -> Result<V
     }
 }
 
-/// The ports that a wish or its template names, and those of the servers that run in it.
-fn ports(request: &CreateInstance, recipe: Option<&Recipe>) -> Result<Vec<u16>> {
-    let named = request.ports.clone().or_else(|| recipe.map(|recipe| recipe.ports.clone()));
-    let mut ports = named.unwrap_or_else(|| vec![SSH_PORT]);
-    let servers =
-        recipe.map(|recipe| [(recipe.runs_ssh, SSH_PORT), (recipe.runs_jupyter, JUPYTER_PORT)]);
-    for (_, port) in servers.into_iter().flatten().filter(|(runs, _)| *runs) {
-        if !ports.contains(&port) {
-            ports.push(port);
-        }
-    }
-    match ports_fault(&ports) {
-        Some(message) => Err(Error::invalid("/ports", message)),
-        None => Ok(ports),
-    }
-}
-
-fn source(template: Template) -> SourceTemplate {
-    let Template { id: template_id, number, recipe, registry, .. } = template;
-    SourceTemplate {
-        template_id,
-        number,
-        name: recipe.name,
-        image: recipe.image,
-        tag: recipe.tag,
-        is_global: template.pool_id.is_none(),
-        runs_ssh: recipe.runs_ssh,
-        runs_jupyter: recipe.runs_jupyter,
-        registry,
-    }
-}
-
 /// What it is made from, what it takes of its host, and on which host its disk is already. A disk that is a
 /// volume takes the place of the one that was offered with it.
 async fn disk(
@@ -300,12 +261,7 @@ async fn disk(
         }
         Boot::Template(_) => {
             let template = template.ok_or(Error::NotFound(Thing::Template))?;
-            let least = template.recipe.disk_gb;
-            if offered.disk_gb < least {
-                let message =
-                    format!("needs a disk of {least} GB, and this one has {}", offered.disk_gb);
-                return Err(Error::invalid("/template_id", message));
-            }
+            require_disk(template, offered.disk_gb)?;
             Ok((image_of(template), offered.clone(), None))
         }
         Boot::NewVolume { image: code, size_gb, .. } => {
@@ -318,18 +274,6 @@ async fn disk(
             let disk = disk.ok_or_else(none)?;
             Ok((disk.image, without_disk(), Some(disk.host_id)))
         }
-    }
-}
-
-/// A template's image, whose containers know no other user than root.
-fn image_of(template: &Template) -> SourceImage {
-    let Recipe { name, image, tag, .. } = &template.recipe;
-    SourceImage {
-        image_id: None,
-        image: format!("{image}:{tag}"),
-        image_name: name.clone(),
-        reference: template.reference(),
-        username: "root".to_owned(),
     }
 }
 

@@ -209,4 +209,7 @@ pub struct Origin {
     pub environment: BTreeMap<String, String>,
     /// Ports inside that are published.
     pub ports: Vec<u16>,
+    /// How often it got another template, each with an empty disk.
+    #[serde(default)]
+    pub edition: u32,
 }

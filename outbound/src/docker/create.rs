@@ -17,7 +17,7 @@ use domain::instance::{Driven, InstanceId, InstanceSpec};
 use domain::volume::VolumeId;
 
 use super::answers::{Devices, Status};
-use super::engine::Engine;
+use super::engine::{Container, Engine};
 use super::fault::Found;
 use super::names::{self, DiskOf};
 use super::plan::{self, Base};
@@ -25,8 +25,12 @@ use super::plan::{self, Base};
 impl Engine {
     pub async fn create(&self, spec: &InstanceSpec) -> Driven<()> {
         let wanted = plan::fingerprint(spec, &self.settings);
-        let found = self.container(spec.id).await?;
+        let mut found = self.container(spec.id).await?;
         self.require_volumes(spec).await?;
+        if self.is_of_before(spec, found.as_ref()).await? {
+            self.remove(spec.id, None).await?;
+            found = None;
+        }
         if let Some(container) = found {
             if container.label(names::SPEC) == Some(&wanted) {
                 self.retire_base(DiskOf::of(spec)).await?;
@@ -49,6 +53,23 @@ impl Engine {
             self.drop_disks(DiskOf::of(spec), base.id.as_deref()).await?;
         }
         Ok(())
+    }
+
+    /// Whether what is there of the instance, or may be after a crash, is of an earlier edition.
+    async fn is_of_before(&self, spec: &InstanceSpec, found: Option<&Container>) -> Driven<bool> {
+        if spec.edition == 0 {
+            return Ok(false);
+        }
+        let edition = spec.edition.to_string();
+        if let Some(container) = found {
+            return Ok(container.label(names::EDITION) != Some(&edition));
+        }
+        if spec.is_carried {
+            return Ok(false);
+        }
+        let disk = self.image(&DiskOf::of(spec).image()).await?;
+        let labels = disk.and_then(|disk| disk.config).and_then(|config| config.labels);
+        Ok(labels.and_then(|mut labels| labels.remove(names::EDITION)) != Some(edition))
     }
 
     /// What the container stands on: the disk that was kept, or what the instance is made from.
@@ -134,6 +155,7 @@ impl Engine {
             (names::INSTANCE, spec.id.to_string()),
             (names::SPEC, wanted),
             (names::VARIABLES, plan::variable_names(spec)),
+            (names::EDITION, spec.edition.to_string()),
             (names::FETCHED, if is_fetched { spec.image.clone() } else { String::new() }),
         ]);
         let body = plan::container(spec, base, &self.settings, labels)

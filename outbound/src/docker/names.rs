@@ -21,6 +21,8 @@ pub const SPEC: &str = "berth.spec";
 pub const DEPLOYMENT: &str = "berth.deployment";
 /// On containers: the environment variables that are ours, by commas.
 pub const VARIABLES: &str = "berth.variables";
+/// On containers, and on disks that they were: how often the instance was to be made of another image before.
+pub const EDITION: &str = "berth.edition";
 /// On volumes that are part of a disk: where.
 pub const PATH: &str = "berth.path";
 

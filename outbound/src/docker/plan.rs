@@ -63,6 +63,9 @@ pub fn fingerprint(spec: &InstanceSpec, settings: &Settings) -> String {
     if let (Some(all), Some(disk)) = (all.as_object_mut(), spec.disk) {
         all.insert("disk".to_owned(), disk.volume_id.to_string().into());
     }
+    if let (Some(all), true) = (all.as_object_mut(), spec.edition > 0) {
+        all.insert("edition".to_owned(), spec.edition.into());
+    }
     if let (Some(all), false) = (all.as_object_mut(), settings.gpu_devices.is_empty()) {
         all.insert("gpu_devices".to_owned(), json!(settings.gpu_devices));
     }

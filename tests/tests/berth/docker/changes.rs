@@ -80,6 +80,36 @@ async fn a_change_that_was_cut_short_is_finished() {
     assert_eq!(bed.inventory().await.instances, [].into());
 }
 
+/// Also where a crash left the disk of before without a container. Seen failing without a look at the edition.
+#[tokio::test]
+async fn another_edition_has_an_empty_disk() {
+    let bed = Bed::new();
+    let mut spec = spec();
+    bed.run(&spec).await;
+    bed.exec(&spec, "echo old >/root/file");
+    spec.edition = 1;
+    spec.environment = [("COLOUR".to_owned(), "red".to_owned())].into();
+    bed.run(&spec).await;
+    assert_eq!(bed.exec(&spec, "ls /root; echo $COLOUR"), "red");
+    bed.exec(&spec, "echo new >/root/file");
+    bed.run(&spec).await;
+    assert_eq!(bed.exec(&spec, "cat /root/file"), "new", "the same edition keeps its disk");
+    spec.hostname = "second".to_owned();
+    bed.run(&spec).await;
+    assert_eq!(bed.exec(&spec, "cat /root/file"), "new", "also where it is made anew");
+
+    let name = container(&spec);
+    bed.driver.stop(&bed.site, spec.id, true).await.unwrap();
+    bed.engine.podman(&["commit", "--quiet", &name, &format!("localhost/{name}:disk")]);
+    bed.engine.podman(&["rm", "--force", &name]);
+    spec.edition = 2;
+    bed.run(&spec).await;
+    assert_eq!(bed.exec(&spec, "ls /root"), "");
+    bed.driver.remove(&bed.site, spec.id, None).await.unwrap();
+    let images = bed.engine.podman(&["image", "ls", "--all", "--format", "{{.Repository}}"]);
+    assert_eq!(images, "localhost/berth-test", "nothing of it is left");
+}
+
 #[tokio::test]
 async fn keys_that_a_crash_kept_back_are_put_in_place() {
     let bed = Bed::new();

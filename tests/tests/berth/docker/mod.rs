@@ -140,6 +140,7 @@ fn spec() -> InstanceSpec {
         hostname: "machine".to_owned(),
         image: IMAGE.to_owned(),
         is_carried: false,
+        edition: 0,
         username: "root".to_owned(),
         password: None,
         cpus: 1,

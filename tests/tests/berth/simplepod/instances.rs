@@ -140,6 +140,7 @@ on_both_databases! {
             (json!({ "priceAutoRenewMax": -1 }), "priceAutoRenewMax"),
             (json!({ "priceAutoRenewMax": "x" }), "priceAutoRenewMax"),
             (json!({ "instanceTemplate": "/instances/templates/999" }), "instanceTemplate"),
+            (json!({ "instanceTemplate": [1] }), "instanceTemplate"),
             (json!({ "diskSize": 64 }), "diskSize"),
             (json!({ "envVariables": [{ "name": "1", "value": "" }] }), "envVariables"),
         ] {

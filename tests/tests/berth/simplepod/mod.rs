@@ -8,6 +8,7 @@ mod instances;
 mod market;
 mod orders;
 mod pausing;
+mod remaking;
 mod ssh_keys;
 mod summary;
 mod templates;

@@ -16,11 +16,11 @@ use crate::instances::{cost, taken};
 use crate::ssh_keys::public_key;
 
 /// A machine of one graphics processor, and somebody who has it.
-struct Machine {
-    market: Market,
+pub struct Machine {
+    pub market: Market,
     /// As SimplePod's clients see it.
-    seen: Value,
-    id: String,
+    pub seen: Value,
+    pub id: String,
 }
 
 /// With two addresses of its own.
@@ -34,7 +34,7 @@ fn host() -> (Value, Value) {
 }
 
 impl Machine {
-    async fn of(app: &TestApp) -> Self {
+    pub async fn of(app: &TestApp) -> Self {
         Self::in_network(app, Value::Null).await
     }
 
@@ -57,7 +57,7 @@ impl Machine {
         self.market.program.ask(Method::PATCH, "/instances/pause", Some(body)).await
     }
 
-    async fn resume(&self, change: Value) -> Answer {
+    pub async fn resume(&self, change: Value) -> Answer {
         let mut body = json!({ "instance": format!("/instances/{}", self.seen["id"]) });
         body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         self.market.program.post("/instances/resume", body).await
@@ -68,7 +68,7 @@ impl Machine {
         self.market.program.get(&path).await.body["status"].clone()
     }
 
-    async fn native(&self) -> Value {
+    pub async fn native(&self) -> Value {
         self.market.jane.get(&format!("/instances/{}", self.id)).await.data(200)
     }
 
@@ -87,14 +87,14 @@ impl Machine {
     }
 
     /// Which addresses of a server are given away.
-    async fn given(&self, server: &str) -> Vec<Value> {
+    async fn given(&self, server: &str) -> Value {
         let seen = self.market.boss.get(&format!("/admin/servers/{server}/capacity")).await;
         let held = seen.data(200)["slots"].clone();
         let held = held.as_array().unwrap().iter().filter(|slot| slot["kind"] == "address");
-        held.map(|slot| slot["name"].clone()).collect()
+        Value::Array(held.map(|slot| slot["name"].clone()).collect())
     }
 
-    async fn paused(&self, app: &TestApp) {
+    pub async fn paused(&self, app: &TestApp) {
         assert_eq!(self.pause(json!([self.seen["id"]])).await.status, 204);
         app.do_jobs().await;
         assert_eq!(self.status().await, "paused");
@@ -163,6 +163,7 @@ on_both_databases! {
         }
     }
 
+    // Seen failing with an address that stays held when the move is over.
     async fn a_paused_machine_goes_on_at_another_row_of_the_market(app: &TestApp) {
         let it = Machine::of(app).await;
         it.paused(app).await;
@@ -174,7 +175,7 @@ on_both_databases! {
         let seen = it.native().await;
         assert_eq!((&seen["status"], &seen["ip"], &seen["location"]),
             (&json!("running"), &json!("198.51.100.9"), &json!("NYC-1")));
-        assert_eq!(it.given(&it.market.server).await, Vec::<Value>::new());
+        assert_eq!(it.given(&it.market.server).await, json!([]));
         assert_eq!(seen["price_per_hour"], "7.56", "what that server costs");
         assert_eq!(taken(&it.market.boss, &it.market.server).await, [0; 5]);
         assert_eq!(taken(&it.market.boss, &other).await[4], 32);
@@ -202,8 +203,8 @@ on_both_databases! {
             let spec = app.instances.spec_of(HostId::parse(&other).unwrap(), id).unwrap();
             assert_eq!(spec.address.map(|own| own.to_string()).as_deref(), address.as_str());
             assert_eq!(taken(&it.market.boss, first).await, [0; 5]);
-            assert_eq!(it.given(first).await, std::slice::from_ref(&address), "nobody else gets it");
-            assert_eq!(it.given(&other).await, Vec::<Value>::new());
+            assert_eq!(it.given(first).await, json!([address]), "nobody else gets it");
+            assert_eq!(it.given(&other).await, json!([]));
             it.paused(app).await;
         }
         let back = it.resume(json!({ "instanceMarket": it.market.row })).await;
@@ -214,9 +215,10 @@ on_both_databases! {
         let gone = it.market.program.ask(Method::DELETE, &path, None).await;
         assert_eq!(gone.status, 204);
         app.do_jobs().await;
-        assert_eq!(it.given(first).await, Vec::<Value>::new());
+        assert_eq!(it.given(first).await, json!([]));
     }
 
+    // Seen failing with the address of the other host still held.
     async fn a_machine_that_cannot_come_is_paused_where_it_was(app: &TestApp) {
         let it = Machine::of(app).await;
         it.paused(app).await;
@@ -234,8 +236,8 @@ on_both_databases! {
                 (json!("paused"), price.clone()), "step {step}");
             assert_eq!(taken(&it.market.boss, &other).await, [0; 5], "step {step}");
             assert_eq!(taken(&it.market.boss, &it.market.server).await, [0, 0, 0, 0, 32]);
-            assert_eq!(it.given(&other).await, Vec::<Value>::new(), "step {step}");
-            assert_eq!(it.given(&it.market.server).await, std::slice::from_ref(&address), "step {step}");
+            assert_eq!(it.given(&other).await, json!([]), "step {step}");
+            assert_eq!(it.given(&it.market.server).await, json!([address]), "step {step}");
         }
         assert_eq!(it.resume(json!({})).await.status, 200);
         app.do_jobs().await;
