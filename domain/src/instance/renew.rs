@@ -36,6 +36,10 @@ async fn over(tx: &dyn Tx, random: &dyn Random, id: InstanceId, now: Timestamp) 
         return Ok(false);
     }
     if term.paid.is_some() {
+        if instance.missing_since.is_some() {
+            // Nobody pays again for what may be lost; if so, what is left is counted from when it was missed.
+            return Ok(false);
+        }
         return used_up(tx, random, wallet, (instance, term), now).await.map(|()| true);
     }
     if let Some((terms, hours)) = offered_again(tx, &instance, term).await? {

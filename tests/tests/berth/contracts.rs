@@ -179,6 +179,27 @@ on_both_databases! {
             ("error", "87.75"), "half of 7");
     }
 
+    // Seen failing with what is missing renewed: another 30 were gone.
+    async fn what_is_missing_at_its_end_is_not_paid_for_again(app: &TestApp) {
+        let it = Paid::with(app, json!({ "interval": "WEEK" })).await;
+        app.instances.behave(Conduct { remembers: true, ..Conduct::default() });
+        // A host that has nothing at all is waited for longer.
+        it.jane.post("/instances", wish(&json!({ "interval": "DAY" }))).await.data(201);
+        app.do_jobs().await;
+        app.clock.advance(Duration::weeks(1) - Duration::minutes(6));
+        let (host, id) = (HostId::parse(&it.host).unwrap(), InstanceId::parse(&it.id).unwrap());
+        app.instances.lose(host, id);
+        api::worker::reconcile(&app.app).await.unwrap();
+        app.clock.advance(Duration::minutes(7));
+        api::worker::move_on(&app.app).await.unwrap();
+        assert_eq!(it.balance().await, "63", "30 for the week and 7 for the other's day");
+        app.clock.advance(Duration::minutes(5));
+        api::worker::reconcile(&app.app).await.unwrap();
+        // 6 minutes of a week of 10,080 are 0.017857142…
+        assert_eq!((status(&it.jane, &it.id).await.as_str(), it.balance().await.as_str()),
+            ("error", "63.01785714"));
+    }
+
     async fn a_week_is_renewed_at_the_price_of_the_day(app: &TestApp) {
         let it = Paid::with(app, json!({ "interval": "WEEK" })).await;
         plan(&it.boss, json!({ "intervals": [{ "interval": "WEEK", "price": "40" }] })).await;
