@@ -137,6 +137,11 @@ impl App {
         Box::pin(instance::edit(store, clock, random, policy, request)).await
     }
 
+    /// What ordering instances needs.
+    pub fn means(&self) -> (&dyn Random, &dyn Vault) {
+        (self.random.as_ref(), self.vault.as_ref())
+    }
+
     /// What doing jobs needs.
     pub fn job_context(&self) -> JobContext<'_> {
         JobContext {

@@ -3,7 +3,7 @@
 use domain::host::HostId;
 use domain::image::ImageCode;
 use domain::instance::{
-    Boot, CreateInstance, Hostname, Keys, Offering, Prepaid, Renewal, VolumeWish,
+    Boot, CreateInstance, Hostname, Keys, Offering, PasswordWish, Prepaid, Renewal, VolumeWish,
 };
 use domain::location::LocationCode;
 use domain::plan::{Interval, PlanCode};
@@ -54,7 +54,7 @@ pub fn wish(
     let is_spot = check.optional("/is_spot", body.is_spot, as_is).unwrap_or(false);
     let max_per_hour = check.optional("/max_per_hour", body.max_per_hour, amount);
     let prepaid = prepaid(body.interval, body.interval_price, check);
-    let has_password = check.optional("/has_password", body.has_password, as_is);
+    let password = password(body.password, body.has_password, check);
     let is_on = check.optional("/auto_renew", body.auto_renew, as_is);
     let max_price = check.optional("/max_renewal_price", body.max_renewal_price, amount);
     let renewal = Renewal { is_on: is_on.unwrap_or(true), max_price };
@@ -78,12 +78,23 @@ pub fn wish(
         max_per_hour,
         prepaid,
         renewal,
-        has_password: has_password.unwrap_or(false),
+        password,
         software: Vec::new(),
         tags,
         is_numbered: false,
         idempotency_key: once.0,
     })
+}
+
+/// The password that is named, or one that is made.
+fn password(own: Field<String>, is_made: Field<bool>, check: &mut Check) -> PasswordWish {
+    let own = check.optional("/password", own, as_is).map(|text: String| text.into());
+    let is_made = check.optional("/has_password", is_made, as_is).unwrap_or(false);
+    match own {
+        Some(own) => PasswordWish::Own(own),
+        None if is_made => PasswordWish::Made,
+        None => PasswordWish::None,
+    }
 }
 
 /// A plan, where it is sold.

@@ -48,9 +48,9 @@ pub async fn create_instance(
     let mut check = Check::default();
     let wish = wish(body.0, &mut check, (signed, once));
     let request = check.finish(|| wish)?;
-    let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+    let (store, clock, means) = (app.store.as_ref(), app.clock.as_ref(), app.means());
     let policy = &app.settings.instance_policy;
-    let made = Box::pin(instance::create(store, clock, random, policy, request)).await?;
+    let made = Box::pin(instance::create(store, clock, means, policy, request)).await?;
     Ok(Success::created("Instance ordered successfully", one(&app, made).await?))
 }
 

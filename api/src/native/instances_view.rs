@@ -121,7 +121,12 @@ pub struct InstanceBody {
     #[schema(value_type = Option<String>, pattern = "^[0-9]{1,10}([.][0-9]{1,8})?$")]
     #[serde(default)]
     pub interval_price: Field<String>,
-    /// Whether one can log in with a password, which is told to owners and admins.
+    /// The password with which one can log in, as owners and admins are told.
+    #[schema(value_type = Option<String>, min_length = 8, max_length = 128, write_only)]
+    #[serde(default)]
+    pub password: Field<String>,
+    /// Whether one can log in with a password, also where none is named: one is made then. It is told to owners and
+    /// admins.
     #[schema(value_type = Option<bool>, example = false)]
     #[serde(default)]
     pub has_password: Field<bool>,

@@ -7,13 +7,16 @@ use actix_web::web::Data;
 use domain::error::{Thing, Violation};
 use domain::host::HostId;
 use domain::image;
-use domain::instance::{self, Boot, CreateInstance, Hostname, Instance, Keys, Offering, Renewal};
+use domain::instance::{
+    self, Boot, CreateInstance, Hostname, Instance, Keys, Offering, PasswordWish, Renewal,
+};
 use domain::number::Numbered;
 use domain::pool::Label;
 use domain::ssh_key::{self, PublicKey};
 use domain::tag::Tags;
 use domain::template;
 use domain::{Error, Result};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -53,14 +56,14 @@ pub async fn create(
     let count = body.0.num_of_instances.as_ref().filter(|count| !count.is_null());
     let count = count.map(|count| whole("numOfInstances", count)).transpose()?;
     let request = wish(&app, account, body.0).await?;
-    let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+    let (store, clock, means) = (app.store.as_ref(), app.clock.as_ref(), app.means());
     let policy = &app.settings.instance_policy;
     let made = match count {
         None | Some(1) => {
-            vec![Box::pin(instance::create(store, clock, random, policy, request)).await?]
+            vec![Box::pin(instance::create(store, clock, means, policy, request)).await?]
         }
         Some(count) => {
-            let several = instance::create_several(store, clock, random, policy, (request, count));
+            let several = instance::create_several(store, clock, means, policy, (request, count));
             Box::pin(several).await?
         }
     };
@@ -85,6 +88,7 @@ struct What {
     disk_gb: Option<u32>,
     is_machine: bool,
     keys: Keys,
+    password: PasswordWish,
 }
 
 async fn wish(app: &App, account: Account, body: NewInstance) -> Result<CreateInstance> {
@@ -128,7 +132,7 @@ async fn wish(app: &App, account: Account, body: NewInstance) -> Result<CreateIn
         max_per_hour: None,
         prepaid: None,
         renewal: Renewal::default(),
-        has_password: false,
+        password: what.password,
         software: Vec::new(),
         tags: Tags::parse(BTreeMap::new()).unwrap_or_default(),
         is_numbered: true,
@@ -163,6 +167,7 @@ async fn of_template(app: &App, account: &Account, body: &NewInstance) -> Result
         disk_gb: None,
         is_machine: false,
         keys: Keys::All,
+        password: PasswordWish::None,
     })
 }
 
@@ -177,24 +182,28 @@ async fn of_image(app: &App, account: &Account, body: &NewInstance) -> Result<Wh
     let number = reference.and_then(|image| iri::number(image, &["/instances/images/"]));
     let number = number.ok_or(Error::NotFound(Thing::Image))?;
     let image = image::numbered(app.store.as_ref(), &account.0, number).await?;
-    if body.password.as_ref().is_some_and(|password| !password.is_empty()) {
-        let message = "is for Windows images, and this one is not; send userSshKey";
-        return Err(Error::invalid("password", message));
-    }
     Ok(What {
         disk_gb: Some(image.min_disk_gb.max(LEAST_DISK_GB)),
         boot: Boot::OwnDisk(image.code),
         name: image.name,
         is_machine: true,
         keys: key(app, account, body).await?,
+        password: password(body).map_or(PasswordWish::None, PasswordWish::Own),
     })
+}
+
+/// The password that was chosen. An empty field of a form is none.
+fn password(body: &NewInstance) -> Option<SecretString> {
+    body.password.clone().filter(|password| !password.is_empty()).map(SecretString::from)
 }
 
 /// The key that is named, or one that is sent and kept from now on.
 async fn key(app: &App, account: &Account, body: &NewInstance) -> Result<Keys> {
-    let required = || Error::invalid("userSshKey", "is required for this image");
     let reference = body.user_ssh_key.as_ref().filter(|key| !key.is_null());
-    let reference = reference.ok_or_else(required)?;
+    let Some(reference) = reference else {
+        let required = || Error::invalid("userSshKey", "is required, or password");
+        return password(body).map(|_| Keys::These(Vec::new())).ok_or_else(required);
+    };
     if let Some(number) = iri::number(reference, &["/user-ssh-keys/"]) {
         let key = ssh_key::numbered(app.store.as_ref(), &account.0, number).await?;
         return Ok(Keys::These(vec![key.id]));

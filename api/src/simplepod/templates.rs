@@ -260,7 +260,9 @@ impl Reader<'_> {
             Value::String(text) => crate::json::read(text.as_bytes()).unwrap_or_default(),
             other => other,
         };
-        let Value::Array(items) = list else { return self.fault("envVariables", advice) };
+        let Value::Array(mut items) = list else { return self.fault("envVariables", advice) };
+        // An empty row of a form; the document's own example has one.
+        items.retain(|item| !item.is_null());
         let count = items.len();
         let pair = |item: Value| {
             let of = |name: &str| match item.get(name)? {

@@ -142,7 +142,7 @@ fn rate(price: Money, (interval, currency): (Interval, &str)) -> Value {
 /// Orders the server that takes the place of this one.
 async fn buy(app: Data<App>, owner: Owner, body: Json<Wish>) -> Answer {
     let (order, target) = numbers(&body.0)?;
-    let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+    let (store, clock, means) = (app.store.as_ref(), app.clock.as_ref(), app.means());
     let id = ordered(&app, &owner.0, order).await?;
     let sale = plan::sale(store, Some(&owner.0), target).await?;
     let request = Migrate {
@@ -154,7 +154,7 @@ async fn buy(app: Data<App>, owner: Owner, body: Json<Wish>) -> Answer {
         keeps_data: body.0.keep_data.unwrap_or(true),
     };
     let by = (&app.settings.instance_policy, &request);
-    let made = Box::pin(instance::migrate(store, clock, random, by)).await;
+    let made = Box::pin(instance::migrate(store, clock, means, by)).await;
     let made = made.map_err(|fault| match fault {
         Error::Unpayable(Unpayable::InsufficientBalance { .. }) => Failure::Budget,
         other => Failure::Domain(other),

@@ -10,7 +10,7 @@ use domain::image;
 use domain::install::{self, Install};
 use domain::instance::{
     self, Act, Action, Boot, CreateInstance, EditInstance, Hostname, InstanceDetail,
-    InstanceFilter, InstanceId, Keys, Offering, Prepaid, Renewal,
+    InstanceFilter, InstanceId, Keys, Offering, PasswordWish, Prepaid, Renewal,
 };
 use domain::money::Money;
 use domain::number::{self, Numbered};
@@ -70,9 +70,9 @@ struct ChosenTemplate {
 /// Orders a server at the price that the client has seen.
 async fn create(app: Data<App>, owner: Owner, body: Json<NewOrder>) -> Answer {
     let wish = wish(&app, owner.0, body.0).await?;
-    let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+    let (store, clock, means) = (app.store.as_ref(), app.clock.as_ref(), app.means());
     let policy = &app.settings.instance_policy;
-    let made = Box::pin(instance::create(store, clock, random, policy, wish)).await?;
+    let made = Box::pin(instance::create(store, clock, means, policy, wish)).await?;
     let numbers = number::each(store, Numbered::Instance, &[made.id.uuid()]).await?;
     let number = numbers.first().copied();
     Ok(HttpResponse::Ok().json(json!({ "success": true, "orderId": number })))
@@ -122,7 +122,7 @@ async fn wish(app: &App, caller: Caller, body: NewOrder) -> Result<CreateInstanc
         max_per_hour: None,
         prepaid: Some(Prepaid { interval, price, price_of_hour }),
         renewal: Renewal::default(),
-        has_password: true,
+        password: PasswordWish::Made,
         software,
         tags: Tags::default(),
         is_numbered: true,

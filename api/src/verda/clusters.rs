@@ -5,7 +5,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use domain::cluster::{self, ClusterId, ClusterWithInstances, CreateCluster};
 use domain::error::{Error, Thing};
 use domain::instance::{
-    self, Boot, CreateInstance, Hostname, InstanceDetail, Keys, Offering, Renewal, VolumeWish,
+    self, Boot, CreateInstance, Hostname, InstanceDetail, Keys, Offering, PasswordWish, Renewal,
+    VolumeWish,
 };
 use domain::location::LocationCode;
 use domain::page::Page;
@@ -159,7 +160,7 @@ async fn wish(app: &App, project: Project, body: NewCluster) -> Result<CreateClu
         max_per_hour: None,
         prepaid: None,
         renewal: Renewal::default(),
-        has_password: false,
+        password: PasswordWish::None,
         software: Vec::new(),
         tags: tags(body.tags)?,
         is_numbered: false,

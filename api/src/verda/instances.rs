@@ -8,7 +8,7 @@ use domain::error::{Error, Thing};
 use domain::image;
 use domain::instance::{
     self, Boot, CreateInstance, Hostname, InstanceDetail, InstanceFilter, InstanceId, Keys,
-    Offering, Renewal, Status, VolumeWish,
+    Offering, PasswordWish, Renewal, Status, VolumeWish,
 };
 use domain::location::LocationCode;
 use domain::page::Page;
@@ -147,9 +147,9 @@ async fn create(
     body: Json<NewInstance>,
 ) -> Result<HttpResponse, Failure> {
     let request = wish(&app, project, body.0).await?;
-    let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+    let (store, clock, means) = (app.store.as_ref(), app.clock.as_ref(), app.means());
     let policy = &app.settings.instance_policy;
-    let made = Box::pin(instance::create(store, clock, random, policy, request)).await;
+    let made = Box::pin(instance::create(store, clock, means, policy, request)).await;
     match made {
         Ok(instance) => Ok(ordered(instance.id.uuid())),
         Err(Error::NotFound(Thing::Volume)) => {
@@ -200,7 +200,7 @@ async fn wish(app: &App, project: Project, body: NewInstance) -> Result<CreateIn
         max_per_hour: None,
         prepaid: None,
         renewal: Renewal::default(),
-        has_password: false,
+        password: PasswordWish::None,
         software: Vec::new(),
         tags: tags(body.tags)?,
         is_numbered: false,

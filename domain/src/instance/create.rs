@@ -9,7 +9,8 @@ use super::pay::charge_interval;
 use super::sources::{Sources, sources};
 use super::wish::{asked, checked};
 use super::{
-    Boot, CreateInstance, Hostname, Instance, InstanceId, Keys, Phase, VolumeWish, Wanted,
+    Boot, CreateInstance, Hostname, Instance, InstanceId, Keys, PasswordWish, Phase, VolumeWish,
+    Wanted,
 };
 use crate::capacity::{Need, Placement, StorageName, place};
 use crate::clock::{Clock, Random, Timestamp};
@@ -29,6 +30,7 @@ use crate::ssh_key::{self, SshKeyId};
 use crate::store::{Store, Tx, atomically};
 use crate::tag::Tags;
 use crate::token::Permission;
+use crate::vault::Vault;
 use crate::volume::{self, Afterwards, Draft, Mounting, OsDisk, VolumeId, VolumeType};
 use crate::wallet::Wallet;
 
@@ -71,7 +73,7 @@ pub(crate) struct Order {
 pub async fn create(
     store: &dyn Store,
     clock: &dyn Clock,
-    random: &dyn Random,
+    means: (&dyn Random, &dyn Vault),
     policy: &InstancePolicy,
     request: CreateInstance,
 ) -> Result<Instance> {
@@ -86,7 +88,7 @@ pub async fn create(
         let attempt = Attempt { key, user_id, operation: "instance.create", at: now };
         let mut placed = None;
         let id = once(tx, attempt, &asked, async || {
-            let instance = place_with_volumes(tx, random, policy, &request, now).await?;
+            let instance = placed_with_volumes(tx, means, policy, &request, now).await?;
             Ok(placed.insert(instance).id)
         })
         .await?;
@@ -107,7 +109,7 @@ pub async fn create(
 pub async fn create_several(
     store: &dyn Store,
     clock: &dyn Clock,
-    random: &dyn Random,
+    means: (&dyn Random, &dyn Vault),
     policy: &InstancePolicy,
     (request, count): (CreateInstance, u32),
 ) -> Result<Vec<Instance>> {
@@ -120,7 +122,7 @@ pub async fn create_several(
     let outcome = atomically(store, async |tx: &dyn Tx| {
         let mut instances = Vec::new();
         for _ in 0..count {
-            instances.push(place_with_volumes(tx, random, policy, &request, now).await?);
+            instances.push(placed_with_volumes(tx, means, policy, &request, now).await?);
         }
         Ok(instances)
     })
@@ -129,6 +131,20 @@ pub async fn create_several(
         super::make_room(store, policy, &request, now).await;
     }
     outcome
+}
+
+async fn placed_with_volumes(
+    tx: &dyn Tx,
+    (random, vault): (&dyn Random, &dyn Vault),
+    policy: &InstancePolicy,
+    request: &CreateInstance,
+    now: Timestamp,
+) -> Result<Instance> {
+    let instance = place_with_volumes(tx, random, policy, request, now).await?;
+    match &request.password {
+        PasswordWish::Own(password) => instance.with_password(tx, vault, password).await,
+        PasswordWish::None | PasswordWish::Made => Ok(instance),
+    }
 }
 
 async fn place_with_volumes(

@@ -28,6 +28,7 @@ use crate::pool::{PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
 use crate::user::Caller;
+use crate::vault::Vault;
 use crate::wallet::{Account, Basis, PaidInterval, PostingKind, Wallet, moved};
 
 /// How long what is on a disk may take to come from host to host, and the instance to start with it.
@@ -166,7 +167,7 @@ fn paid(instance: &Instance) -> Result<PaidTime> {
 pub async fn migrate(
     store: &dyn Store,
     clock: &dyn Clock,
-    random: &dyn Random,
+    (random, vault): (&dyn Random, &dyn Vault),
     (policy, request): (&InstancePolicy, &Migrate),
 ) -> Result<Instance> {
     request.caller.may(Permission::InstancesWrite)?;
@@ -179,7 +180,14 @@ pub async fn migrate(
         let cost = cost(&instance, plan, now)?;
         check(tx, request, &instance, &cost).await?;
         let work = Work { tx, random, policy, request, now };
-        Box::pin(work.order(wallet, instance, cost)).await
+        // What somebody chose is sealed for one instance.
+        let own = instance.origin.own_password.is_some();
+        let own = if own { instance.password(vault)? } else { None };
+        let successor = Box::pin(work.order(wallet, instance, cost)).await?;
+        match own {
+            Some(password) => successor.with_password(tx, vault, &password).await,
+            None => Ok(successor),
+        }
     })
     .await
 }

@@ -15,6 +15,7 @@ mod evict;
 mod finding;
 mod migrate;
 mod paid;
+mod password;
 mod pay;
 mod port;
 mod recipe;
@@ -47,6 +48,7 @@ pub use evict::{evict, evict_due};
 pub use finding::{Finding, FindingId, FindingKind, findings, remove_orphan};
 pub use migrate::{Migrate, Migration, MigrationCost, Move, migrate, migration_cost};
 pub use paid::{PaidTime, Unused};
+pub use password::PasswordWish;
 pub use port::{HostedFilter, InstanceFilter, InstanceQueries, Instances};
 pub use reconcile::reconcile;
 pub use renew::renew_due;
@@ -166,12 +168,6 @@ impl Instance {
     /// The token that its Jupyter server asks for, unless its owner chose one.
     fn jupyter_token(&self, vault: &dyn Vault) -> Result<SecretString> {
         vault.derive(&format!("instance {} jupyter", self.id))
-    }
-
-    /// The password with which one can log in, if one can.
-    fn password(&self, vault: &dyn Vault) -> Result<Option<SecretString>> {
-        let context = format!("instance {} password", self.id);
-        self.origin.has_password.then(|| vault.derive(&context)).transpose()
     }
 
     /// The instance as its driver needs it.

@@ -3,8 +3,8 @@
 use super::recipe::{image_of, ports, require_disk, source, template_for};
 use super::wish::MOST_KEYS;
 use super::{
-    Boot, CreateInstance, InstanceTerms, Keys, Offered, Offering, Origin, PaidTime, Prepaid,
-    Renewal, SourceImage, Term,
+    Boot, CreateInstance, InstanceTerms, Keys, Offered, Offering, Origin, PaidTime, PasswordWish,
+    Prepaid, Renewal, SourceImage, Term,
 };
 use crate::clock::Timestamp;
 use crate::error::{Conflict, Error, Result, Thing, Unpayable};
@@ -199,7 +199,8 @@ async fn origin(
         script_id: request.script_id,
         script: start_script.or_else(|| kept.map(|script| script.content)),
         is_autostart,
-        has_password: request.has_password,
+        has_password: matches!(request.password, PasswordWish::Made),
+        own_password: None,
         environment,
     })
 }

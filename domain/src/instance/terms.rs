@@ -13,6 +13,7 @@ use crate::script::ScriptId;
 use crate::ssh_key::SshKeyId;
 use crate::template::{Registry, TemplateId};
 use crate::text::text;
+use crate::vault::Sealed;
 
 text!(
     /// A host name: 1 to 63 of `a-z A-Z 0-9 -` (RFC 1123), not beginning or ending with `-`.
@@ -205,6 +206,9 @@ pub struct Origin {
     /// Whether one can log in with a password.
     #[serde(default)]
     pub has_password: bool,
+    /// That password, where its owner chose it; else it is made for the instance and stands nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_password: Option<Sealed>,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
     /// Ports inside that are published.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::driver::SSH_PORT;
-use super::{Hostname, Renewal};
+use super::{Hostname, PasswordWish, Renewal};
 use crate::error::{Error, Result, Violation};
 use crate::host::HostId;
 use crate::idempotency::IdempotencyKey;
@@ -166,8 +166,8 @@ pub struct CreateInstance {
     pub prepaid: Option<Prepaid>,
     /// Whether it is renewed when the longest time of its offer is over, or what was paid.
     pub renewal: Renewal,
-    /// Whether one can log in with a password.
-    pub has_password: bool,
+    /// Whether one can log in with a password, and with which.
+    pub password: PasswordWish,
     /// Software that is installed when it runs, each once.
     pub software: Vec<SoftwareKey>,
     /// Labels.
@@ -205,7 +205,11 @@ pub(crate) fn asked(request: &CreateInstance) -> serde_json::Value {
         request.start_script.as_ref().map(|script| json!({ "start_script": script })),
         (request.renewal != Renewal::default()).then(|| json!({ "renewal": request.renewal })),
         request.prepaid.map(|paid| json!({ "interval": paid.interval, "price": paid.price })),
-        request.has_password.then(|| json!("password")),
+        match &request.password {
+            PasswordWish::None => None,
+            PasswordWish::Made => Some(json!("password")),
+            PasswordWish::Own(_) => Some(json!("own password")),
+        },
         (!request.software.is_empty()).then(|| json!(format!("{:?}", request.software))),
     ];
     asked.extend(added.into_iter().flatten());
@@ -289,6 +293,9 @@ pub(crate) fn checked(request: &CreateInstance) -> Result<()> {
     }
     if let Some(message) = environment_fault(&request.environment) {
         fault("/environment", message);
+    }
+    if let Some(message) = request.password.fault() {
+        fault("/password", message.to_owned());
     }
     if matches!(&request.keys, Keys::These(ids) if ids.len() > MOST_KEYS) {
         fault("/ssh_key_ids", format!("must be at most {MOST_KEYS}"));

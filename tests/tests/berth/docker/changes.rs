@@ -80,7 +80,8 @@ async fn a_change_that_was_cut_short_is_finished() {
     assert_eq!(bed.inventory().await.instances, [].into());
 }
 
-/// Also where a crash left the disk of before without a container. Seen failing without a look at the edition.
+/// Also where a crash left the disk of before without a container.
+/// Seen failing without a look at the edition.
 #[tokio::test]
 async fn another_edition_has_an_empty_disk() {
     let bed = Bed::new();

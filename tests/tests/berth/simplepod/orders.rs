@@ -257,6 +257,7 @@ on_both_databases! {
             (json!({ "userSshKey": "ssh-ed25519 nonsense" }), "userSshKey"),
             (json!({ "userSshKeyName": "a\nb" }), "userSshKeyName"),
             (json!({ "password": "hunter2" }), "password"),
+            (json!({ "userSshKey": null, "password": "" }), "userSshKey"),
             (json!({ "startScript": "date" }), "startScript"),
             (json!({ "instanceTemplate": market.template }), "instanceVmImage"),
         ] {

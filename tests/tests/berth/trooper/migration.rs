@@ -4,6 +4,7 @@ use chrono::Duration;
 use domain::host::HostId;
 use domain::instance::{DriverFault, InstanceId};
 use outbound::simulated_instances::Conduct;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tests::{Answer, TestApp, on_both_databases};
 
@@ -127,6 +128,35 @@ on_both_databases! {
         let hosted = shop.boss.get("/admin/instances?status=running").await.data(200);
         let host = HostId::parse(hosted[0]["server_id"].as_str().unwrap()).unwrap();
         assert_eq!(app.instances.data_of(host, id), Some(old_id));
+    }
+
+    async fn a_password_that_somebody_chose_comes_along(app: &TestApp) {
+        let shop = Shop::open(app).await;
+        let wish = json!({ "plan": "tiny", "image": "ubuntu-24.04", "location": "FIN-03",
+            "hostname": "box", "interval": "HOUR", "password": "tr0ub4dor&3" });
+        let short = json!({ "password": "1234567" });
+        let mut wrong = wish.clone();
+        wrong.as_object_mut().unwrap().extend(short.as_object().unwrap().clone());
+        assert_eq!(shop.jane.post("/instances", wrong).await.faults(), ["/password"]);
+        let made = shop.jane.post("/instances", wish).await.data(201);
+        app.do_jobs().await;
+        let path = format!("/instances/{}", made["id"].as_str().unwrap());
+        assert_eq!(shop.jane.get(&path).await.data(200)["password"], "tr0ub4dor&3");
+        let number = rows(&shop.jane, "/api/orders").await[0]["order_id"].as_i64().unwrap();
+        furnish(app, &shop.boss, "other", json!({ "address": "203.0.113.8" })).await;
+        let bought = shop.buy(number, true).await;
+        assert_eq!(bought.status, 200, "{}", bought.body);
+        moments(app).await;
+        let new = bought.body["new_order_id"].as_i64().unwrap();
+        assert_eq!(shop.statuses().await, [(new, "running".to_owned())]);
+        let told = post(&shop.jane, "/api/credentials", json!({ "serverId": new })).await;
+        assert_eq!(told.body["password"], "tr0ub4dor&3", "{}", told.body);
+        let seen = shop.jane.get("/instances?status=running").await.data(200);
+        let id = InstanceId::parse(seen[0]["id"].as_str().unwrap()).unwrap();
+        let hosted = shop.boss.get("/admin/instances?status=running").await.data(200);
+        let host = HostId::parse(hosted[0]["server_id"].as_str().unwrap()).unwrap();
+        let password = app.instances.spec_of(host, id).unwrap().password.unwrap();
+        assert_eq!(password.expose_secret(), "tr0ub4dor&3");
     }
 
     async fn too_little_money_or_room_changes_nothing(app: &TestApp) {
