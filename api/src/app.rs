@@ -52,8 +52,9 @@ pub struct App {
     pub limits: Limits,
     /// The complete list of offers, as it is sent.
     pub offers: Kept,
-    /// The list of Trooper's server models, as it is sent.
-    pub blibs: Kept,
+    /// The list of Trooper's server models that are for everybody, as it is sent, by the second and the
+    /// generation of plans.
+    pub blibs: Kept<(u64, u64)>,
     /// What an operator can configure.
     pub settings: Settings,
 }

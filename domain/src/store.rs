@@ -79,8 +79,8 @@ pub trait Reads:
 /// Locks are taken in one order, ids sorted within a kind: idempotency key → user/wallet →
 /// supplier → pool → SSH keys, scripts, templates and software → host → capacity → storage → rental →
 /// mandate → instance → volume → install; payment last. Meters and clusters are guarded by their payer's
-/// wallet. A location, a plan, an image or an operator's template or software is changed with nothing else
-/// locked. Nobody waits for a driver, HTTP or mail while holding one.
+/// wallet. A location, an image or an operator's template or software is changed with nothing else locked, and
+/// a plan after the pools that it is for. Nobody waits for a driver, HTTP or mail while holding one.
 #[async_trait]
 pub trait Tx:
     Reads

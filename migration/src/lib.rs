@@ -35,6 +35,7 @@ impl MigratorTrait for Migrator {
             of_sql("m0015_jobs_of_installs", include_str!("m0015_jobs_of_installs.sql")),
             of_sql("m0016_contracts", include_str!("m0016_contracts.sql")),
             of_sql("m0017_networks", include_str!("m0017_networks.sql")),
+            of_sql("m0018_private_plans", include_str!("m0018_private_plans.sql")),
         ]
     }
 }

@@ -1,7 +1,7 @@
 //! The unit of work over SeaORM.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use domain::Error;
@@ -19,17 +19,36 @@ use crate::writer::Writer;
 pub struct Handle {
     pub(crate) connection: Connection,
     pub(crate) totals: Arc<Totals>,
+    /// Rises with every change of plans by this process.
+    pub(crate) plan_generation: Arc<AtomicU64>,
     /// Whether this transaction writes what offers are made of.
     changes_offers: AtomicBool,
+    /// Whether it writes plans.
+    changes_plans: AtomicBool,
 }
 
 impl Handle {
-    fn new(connection: Connection, totals: Arc<Totals>) -> Self {
-        Self { connection, totals, changes_offers: AtomicBool::new(false) }
+    fn new(connection: Connection, totals: Arc<Totals>, plan_generation: Arc<AtomicU64>) -> Self {
+        Self {
+            connection,
+            totals,
+            plan_generation,
+            changes_offers: AtomicBool::new(false),
+            changes_plans: AtomicBool::new(false),
+        }
+    }
+
+    /// Another one that notes the same changes.
+    fn beside(&self, connection: Connection) -> Self {
+        Self::new(connection, self.totals.clone(), self.plan_generation.clone())
     }
 
     pub(crate) fn changes_offers(&self) {
         self.changes_offers.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn changes_plans(&self) {
+        self.changes_plans.store(true, Ordering::Relaxed);
     }
 
     async fn fixed_setting(&self, name: &str) -> Result<Option<String>> {
@@ -53,7 +72,7 @@ pub struct Database {
 
 impl Database {
     pub(crate) fn new(readers: DatabaseConnection, writer: Option<Writer>) -> Self {
-        let reads = Handle::new(Connection::Pool(readers.clone()), Arc::default());
+        let reads = Handle::new(Connection::Pool(readers.clone()), Arc::default(), Arc::default());
         Self { readers, writer, reads }
     }
 
@@ -95,27 +114,38 @@ impl Database {
             Some(writer) => Connection::Sqlite(writer.turn().await?),
             None => Connection::Transaction(bounded(self.readers.begin()).await.map_err(failed)?),
         };
-        Ok(Handle::new(connection, self.reads.totals.clone()))
+        Ok(self.reads.beside(connection))
     }
 }
 
 impl Reads for Handle {}
 
-/// Notes a change of offers when it is dropped.
-struct Changed(Arc<Totals>);
+/// Notes what a transaction changed when it is dropped.
+struct Changed {
+    offers: Option<Arc<Totals>>,
+    plans: Option<Arc<AtomicU64>>,
+}
 
 impl Drop for Changed {
     fn drop(&mut self) {
-        self.0.changed();
+        if let Some(totals) = &self.offers {
+            totals.changed();
+        }
+        if let Some(generation) = &self.plans {
+            generation.fetch_add(1, Ordering::SeqCst);
+        }
     }
 }
 
 #[async_trait]
 impl Tx for Handle {
     async fn commit(self: Box<Self>) -> Result<()> {
-        let Self { connection, totals, changes_offers } = *self;
+        let Self { connection, totals, plan_generation, changes_offers, changes_plans } = *self;
         // Dropped in any case, since a commit that failed or was not waited for may have happened.
-        let _changed = changes_offers.into_inner().then(|| Changed(totals));
+        let _changed = Changed {
+            offers: changes_offers.into_inner().then_some(totals),
+            plans: changes_plans.into_inner().then_some(plan_generation),
+        };
         match connection {
             Connection::Transaction(transaction) => {
                 bounded(transaction.commit()).await.map_err(failed)
@@ -142,7 +172,7 @@ impl Store for Database {
         let access = self.writer.is_none().then_some(AccessMode::ReadOnly);
         let begun = bounded(self.readers.begin_with_config(isolation, access)).await;
         let connection = Connection::Transaction(begun.map_err(failed)?);
-        Ok(Box::new(Handle::new(connection, self.reads.totals.clone())))
+        Ok(Box::new(self.reads.beside(connection)))
     }
 
     async fn ready(&self) -> Result<()> {

@@ -21,12 +21,13 @@ use tokio::sync::Mutex;
 /// Larger answers are made anew each time rather than kept in memory.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// Keeps one JSON answer, plain and compressed, as long as it is good.
+/// Keeps one JSON answer, plain and compressed, as long as it is good: of what generation it is, says a number
+/// or several.
 #[derive(Default)]
-pub struct Kept(Mutex<Option<(Mark, Arc<Encoded>)>>);
+pub struct Kept<G = u64>(Mutex<Option<(Mark<G>, Arc<Encoded>)>>);
 
-struct Mark {
-    generation: u64,
+struct Mark<G> {
+    generation: G,
     at: Instant,
 }
 
@@ -37,12 +38,12 @@ pub struct Encoded {
     tag: EntityTag,
 }
 
-impl Kept {
+impl<G: PartialEq> Kept<G> {
     /// The kept answer, if it is of this generation and not older than `good_for`; else what `make`
     /// makes. Whoever asks meanwhile waits for it.
     pub async fn get_or_make(
         &self,
-        generation: u64,
+        generation: G,
         good_for: Duration,
         make: impl AsyncFnOnce() -> Result<Vec<u8>>,
     ) -> Result<Arc<Encoded>> {

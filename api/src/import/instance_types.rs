@@ -179,6 +179,7 @@ fn draft(mut fields: Fields) -> Result<PlanDraft, Vec<String>> {
         pricing,
         locations: location.into_iter().collect(),
         is_listed: true,
+        pools: None,
     };
     let mut faults = fields.faults();
     if faults.is_empty() && per_hour.is_none() && spot_per_hour.is_none() {

@@ -8,14 +8,15 @@ use domain::plan::{
     self, GpuShape, Interval, IntervalPrice, LongTerm, LongTermCode, PlanCode, PlanDraft,
     PlanFilter, PlanPlace, PlanPricing, Shape,
 };
+use domain::pool::PoolId;
 use domain::{Error, Result};
 
 use super::envelope::{Answer, Success};
 use super::extract::{Authenticated, Body, MaybeAuthenticated, page};
-use super::field::{Check, Field, Nested, amount, as_is, count};
+use super::field::{Check, Field, ID, Nested, amount, as_is, count};
 use super::plans_view::{
-    GpuBody, IntervalPriceBody, LongTermBody, PlanBody, PlanPriceView, PlanPricingBody, PlanView,
-    ShapeBody, plan_view,
+    AdminPlanView, GpuBody, IntervalPriceBody, LongTermBody, PlanBody, PlanPriceView,
+    PlanPricingBody, PlanView, ShapeBody, admin_plan_view, plan_view,
 };
 use crate::app::App;
 use crate::config::basis_points;
@@ -51,12 +52,12 @@ pub async fn list_plans(
 ) -> Answer<Vec<PlanView>> {
     let mut query = Query::parse(request.query_string());
     let filter = PlanFilter {
-        listed_only: true,
         location: query.value("location", LocationCode::parse),
         gpu_model: query.text("gpu_model", 100),
         min_gpus: query.number("min_gpus", 0, MAX_FILTER),
         min_cpus: query.number("min_cpus", 0, MAX_FILTER),
         min_ram_mib: query.number("min_ram_mib", 0, MAX_FILTER),
+        ..PlanFilter::default()
     };
     let page = page(&mut query, PlanPlace::parse);
     query.finish()?;
@@ -108,30 +109,32 @@ pub async fn list_plan_prices(
 #[utoipa::path(tag = "operators",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Turns on paging"),
            ("cursor" = Option<String>, Query, description = "From the `Link` header")),
-    responses((status = 200, body = Success<Vec<PlanView>>)),
+    responses((status = 200, body = Success<Vec<AdminPlanView>>)),
     extensions(("x-errors" = json!(["VALIDATION_ERROR", "OPERATOR_REQUIRED"]))))]
 #[get("/admin/plans")]
 pub async fn list_all_plans(
     app: Data<App>,
     signed: Authenticated,
     request: HttpRequest,
-) -> Answer<Vec<PlanView>> {
+) -> Answer<Vec<AdminPlanView>> {
     let mut query = Query::parse(request.query_string());
     let page = page(&mut query, PlanPlace::parse);
     query.finish()?;
     let found = plan::all(app.store.as_ref(), &signed.caller.into(), page).await?;
     let next = found.next.map(|place| place.to_string());
     let currency = &app.settings.currency;
-    let views = found.rows.into_iter().map(|plan| plan_view(plan, currency)).collect();
+    let views = found.rows.into_iter().map(|plan| admin_plan_view(plan, currency)).collect();
     Ok(Success::ok("Plans retrieved successfully", views).continued(next))
 }
 
 /// Make a plan, or replace it.
 ///
-/// Every change of its hourly prices is kept.
+/// Every change of its hourly prices is kept. Of a plan with `pools` nobody else is told that there is one. What
+/// these have of it goes on when it is taken from them, by the second as long as it runs, and what is paid in
+/// advance to the end of that time.
 #[utoipa::path(tag = "operators", request_body = PlanBody,
     params(("code" = String, Path, description = "1 to 64 letters, digits, dots, underscores, tildes and dashes")),
-    responses((status = 200, body = Success<PlanView>)),
+    responses((status = 200, body = Success<AdminPlanView>)),
     extensions(("x-errors" = json!(["VALIDATION_ERROR", "OPERATOR_REQUIRED"]))))]
 #[put("/admin/plans/{code}")]
 pub async fn put_plan(
@@ -139,11 +142,11 @@ pub async fn put_plan(
     signed: Authenticated,
     code: Path<String>,
     body: Body<PlanBody>,
-) -> Answer<PlanView> {
+) -> Answer<AdminPlanView> {
     let draft = draft(&code, body.0)?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
     let plan = plan::put(store, clock, random, &signed.caller.into(), draft).await?;
-    let view = plan_view(plan, &app.settings.currency);
+    let view = admin_plan_view(plan, &app.settings.currency);
     Ok(Success::ok("Plan saved successfully", view))
 }
 
@@ -159,6 +162,8 @@ fn draft(code: &str, body: PlanBody) -> Result<PlanDraft> {
     let texts = check.optional("/locations", body.locations, as_is).unwrap_or_default();
     let locations = locations(&mut check, &texts);
     let is_listed = check.optional("/is_listed", body.is_listed, as_is);
+    let pools = check.optional("/pools", body.pools, as_is);
+    let pools = pools.map(|texts| pools_named(&mut check, &texts));
     // A shape that is not there has one fault, not one for each number.
     let is_shaped = shape.is_some();
     let draft = PlanDraft {
@@ -169,6 +174,7 @@ fn draft(code: &str, body: PlanBody) -> Result<PlanDraft> {
         pricing: pricing.unwrap_or_default(),
         locations,
         is_listed: is_listed.unwrap_or(true),
+        pools,
     };
     let mut violations = draft.violations();
     violations.retain(|fault| is_shaped || !fault.path.starts_with("/shape/"));
@@ -184,6 +190,16 @@ fn locations(check: &mut Check, texts: &[String]) -> Vec<LocationCode> {
         code.unwrap_or_else(|| LocationCode::from_stored(path))
     };
     texts.iter().enumerate().map(code).collect()
+}
+
+/// None if one has a fault, because the domain would miscount the others.
+fn pools_named(check: &mut Check, texts: &[String]) -> Vec<PoolId> {
+    let pool = |(at, text): (usize, &String)| {
+        let path = format!("/pools/{at}");
+        check.required(&path, Field::Given(text), |text| PoolId::parse(text).ok_or(ID))
+    };
+    let pools: Vec<_> = texts.iter().enumerate().map(pool).collect();
+    pools.into_iter().collect::<Option<_>>().unwrap_or_default()
 }
 
 fn shaped(check: &mut Check, body: ShapeBody) -> Shape {

@@ -31,6 +31,11 @@ pub struct PlanBody {
     #[schema(value_type = Option<bool>, example = true)]
     #[serde(default)]
     pub is_listed: Field<bool>,
+    /// The only pools that see and order it, each once; everybody does if it is not given, and nobody if there
+    /// is none in it.
+    #[schema(value_type = Option<Vec<String>>, max_items = 100)]
+    #[serde(default)]
+    pub pools: Field<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -135,6 +140,16 @@ pub struct PlanView {
     updated_at: Stamp,
 }
 
+/// A plan as operators see it.
+#[derive(Serialize, ToSchema)]
+pub struct AdminPlanView {
+    #[serde(flatten)]
+    plan: PlanView,
+    /// The only pools that see and order it; null where everybody does. A pool that is deleted is none of them
+    /// any more.
+    pools: Option<Vec<String>>,
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct ShapeView {
     cpus: u32,
@@ -212,6 +227,12 @@ pub fn plan_view(plan: Plan, currency: &str) -> PlanView {
         created_at: Stamp(plan.created_at),
         updated_at: Stamp(plan.updated_at),
     }
+}
+
+pub fn admin_plan_view(plan: Plan, currency: &str) -> AdminPlanView {
+    let pools = plan.pools.as_ref();
+    let pools = pools.map(|pools| pools.iter().map(ToString::to_string).collect());
+    AdminPlanView { pools, plan: plan_view(plan, currency) }
 }
 
 fn pricing_view(pricing: PlanPricing, currency: &str) -> PlanPricingView {

@@ -9,6 +9,7 @@ use domain::capacity::Fit;
 use domain::host::HostId;
 use domain::number;
 use domain::plan::{self, Interval, Sale};
+use domain::user::Caller;
 use domain::{Error, Result};
 use serde::Serialize;
 use serde_json::Number;
@@ -55,22 +56,29 @@ struct AvailableBlib<'a> {
 /// How long what could be had is told again: it takes a look at every host, and anybody may ask.
 const TOLD_AGAIN_FOR: Duration = Duration::from_secs(1);
 
-/// Everything that is sold, and how much of it could be had a moment ago.
+/// Everything that is sold to the caller, and how much of it could be had: a moment ago, for those to whom it is
+/// what is sold to everybody.
 pub async fn list(
     app: Data<App>,
     account: MaybeAccount,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    plan::may_look(account.0.as_ref())?;
-    // Nothing of it depends on who asks. By our clock no answer is told in the next second, either.
-    let second = app.clock.now().timestamp().unsigned_abs();
-    let told = app.blibs.get_or_make(second, TOLD_AGAIN_FOR, async || counted(&app).await).await;
-    Ok(told.map_err(Failure::of_blibs)?.respond(&request))
+    let (store, caller) = (app.store.as_ref(), account.0.as_ref());
+    plan::may_look(caller)?;
+    if plan::sees_private(store, caller).await.map_err(Failure::of_blibs)? {
+        let own = counted(&app, caller).await.map_err(Failure::of_blibs)?;
+        return Ok(HttpResponse::Ok().content_type("application/json").body(own));
+    }
+    // By our clock no answer is told in the next second, either; nor is one after a plan was changed, as what was
+    // for everybody may be for some from then on.
+    let mark = (app.clock.now().timestamp().unsigned_abs(), plan::generation(store));
+    let told = app.blibs.get_or_make(mark, TOLD_AGAIN_FOR, async || counted(&app, None).await);
+    Ok(told.await.map_err(Failure::of_blibs)?.respond(&request))
 }
 
-async fn counted(app: &App) -> Result<Vec<u8>> {
+async fn counted(app: &App, caller: Option<&Caller>) -> Result<Vec<u8>> {
     let store = app.store.as_ref();
-    let sales = plan::sales(store, None).await?;
+    let sales = plan::sales(store, caller).await?;
     let fits = plan::fits(store, &sales).await?;
     let hosts: BTreeSet<HostId> = fits.iter().flat_map(|fit| fit.named.iter().copied()).collect();
     let numbers = number::of_hosts(store, &hosts).await?;
@@ -78,7 +86,7 @@ async fn counted(app: &App) -> Result<Vec<u8>> {
     serde_json::to_vec(&rows.collect::<Vec<_>>()).map_err(Error::internal)
 }
 
-/// What the account can order. Nothing is sold to some accounts only, so it is what everybody can.
+/// What the account can order: what everybody can, and what is for pools of theirs only.
 pub async fn list_for_account(app: Data<App>, account: Account) -> Result<HttpResponse, Failure> {
     let sales = plan::sales(app.store.as_ref(), Some(&account.0)).await;
     let sales = sales.map_err(Failure::of_blibs)?;
@@ -102,7 +110,7 @@ fn shown(sale: &Sale) -> Blib<'_> {
         hdd: shape.disk_gb,
         price_h: amount(sale.per_hour),
         prices: prices.collect(),
-        is_public: 1,
+        is_public: u8::from(!plan.is_private()),
         country_code: &sale.location.country,
     }
 }

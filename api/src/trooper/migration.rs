@@ -33,7 +33,9 @@ async fn options(app: Data<App>, owner: Owner, request: HttpRequest) -> Answer {
     let (store, caller) = (app.store.as_ref(), &owner.0);
     let instance = instance::numbered(store, caller, order).await?.instance;
     let paid = instance.paid().ok_or_else(not_prepaid)?;
-    let sales = plan::sales(store, Some(caller)).await?;
+    let mut sales = plan::sales(store, Some(caller)).await?;
+    // The account may see what is for another of its pools.
+    sales.retain(|sale| sale.plan.is_offered_to(instance.pool_id));
     let fits = plan::fits(store, &sales).await?;
     let current = sales.iter().find(|sale| is_of(&instance, sale));
     let others = sales.iter().zip(&fits).filter(|(sale, _)| !is_of(&instance, sale));

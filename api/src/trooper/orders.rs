@@ -101,11 +101,13 @@ async fn wish(app: &App, caller: Caller, body: NewOrder) -> Result<CreateInstanc
         .map(|chosen| SoftwareKey::Number(whole(&mut faults, "templates/id", chosen.id.as_ref())))
         .collect();
     Error::unless_empty(faults)?;
-    let sale = plan::sale(app.store.as_ref(), Some(&caller), blib).await?;
+    let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
+    let sale = plan::sale(store, Some(&caller), blib).await?;
+    let pool_id = plan::pool_for(store, clock, &caller, &sale.plan).await?;
     let hostname = Hostname::of_words(&sale.plan.name, "server");
     Ok(CreateInstance {
         caller,
-        pool_id: None,
+        pool_id,
         name: Label::parse(&sale.plan.name).ok(),
         offering: Offering::Plan { code: sale.plan.code, location: sale.location.code },
         boot: Boot::OwnDisk(image(app).await?),

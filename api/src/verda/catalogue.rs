@@ -4,16 +4,17 @@ use domain::image::{self, Image};
 use domain::location::LocationCode;
 use domain::page::Page;
 use domain::plan::{self, Plan, PlanFilter};
+use domain::user::Caller;
 use domain::{Error, Result};
 
 use super::project::Project;
 use crate::app::App;
 use crate::http::Query;
 
-/// Every plan that is offered, the cheapest first.
-pub async fn plans(app: &App) -> Result<Vec<Plan>> {
+/// Every plan that is offered to the caller, or to everybody, the cheapest first.
+pub async fn plans(app: &App, caller: Option<&Caller>) -> Result<Vec<Plan>> {
     let all = Page { after: None, limit: None };
-    Ok(plan::list(app.store.as_ref(), None, PlanFilter::default(), all).await?.rows)
+    Ok(plan::list(app.store.as_ref(), caller, PlanFilter::default(), all).await?.rows)
 }
 
 /// Every image that is offered, as the project or anybody sees it.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::catalogue::{self, images, plans};
 use super::error::{Code, Failure};
-use super::project::Project;
+use super::project::{MaybeProject, Project};
 use super::shapes::{cpu, gpu_memory, gpus, manufacturer, memory};
 use crate::app::App;
 use crate::http::Query;
@@ -35,9 +35,9 @@ fn sizes(app: &App) -> &[u32] {
     app.settings.verda.as_ref().map_or(&[], |verda| verda.cluster_nodes.as_slice())
 }
 
-/// Every kind that is sold. Anybody may look.
-pub async fn list(app: Data<App>) -> Result<HttpResponse, Failure> {
-    let plans = plans(&app).await?;
+/// Every kind that is sold to who asks. Anybody may look.
+pub async fn list(app: Data<App>, project: MaybeProject) -> Result<HttpResponse, Failure> {
+    let plans = plans(&app, project.caller()).await?;
     let images = images(&app, None).await?;
     let currency = app.settings.currency.to_ascii_lowercase();
     let mut rows = Vec::new();
@@ -102,7 +102,8 @@ pub async fn availabilities(
     let mut query = Query::parse(request.query_string());
     let location = catalogue::location(&mut query);
     query.finish()?;
-    let with_gpu = plans(&app).await?.into_iter().filter(|plan| plan.shape.gpu.is_some());
+    let with_gpu = plans(&app, Some(&project.caller)).await?.into_iter();
+    let with_gpu = with_gpu.filter(|plan| plan.shape.gpu.is_some());
     let with_gpu: Vec<PlanCode> = with_gpu.map(|plan| plan.code).collect();
     // The Python SDK takes the first location, also where nothing is sold.
     let places = if let Some(code) = &location {

@@ -13,17 +13,17 @@ use serde_json::{Value, json};
 
 use super::catalogue::{images, location, plans};
 use super::error::{Code, Failure};
-use super::project::Project;
+use super::project::{MaybeProject, Project};
 use super::shapes::{cpu, gpu_memory, gpus, manufacturer, memory};
 use crate::app::App;
 use crate::http::Query;
 
 const UNKNOWN: Failure = Failure::Told(Code::NotFound, "Instance type not found");
 
-/// Every plan that is sold. Anybody may look; prices are in the one currency of the deployment, whichever
-/// is asked for.
-pub async fn list(app: Data<App>) -> Result<HttpResponse, Failure> {
-    let plans = plans(&app).await?;
+/// Every plan that is sold to who asks. Anybody may look; prices are in the one currency of the deployment,
+/// whichever is asked for.
+pub async fn list(app: Data<App>, project: MaybeProject) -> Result<HttpResponse, Failure> {
+    let plans = plans(&app, project.caller()).await?;
     let images = images(&app, None).await?;
     let currency = app.settings.currency.to_ascii_lowercase();
     let types = plans.iter().filter_map(|plan| instance_type(plan, &images, &currency));
@@ -31,9 +31,13 @@ pub async fn list(app: Data<App>) -> Result<HttpResponse, Failure> {
 }
 
 /// One of them by its name.
-pub async fn show(app: Data<App>, name: Path<String>) -> Result<HttpResponse, Failure> {
+pub async fn show(
+    app: Data<App>,
+    project: MaybeProject,
+    name: Path<String>,
+) -> Result<HttpResponse, Failure> {
     let code = PlanCode::parse(&name).map_err(|_| UNKNOWN)?;
-    let plan = match plan::show(app.store.as_ref(), None, &code).await {
+    let plan = match plan::show(app.store.as_ref(), project.caller(), &code).await {
         Err(Error::NotFound(Thing::Plan)) => return Err(UNKNOWN),
         plan => plan?,
     };
@@ -85,14 +89,18 @@ fn display_name(plan: &Plan) -> String {
 
 /// The last price of each day on which a type came to cost something else, the newest first; one month back, or
 /// as many as are asked for. Prices are fixed.
-pub async fn price_history(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Failure> {
+pub async fn price_history(
+    app: Data<App>,
+    project: MaybeProject,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
     let mut query = Query::parse(request.query_string());
     let months = query.number("num_of_months", 1, 120).unwrap_or(1);
     query.finish()?;
     let now = app.clock.now();
     let since = now.checked_sub_months(Months::new(months)).unwrap_or(now);
     let currency = app.settings.currency.to_ascii_lowercase();
-    let changes = plan::price_changes(app.store.as_ref(), since).await?;
+    let changes = plan::price_changes(app.store.as_ref(), project.caller(), since).await?;
     let history = changes.into_iter().map(|(plan, prices)| {
         let mut days: Vec<Value> = Vec::new();
         let mut last = None;

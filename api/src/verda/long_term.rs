@@ -9,22 +9,27 @@ use serde_json::{Value, json};
 
 use super::catalogue::plans;
 use super::error::Failure;
+use super::project::MaybeProject;
 use crate::app::App;
 use crate::floats::number;
 
 /// Of instances. Anybody may look.
-pub async fn of_instances(app: Data<App>) -> Result<HttpResponse, Failure> {
-    periods(&app, |_| true).await
+pub async fn of_instances(app: Data<App>, project: MaybeProject) -> Result<HttpResponse, Failure> {
+    periods(&app, &project, |_| true).await
 }
 
 /// Of clusters, whose nodes have graphics processors.
-pub async fn of_clusters(app: Data<App>) -> Result<HttpResponse, Failure> {
-    periods(&app, |plan| plan.shape.gpu.is_some()).await
+pub async fn of_clusters(app: Data<App>, project: MaybeProject) -> Result<HttpResponse, Failure> {
+    periods(&app, &project, |plan| plan.shape.gpu.is_some()).await
 }
 
 /// Each period once, the shortest first. Where plans take off different shares for it, the smallest is told.
-async fn periods(app: &App, is_asked: fn(&Plan) -> bool) -> Result<HttpResponse, Failure> {
-    let sold = plans(app).await?.into_iter().filter(is_asked);
+async fn periods(
+    app: &App,
+    project: &MaybeProject,
+    is_asked: fn(&Plan) -> bool,
+) -> Result<HttpResponse, Failure> {
+    let sold = plans(app, project.caller()).await?.into_iter().filter(is_asked);
     let mut terms: Vec<LongTerm> = sold.flat_map(|plan| plan.pricing.long_terms).collect();
     terms.sort_by(|one, other| {
         let key = |term: &LongTerm| (term.months, term.code.to_string(), term.discount_bp);

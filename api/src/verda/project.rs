@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use domain::client_credential;
 use domain::error::Unauthenticated;
@@ -46,9 +47,41 @@ impl FromRequest for Project {
     }
 }
 
+/// The project where nobody needs to sign in: a token that is not good is as none. The request is not counted.
+pub struct MaybeProject(Option<Caller>);
+
+impl MaybeProject {
+    /// As whom it acts, if it is one.
+    pub const fn caller(&self) -> Option<&Caller> {
+        self.0.as_ref()
+    }
+}
+
+impl FromRequest for MaybeProject {
+    type Error = Failure;
+    type Future = Extracted<Self, Failure>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            if !request.headers().contains_key(AUTHORIZATION) {
+                return Ok(Self(None));
+            }
+            match authenticate(&*app(&request)?, &request).await {
+                Ok(caller) => {
+                    note_caller(&request, caller.user_id);
+                    Ok(Self(Some(caller)))
+                }
+                Err(Error::Unauthenticated(_)) => Ok(Self(None)),
+                Err(fault) => Err(fault.into()),
+            }
+        })
+    }
+}
+
 async fn authenticate(app: &App, request: &HttpRequest) -> Result<Caller> {
     let unknown = || Error::Unauthenticated(Unauthenticated::Credentials);
-    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, token) =
         header.and_then(|text| text.trim().split_once(' ')).ok_or_else(unknown)?;
     if !scheme.eq_ignore_ascii_case("bearer") {

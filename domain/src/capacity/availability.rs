@@ -4,7 +4,7 @@ use super::Rooms;
 use crate::error::Result;
 use crate::location::LocationCode;
 use crate::page::Page;
-use crate::plan::{Plan, PlanCode, PlanFilter};
+use crate::plan::{Plan, PlanCode, PlanFilter, PlanScope};
 use crate::store::Store;
 use crate::token::Permission;
 use crate::user::{Caller, may_if_known};
@@ -31,7 +31,7 @@ pub struct Available {
     pub plans: Vec<PlanCode>,
 }
 
-/// The plans that could be had now, for every location or the one that was asked for; a location without
+/// The plans that the caller could have now, for every location or the one that was asked for; a location without
 /// any is named as well. It is true when it is told: nothing is reserved. As many statements whatever the number of plans and hosts.
 pub async fn available(
     store: &dyn Store,
@@ -47,7 +47,7 @@ pub async fn available(
         found.into_iter().map(|location| location.code).collect()
     };
     let listed = PlanFilter {
-        listed_only: true,
+        scope: PlanScope::of(caller),
         location: filter.location.clone(),
         ..PlanFilter::default()
     };

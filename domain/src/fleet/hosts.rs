@@ -216,6 +216,7 @@ mod tests {
             pricing: PlanPricing::default(),
             locations: locations.iter().map(|code| LocationCode::parse(code).unwrap()).collect(),
             is_listed: true,
+            pools: None,
         }
     }
 

@@ -233,6 +233,7 @@ fn merged(draft: &PlanDraft, before: Option<&Plan>) -> (PlanDraft, Change) {
         description: before.description.clone(),
         pricing: PlanPricing { per_hour, spot_per_hour, ..before.pricing.clone() },
         is_listed: before.is_listed,
+        pools: before.pools.clone(),
         ..draft.clone()
     };
     (draft, if is_same { Change::Nothing } else { Change::Update })
@@ -263,4 +264,44 @@ async fn ids_of(
 async fn ids_named(reads: &dyn Reads, names: &[String]) -> Result<BTreeMap<String, HostId>> {
     let known = reads.hosts_by_external_id(names).await?;
     Ok(known.into_iter().filter_map(|host| Some((host.external_id?, host.id))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::plan::{PlanId, Shape};
+    use crate::pool::PoolId;
+    use crate::testing::instant;
+
+    #[test]
+    fn an_import_leaves_a_plan_to_those_whom_it_is_for() {
+        let draft = PlanDraft {
+            code: PlanCode::from_stored("own".to_owned()),
+            name: "Another name".to_owned(),
+            description: String::new(),
+            shape: Shape::default(),
+            pricing: PlanPricing::default(),
+            locations: Vec::new(),
+            is_listed: true,
+            pools: None,
+        };
+        let before = Plan {
+            id: PlanId::from_uuid(Uuid::from_u128(1)),
+            code: draft.code.clone(),
+            name: "Own".to_owned(),
+            description: String::new(),
+            shape: Shape::default(),
+            pricing: PlanPricing::default(),
+            locations: Vec::new(),
+            is_listed: false,
+            pools: Some(vec![PoolId::from_uuid(Uuid::from_u128(2))]),
+            created_at: instant(),
+            updated_at: instant(),
+        };
+        let (merged, change) = merged(&draft, Some(&before));
+        assert_eq!((merged.pools, merged.is_listed), (before.pools, false));
+        assert_eq!((merged.name.as_str(), change), ("Another name", Change::Update));
+    }
 }

@@ -12,7 +12,7 @@ use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::meter::{Metered, finish_by};
-use crate::plan::Shape;
+use crate::plan::{PlanScope, Shape};
 use crate::store::{Reads, Store, Tx, atomically};
 use crate::sweep::each_due;
 use crate::template::{TemplateKey, TemplateScope};
@@ -100,7 +100,9 @@ async fn fewest_victims(
 ) -> Result<BTreeSet<InstanceId>> {
     let (shape, hosts) = match &request.offering {
         Offering::Plan { code, location } => {
-            let Some(plan) = reads.plan_coded(code).await? else { return Ok(BTreeSet::new()) };
+            let Some(plan) = reads.plan_coded(PlanScope::All, code).await? else {
+                return Ok(BTreeSet::new());
+            };
             (plan.shape, reads.hosts_with_spot(location, HOSTS).await?)
         }
         Offering::Gpus { host_id, gpus, disk_gb, .. } => {

@@ -23,7 +23,7 @@ use crate::host::HostId;
 use crate::location::LocationCode;
 use crate::money::Money;
 use crate::number::Numbered;
-use crate::plan::{Plan, PlanCode};
+use crate::plan::{Plan, PlanCode, PlanScope};
 use crate::pool::{PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
@@ -137,12 +137,13 @@ pub async fn migration_cost(
     (id, plan): (InstanceId, &PlanCode),
 ) -> Result<MigrationCost> {
     let instance = super::show(store, caller, id).await?.instance;
-    let plan = store.reads().plan_coded(plan).await?;
+    let plan = store.reads().plan_coded(PlanScope::All, plan).await?;
     cost(&instance, plan, clock.now())
 }
 
 fn cost(instance: &Instance, plan: Option<Plan>, now: Timestamp) -> Result<MigrationCost> {
-    let plan = plan.filter(|plan| plan.is_listed).ok_or(Error::NotFound(Thing::Plan))?;
+    let plan = plan.filter(|plan| plan.is_offered_to(instance.pool_id));
+    let plan = plan.ok_or(Error::NotFound(Thing::Plan))?;
     let paid = paid(instance)?;
     let (terms, price) = prepaid_terms(&plan, plan.shape.clone(), paid.interval)?;
     let credit = paid.unused(instance.id, now).amount();
@@ -175,7 +176,7 @@ pub async fn migrate(
     atomically(store, async |tx: &dyn Tx| {
         let (wallet, instance) = locked(tx, &request.caller, request.id).await?;
         require(role_of(tx, instance.pool_id, request.caller.user_id).await?, PoolRole::Admin)?;
-        let plan = tx.plan_coded(&request.plan).await?;
+        let plan = tx.plan_coded(PlanScope::All, &request.plan).await?;
         let plan = plan.filter(|plan| plan.locations.contains(&request.location));
         let cost = cost(&instance, plan, now)?;
         check(tx, request, &instance, &cost).await?;

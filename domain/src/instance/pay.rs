@@ -44,7 +44,7 @@ impl Instance {
 }
 
 /// What an interval costs today of what an instance that is paid in advance is; `None` where it is not sold
-/// so any more, or its plan is something else by now.
+/// so any more, or not to its pool.
 pub(super) async fn price_of_interval(
     tx: &dyn Tx,
     instance: &Instance,
@@ -53,7 +53,8 @@ pub(super) async fn price_of_interval(
     else {
         return Ok(None);
     };
-    let Some(plan) = tx.plan(*plan_id).await?.filter(|plan| plan.is_listed) else {
+    let plan = tx.plan(*plan_id).await?;
+    let Some(plan) = plan.filter(|plan| plan.is_offered_to(instance.pool_id)) else {
         return Ok(None);
     };
     // For what it has, whatever the plan has by now: nobody loses a disk for a larger plan.

@@ -15,8 +15,8 @@ use crate::inside::environment_fault;
 use crate::location::LocationCode;
 use crate::money::Money;
 use crate::page::Page;
-use crate::plan::{Interval, Plan, Shape};
-use crate::pool::{Paying, PoolRole, require, role_in};
+use crate::plan::{Interval, Plan, PlanScope, Shape};
+use crate::pool::{Paying, PoolId, PoolRole, require, role_in};
 use crate::ssh_key::{SshKey, line};
 use crate::store::Tx;
 use crate::template::Template;
@@ -61,11 +61,16 @@ enum Sold {
 }
 
 impl Sold {
-    /// Looks for it.
-    async fn find(tx: &dyn Tx, offering: &Offering, template: Option<&Template>) -> Result<Self> {
+    /// Looks for it, among what is offered to the pool.
+    async fn find(
+        tx: &dyn Tx,
+        pool_id: PoolId,
+        (offering, template): (&Offering, Option<&Template>),
+    ) -> Result<Self> {
         match offering {
             Offering::Plan { code, location } => {
-                let plan = tx.plan_coded(code).await?.filter(|plan| plan.is_listed);
+                let plan = tx.plan_coded(PlanScope::All, code).await?;
+                let plan = plan.filter(|plan| plan.is_offered_to(pool_id));
                 let plan =
                     plan.ok_or_else(|| Error::invalid("/plan", "is no plan that is offered"))?;
                 if !plan.locations.contains(location) {
@@ -119,7 +124,7 @@ pub(crate) async fn sources(
     request: &CreateInstance,
 ) -> Result<Sources> {
     let template = template(tx, payer, request).await?;
-    let sold = Sold::find(tx, &request.offering, template.as_ref()).await?;
+    let sold = Sold::find(tx, payer.pool_id, (&request.offering, template.as_ref())).await?;
     if sold.is_machine() && template.is_some() {
         return Err(Error::invalid("/template_id", "is for containers, and this is a machine"));
     }

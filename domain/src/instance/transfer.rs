@@ -3,7 +3,7 @@
 use tracing::instrument;
 
 use super::create::{event, require_funds, require_quota};
-use super::{Instance, InstanceId, InstancePolicy, Phase};
+use super::{Instance, InstanceId, InstancePolicy, Offered, Phase};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::meter::{MeterId, Metered, begin, finish};
@@ -14,7 +14,7 @@ use crate::user::Caller;
 use crate::volume::{self, Volume};
 
 /// Gives an instance and what it has to another pool, whose owner pays from this second on. The caller
-/// is an owner or admin of both.
+/// is an owner or admin of both, and its plan is for the other pool as well.
 #[instrument(name = "instance.transfer", skip_all, fields(%id))]
 pub async fn transfer(
     store: &dyn Store,
@@ -68,6 +68,7 @@ async fn handed(
     if !is_settled || moves || instance.next_step().is_some() {
         return Err(Error::Conflict(Conflict::InstanceBusy));
     }
+    require_for(tx, &instance, pool_id).await?;
     require_quota(tx, pool_id, 1).await?;
     let volumes = tx.volumes_of_instances(&[id]).await?;
     volume::require_quota(tx, pool_id, volumes.len()).await?;
@@ -82,6 +83,17 @@ async fn handed(
     }
     tx.record(vec![event("instance.transferred", &instance, caller.actor(), now)]).await?;
     Ok(instance)
+}
+
+/// Refuses a pool that an instance's plan is not for.
+async fn require_for(tx: &dyn Tx, instance: &Instance, pool_id: PoolId) -> Result<()> {
+    let Offered::Plan { plan_id, .. } = instance.terms.offered else { return Ok(()) };
+    match tx.plan(plan_id).await? {
+        Some(plan) if !plan.is_for(pool_id) => {
+            Err(Error::invalid("/pool_id", "is no pool that the instance's plan is offered to"))
+        }
+        _ => Ok(()),
+    }
 }
 
 struct Handing<'a> {

@@ -11,13 +11,32 @@ use crate::money::Money;
 use crate::page::{Page, Paged};
 use crate::store::Store;
 use crate::token::Permission;
-use crate::user::{Caller, Operator, may_if_known};
+use crate::user::{Caller, Operator, Viewer, may_if_known};
+
+/// Which plans are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlanScope {
+    /// All that there are: for operators, and for what decides on the plan itself.
+    #[default]
+    All,
+    /// Those that everybody sees: they are listed, and for all pools.
+    Public,
+    /// The same, and those that are listed for a pool whose things this one sees.
+    Seen(Viewer),
+}
+
+impl PlanScope {
+    /// What somebody sees, or anybody.
+    pub fn of(caller: Option<&Caller>) -> Self {
+        caller.map_or(Self::Public, |caller| Self::Seen(caller.viewer()))
+    }
+}
 
 /// What a plan must be. Everything given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanFilter {
-    /// Only those that are listed.
-    pub listed_only: bool,
+    /// Only of these.
+    pub scope: PlanScope,
     /// Sold there.
     pub location: Option<LocationCode>,
     /// With this graphics processor, without regard to case.
@@ -66,8 +85,8 @@ impl fmt::Display for PlanPlace {
     }
 }
 
-/// Listed plans that pass the filter, the cheapest first. Anybody may look; only credentials that came
-/// along are checked.
+/// Listed plans that pass the filter, the cheapest first: those for everybody, and those for pools of the
+/// caller. Anybody may look; only credentials that came along are checked.
 pub async fn list(
     store: &dyn Store,
     caller: Option<&Caller>,
@@ -75,7 +94,7 @@ pub async fn list(
     page: Page<PlanPlace>,
 ) -> Result<Paged<Plan, PlanPlace>> {
     may_if_known(caller, Permission::MarketplaceRead)?;
-    find(store, PlanFilter { listed_only: true, ..filter }, page).await
+    find(store, PlanFilter { scope: PlanScope::of(caller), ..filter }, page).await
 }
 
 /// Every plan, for operators.
@@ -98,23 +117,25 @@ async fn find(
     Ok(Paged::cut(rows, page.limit, None, PlanPlace::of))
 }
 
-/// One listed plan.
+/// One listed plan. To whoever is in none of its pools it is one that there never was.
 pub async fn show(store: &dyn Store, caller: Option<&Caller>, code: &PlanCode) -> Result<Plan> {
     may_if_known(caller, Permission::MarketplaceRead)?;
-    let plan = store.reads().plan_coded(code).await?;
-    plan.filter(|plan| plan.is_listed).ok_or(Error::NotFound(Thing::Plan))
+    let plan = store.reads().plan_coded(PlanScope::of(caller), code).await?;
+    plan.ok_or(Error::NotFound(Thing::Plan))
 }
 
 /// The most prices that a history tells.
 const MOST_PRICES: u32 = 10_000;
 
-/// What each listed plan has come to cost by the hour since a moment, the newest price first.
+/// What each listed plan has come to cost by the hour since a moment, the newest price first, as [`list`]
+/// shows them to the caller.
 pub async fn price_changes(
     store: &dyn Store,
+    caller: Option<&Caller>,
     since: Timestamp,
 ) -> Result<Vec<(Plan, Vec<PlanPrice>)>> {
     let all = Page { after: None, limit: None };
-    let plans = list(store, None, PlanFilter::default(), all).await?.rows;
+    let plans = list(store, caller, PlanFilter::default(), all).await?.rows;
     let mut prices: BTreeMap<PlanId, Vec<PlanPrice>> = BTreeMap::new();
     for (id, price) in store.reads().prices_since(since, MOST_PRICES).await? {
         prices.entry(id).or_default().push(price);

@@ -10,12 +10,14 @@ use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Error, Result, Violation};
 use crate::event::{Event, Subject};
 use crate::location::LocationCode;
+use crate::pool::PoolId;
 use crate::store::{Store, Tx, atomically};
 use crate::text::{ONE_LINE_OF_100, line};
 use crate::token::Permission;
 use crate::user::Operator;
 
 const MAX_LOCATIONS: usize = 100;
+const MAX_POOLS: usize = 100;
 const MAX_DESCRIPTION: usize = 1_000;
 
 /// A plan as an operator describes it.
@@ -35,6 +37,8 @@ pub struct PlanDraft {
     pub locations: Vec<LocationCode>,
     /// Whether it is shown to renters.
     pub is_listed: bool,
+    /// The only pools that it is for: at most 100, each once; `None` for all.
+    pub pools: Option<Vec<PoolId>>,
 }
 
 impl PlanDraft {
@@ -52,11 +56,15 @@ impl PlanDraft {
         if self.locations.len() > MAX_LOCATIONS {
             fault("/locations", "has more than 100 entries");
         }
-        let mut seen = BTreeSet::new();
-        for (at, code) in self.locations.iter().enumerate() {
-            if !seen.insert(code) {
-                fault(&format!("/locations/{at}"), "is given twice");
-            }
+        let pools = self.pools.as_deref().unwrap_or_default();
+        if pools.len() > MAX_POOLS {
+            fault("/pools", "has more than 100 entries");
+        }
+        for at in repeated(&self.locations) {
+            fault(&format!("/locations/{at}"), "is given twice");
+        }
+        for at in repeated(pools) {
+            fault(&format!("/pools/{at}"), "is given twice");
         }
         violations.extend(self.shape.violations());
         violations.extend(self.pricing.violations());
@@ -71,6 +79,10 @@ impl PlanDraft {
         }
         let mut locations = self.locations.clone();
         locations.sort();
+        let mut pools = self.pools.clone();
+        if let Some(pools) = &mut pools {
+            pools.sort();
+        }
         Plan {
             id: before.map_or(new_id, |before| before.id),
             code: self.code.clone(),
@@ -80,10 +92,18 @@ impl PlanDraft {
             pricing: self.pricing.clone(),
             locations,
             is_listed: self.is_listed,
+            pools,
             created_at: before.map_or(now, |before| before.created_at),
             updated_at: now,
         }
     }
+}
+
+/// Where something stands that stands before it as well.
+fn repeated<T: Ord>(items: &[T]) -> Vec<usize> {
+    let mut seen = BTreeSet::new();
+    let again = items.iter().enumerate().filter(|(_, item)| !seen.insert(*item));
+    again.map(|(at, _)| at).collect()
 }
 
 /// Makes a plan, or replaces it; instances keep the terms that they were made with. One that is so
@@ -101,6 +121,8 @@ pub async fn put(
     let now = clock.now();
     let new_id = PlanId::generate(now, random);
     atomically(store, async |tx: &dyn Tx| {
+        // Before the plan, by the order of locks.
+        require_pools(tx, draft.pools.as_deref().unwrap_or_default()).await?;
         let before = tx.plan_for_update(&draft.code).await?;
         known(tx, &draft.locations).await?;
         let plan = draft.plan(before.as_ref(), new_id, now);
@@ -138,8 +160,21 @@ async fn known(tx: &dyn Tx, wanted: &[LocationCode]) -> Result<()> {
     Error::unless_empty(unknown.map(fault).collect())
 }
 
+/// Refuses pools that there are not.
+async fn require_pools(tx: &dyn Tx, wanted: &[PoolId]) -> Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let known = tx.pools_that_stay(wanted).await?;
+    let unknown = wanted.iter().enumerate().filter(|(_, id)| !known.contains(id));
+    let fault = |(at, id): (usize, &PoolId)| {
+        Violation::new(format!("/pools/{at}"), format!("there is no pool `{id}`"))
+    };
+    Error::unless_empty(unknown.map(fault).collect())
+}
+
 fn facts(plan: &Plan) -> Value {
     json!({ "code": plan.code, "name": plan.name, "description": plan.description,
         "shape": plan.shape, "pricing": plan.pricing, "locations": plan.locations,
-        "is_listed": plan.is_listed })
+        "is_listed": plan.is_listed, "pools": plan.pools })
 }

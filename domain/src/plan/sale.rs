@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{Interval, Plan, PlanFilter, PlanId};
+use super::{Interval, Plan, PlanFilter, PlanId, PlanScope};
 use crate::capacity::{Fit, Rooms};
+use crate::clock::Clock;
 use crate::error::{Error, Result, Thing};
 use crate::id::{digest, entity_id};
 use crate::location::{Location, LocationCode};
 use crate::money::Money;
 use crate::number::{self, Numbered};
 use crate::page::Page;
+use crate::pool::{PoolId, PoolRole, PoolSummary, require};
 use crate::store::Store;
 use crate::token::Permission;
 use crate::user::{Caller, may_if_known};
@@ -45,25 +47,64 @@ pub fn may_look(caller: Option<&Caller>) -> Result<()> {
     may_if_known(caller, Permission::MarketplaceRead)
 }
 
-/// All that is sold, the cheapest plan first and then by location: the same for all who may look.
+/// Whether somebody sees more of what is sold than everybody does, who all see the same.
+pub async fn sees_private(store: &dyn Store, caller: Option<&Caller>) -> Result<bool> {
+    match caller {
+        Some(caller) => store.reads().sees_private_plans(caller.viewer()).await,
+        None => Ok(false),
+    }
+}
+
+/// A number that rises with every change of plans by this process, for whoever keeps an answer of [`sales`];
+/// those of other processes are seen by asking anew.
+pub fn generation(store: &dyn Store) -> u64 {
+    store.reads().plan_generation()
+}
+
+/// All that is sold to the caller, the cheapest plan first and then by location.
 pub async fn sales(store: &dyn Store, caller: Option<&Caller>) -> Result<Vec<Sale>> {
     may_look(caller)?;
-    let offered = offered(store).await?;
+    let offered = offered(store, caller).await?;
     let ids: Vec<_> = offered.iter().map(|(id, ..)| id.uuid()).collect();
     let numbers = number::each(store, Numbered::Sale, &ids).await?;
     let sale = |((_, plan, location, per_hour), number)| Sale { number, plan, location, per_hour };
     Ok(offered.into_iter().zip(numbers).map(sale).collect())
 }
 
-/// What is sold by this number.
+/// What is sold to the caller by this number.
 pub async fn sale(store: &dyn Store, caller: Option<&Caller>, number: i64) -> Result<Sale> {
     may_look(caller)?;
     let unknown = || Error::NotFound(Thing::Plan);
     let id = store.reads().numbered(Numbered::Sale, number).await?.ok_or_else(unknown)?;
-    let mut offered = offered(store).await?.into_iter();
+    let mut offered = offered(store, caller).await?.into_iter();
     let found = offered.find(|(sale_id, ..)| sale_id.uuid() == id);
     let (_, plan, location, per_hour) = found.ok_or_else(unknown)?;
     Ok(Sale { number, plan, location, per_hour })
+}
+
+/// The pool that an order of a plan is for where none is named; `None` is the one that all orders of the
+/// caller are for. That of a plan which is for other pools of theirs is for the oldest of these, rather one
+/// in which they may order.
+pub async fn pool_for(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    caller: &Caller,
+    plan: &Plan,
+) -> Result<Option<PoolId>> {
+    if !plan.is_private() || caller.pool_id.is_some() {
+        return Ok(None);
+    }
+    let reads = store.reads();
+    let usual = reads.default_pool_of(caller.user_id).await?;
+    if usual.is_some_and(|id| plan.is_for(id)) {
+        return Ok(None);
+    }
+    let all = Page { after: None, limit: None };
+    let mut joined = reads.pools_of(caller.user_id, clock.now(), &all).await?;
+    joined.retain(|joined| plan.is_for(joined.pool.id));
+    let may_order = |joined: &&PoolSummary| require(joined.role, PoolRole::Admin).is_ok();
+    let found = joined.iter().find(may_order).or(joined.first());
+    Ok(found.map(|joined| joined.pool.id))
 }
 
 /// Of each of these how many could be had now, and where: true when it is told, for nothing is reserved.
@@ -79,9 +120,12 @@ pub async fn countries(store: &dyn Store) -> Result<BTreeMap<LocationCode, Strin
     Ok(locations.into_iter().map(|location| (location.code, location.country)).collect())
 }
 
-async fn offered(store: &dyn Store) -> Result<Vec<(SaleId, Plan, Location, Money)>> {
+async fn offered(
+    store: &dyn Store,
+    caller: Option<&Caller>,
+) -> Result<Vec<(SaleId, Plan, Location, Money)>> {
     let reads = store.reads();
-    let filter = PlanFilter { listed_only: true, ..PlanFilter::default() };
+    let filter = PlanFilter { scope: PlanScope::of(caller), ..PlanFilter::default() };
     let plans = reads.plans(&filter, &Page { after: None, limit: None }).await?;
     let locations = reads.locations(&Page { after: None, limit: None }).await?;
     let locations: BTreeMap<_, _> =

@@ -12,7 +12,7 @@ use crate::token::Permission;
 use crate::user::Caller;
 
 /// Deletes a pool with its SSH keys, scripts, templates and software. Its rentals stay with their renters and
-/// belong to no pool; its members lose access to them.
+/// belong to no pool; its members lose access to them. A plan that was for this pool only is for nobody then.
 #[instrument(name = "pool.delete", skip_all, fields(%pool_id))]
 pub async fn delete(
     store: &dyn Store,

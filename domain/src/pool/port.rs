@@ -63,10 +63,14 @@ pub trait Pools {
     /// first, so roles and memberships read after this stay as they are.
     async fn pool_for_update(&self, id: PoolId) -> Result<Option<Pool>>;
 
+    /// Those of these pools that there are; none of them is deleted until the transaction ends.
+    async fn pools_that_stay(&self, ids: &[PoolId]) -> Result<Vec<PoolId>>;
+
     /// Stores description, settings and times.
     async fn save_pool(&self, pool: &Pool) -> Result<()>;
 
-    /// Deletes the pool with its memberships, SSH keys and scripts; its rentals become unassigned.
+    /// Deletes the pool with its memberships, SSH keys and scripts; its rentals become unassigned, and plans
+    /// that were for it stay with their other pools, or with none.
     async fn delete_pool(&self, id: PoolId) -> Result<()>;
 
     /// Adds an invitation. A second open or accepted membership of the same user is a conflict.

@@ -30,6 +30,7 @@ pub mod payout;
 pub mod payout_run;
 pub mod plan;
 pub mod plan_location;
+pub mod plan_pool;
 pub mod plan_price;
 pub mod pool;
 pub mod pool_member;

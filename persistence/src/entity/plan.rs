@@ -21,6 +21,7 @@ pub struct Model {
     pub ram_mib: i64,
     pub gpu_model: Option<String>,
     pub gpu_count: i64,
+    pub is_private: bool,
 }
 
 /// None: joins are written where they are needed.

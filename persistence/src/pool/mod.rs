@@ -14,7 +14,8 @@ use domain::pool::{
 use domain::user::UserId;
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use serde_json::Value;
 
@@ -83,6 +84,18 @@ impl Pools for Handle {
     async fn pool_for_update(&self, id: PoolId) -> Result<Option<Pool>> {
         let find = pool::Entity::find_by_id(id.uuid()).lock(LockType::NoKeyUpdate);
         find.one(&self.connection).await.map_err(failed)?.map(self::pool).transpose()
+    }
+
+    async fn pools_that_stay(&self, ids: &[PoolId]) -> Result<Vec<PoolId>> {
+        let find = pool::Entity::find()
+            .select_only()
+            .column(pool::Column::Id)
+            .filter(pool::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+            .order_by_asc(pool::Column::Id)
+            .lock(LockType::KeyShare);
+        let found: Vec<uuid::Uuid> =
+            find.into_tuple().all(&self.connection).await.map_err(failed)?;
+        Ok(found.into_iter().map(PoolId::from_uuid).collect())
     }
 
     async fn save_pool(&self, pool: &Pool) -> Result<()> {

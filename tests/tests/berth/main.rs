@@ -51,6 +51,7 @@ mod paging;
 mod payments;
 mod plans;
 mod pools;
+mod private_plans;
 mod quotes;
 mod races;
 mod renewals;

@@ -4,6 +4,7 @@ mod blibs;
 mod door;
 mod migration;
 mod orders;
+mod private_blibs;
 mod templates;
 
 use serde_json::{Map, Value, json};

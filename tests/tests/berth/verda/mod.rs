@@ -8,6 +8,7 @@ mod instances;
 mod isolation;
 mod keys_and_scripts;
 mod limits;
+mod private_types;
 mod shapes;
 mod tokens;
 mod volumes;
