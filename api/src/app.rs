@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use domain::clock::{Clock, Random, Timestamp};
+use domain::gpu_offer::MarketIndex;
 use domain::image::ImageCode;
 use domain::instance::{InstanceDriver, InstancePolicy};
 use domain::job::JobContext;
@@ -49,6 +50,8 @@ pub struct App {
     pub client_tokens: ClientTokens,
     /// Limits on guessing.
     pub limits: Limits,
+    /// The graphics processors that are offered, as they are looked for.
+    pub market: MarketIndex,
     /// The complete list of offers, as it is sent.
     pub offers: Kept,
     /// The list of Trooper's server models, as it is sent.

@@ -6,6 +6,7 @@
 mod m0001_foundation;
 mod m0002_money;
 mod m0014_search_texts;
+mod m0017_market_changes;
 mod types;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_search_texts::Migration),
             of_sql("m0015_jobs_of_installs", include_str!("m0015_jobs_of_installs.sql")),
             of_sql("m0016_contracts", include_str!("m0016_contracts.sql")),
+            Box::new(m0017_market_changes::Migration),
         ]
     }
 }
