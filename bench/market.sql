@@ -29,12 +29,12 @@ FROM u JOIN storages s ON s.name = u.external_id;
 
 INSERT INTO gpu_offers (host_id, is_listed, sells_containers, sells_machines, per_gpu_e8, spot_per_gpu_e8,
     per_gb_e8, min_hours, max_hours, cpu_model, disk_type, disk_read_mbps, disk_write_mbps, download_mbps,
-    upload_mbps, cuda, cuda_order, driver_version, driver_order, pcie_generation, pcie_width, pcie_gbps,
+    upload_mbps, cuda, driver_version, pcie_generation, pcie_width, pcie_gbps,
     tflops_e2, dlperf_e2, created_at, updated_at)
 WITH v AS (SELECT id, ((listing_rank - 4294967296) * 2654435761) % 4294967296 AS h FROM hosts)
 SELECT id, {true}, {true}, {false}, (20 + (h / 1009) % 100) * 1000000, NULL, 5000000, 1, 240, 'AMD EPYC 7763',
-    'NVMe', 6000, 1000 + (h / 19) % 5000, 100 + (h / 23) % 9900, 100 + (h / 29) % 9900, '12.4', '0001200004',
-    '550.54', '0055000054', 4, 16, 100, 1000 + (h / 37) % 9000, 500 + (h / 41) % 5000, {now}, {now}
+    'NVMe', 6000, 1000 + (h / 19) % 5000, 100 + (h / 23) % 9900, 100 + (h / 29) % 9900, '12.4',
+    '550.54', 4, 16, 100, 1000 + (h / 37) % 9000, 500 + (h / 41) % 5000, {now}, {now}
 FROM v;
 
 INSERT INTO numbers (kind, id) SELECT 'gpu_offer', host_id FROM gpu_offers ORDER BY host_id;

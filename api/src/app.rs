@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use domain::Result;
 use domain::clock::{Clock, Random, Timestamp};
+use domain::gpu_offer::MarketIndex;
 use domain::image::ImageCode;
 use domain::instance::{self, EditInstance, Instance, InstanceDriver, InstancePolicy};
 use domain::job::JobContext;
@@ -50,6 +51,8 @@ pub struct App {
     pub client_tokens: ClientTokens,
     /// Limits on guessing.
     pub limits: Limits,
+    /// The graphics processors that are offered, as they are looked for.
+    pub market: MarketIndex,
     /// The complete list of offers, as it is sent.
     pub offers: Kept,
     /// The list of Trooper's server models that are for everybody, as it is sent, by the second and the

@@ -3,11 +3,13 @@
 use std::time::{Duration, Instant};
 
 use actix_web::web::Data;
+use domain::gpu_offer::KEPT_CHANGES;
 use domain::id::hex;
 use domain::job::Taking;
 use domain::wallet::take_checkpoint;
 use domain::{
-    Error, Result, install, instance, job, meter, payment, quote, rate_limit, rental, volume,
+    Error, Result, gpu_offer, install, instance, job, meter, payment, quote, rate_limit, rental,
+    volume,
 };
 use futures_util::future::join_all;
 use persistence::counting_statements;
@@ -153,6 +155,8 @@ async fn realign(app: &App) -> Result<()> {
     };
     first_failure([
         told("due again after a clock ran ahead", job::bring_forward(store, clock)).await,
+        told("forgotten of the market's changes", gpu_offer::trim_changes(store, KEPT_CHANGES))
+            .await,
         said("rentals", rental::realign(store, clock, random).await),
         said("instances", instance::realign(store, random, now).await),
         said("volumes", volume::realign(store, random, now).await),

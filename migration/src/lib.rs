@@ -6,6 +6,7 @@
 mod m0001_foundation;
 mod m0002_money;
 mod m0014_search_texts;
+mod m0019_market_changes;
 mod types;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             of_sql("m0016_contracts", include_str!("m0016_contracts.sql")),
             of_sql("m0017_networks", include_str!("m0017_networks.sql")),
             of_sql("m0018_private_plans", include_str!("m0018_private_plans.sql")),
+            Box::new(m0019_market_changes::Migration),
         ]
     }
 }

@@ -2,8 +2,8 @@
 
 use std::net::TcpListener;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration as StdDuration;
 
 use actix_web::dev::ServerHandle;
@@ -17,6 +17,7 @@ use api::system::SystemRandom;
 use chrono::Duration;
 use domain::capacity::Placement;
 use domain::clock::Clock;
+use domain::gpu_offer::MarketIndex;
 use domain::instance::InstancePolicy;
 use domain::job::{self, Taking};
 use domain::meter::FundsPolicy;
@@ -55,9 +56,11 @@ pub struct TestApp {
     /// Where it listens, such as `http://127.0.0.1:40123`.
     pub address: String,
     store: Arc<Database>,
+    options: Options,
     is_tampered_with: AtomicBool,
     http: reqwest::Client,
     handle: ServerHandle,
+    others: Mutex<Vec<(ServerHandle, Arc<Database>)>>,
 }
 
 /// What a test may want otherwise.
@@ -109,30 +112,9 @@ impl TestApp {
         });
         let as_clock: Arc<dyn Clock> = clock.clone();
         let as_driver: Arc<dyn Driver> = driver.clone();
-        let key = SecretSlice::from(vec![7; 32]);
-        let app = Data::new(App {
-            store: store.clone(),
-            limits: Limits::new(options.limits, &as_clock),
-            clock: as_clock,
-            manual_clock: None,
-            random: Arc::new(SystemRandom),
-            passwords: Arc::new(Argon2Passwords::default()),
-            signer: Arc::new(HmacSigner::new(&key).unwrap()),
-            vault: Arc::new(SealingVault::new(&key, Arc::new(SystemRandom)).unwrap()),
-            driver: as_driver,
-            instances: instances.clone(),
-            cards: payments,
-            offers: Kept::default(),
-            blibs: Kept::default(),
-            access_tokens: AccessTokens::new(&key, Duration::minutes(15)),
-            client_tokens: ClientTokens::new(&key, (Duration::hours(1), Duration::days(30))),
-            settings: configured(options),
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let Listening { server, address, .. } = serve(app.clone(), listener, 2).unwrap();
-        let handle = server.handle();
-        tokio::spawn(server);
-        let address = format!("http://{address}");
+        let parts = (as_clock, as_driver, instances.clone());
+        let app = assembled(store.clone(), parts, payments, options);
+        let (address, handle) = served(&app);
         let http = reqwest::Client::builder().timeout(StdDuration::from_mins(1)).build().unwrap();
         let is_tampered_with = AtomicBool::new(false);
         Self {
@@ -144,10 +126,23 @@ impl TestApp {
             database,
             address,
             store,
+            options,
             is_tampered_with,
             http,
             handle,
+            others: Mutex::default(),
         }
+    }
+
+    /// Starts another server on the same database, with the same clock and hosts; answers where it
+    /// listens.
+    pub async fn another_server(&self) -> String {
+        let store = Arc::new(persistence::connect(&self.database.url, 16).await.unwrap());
+        let parts: Parts = (self.clock.clone(), self.driver.clone(), self.instances.clone());
+        let app = assembled(store.clone(), parts, self.app.cards.clone(), self.options);
+        let (address, handle) = served(&app);
+        self.others.lock().unwrap().push((handle, store));
+        address
     }
 
     /// A client that is not signed in.
@@ -193,11 +188,55 @@ impl TestApp {
             let seen = domain::wallet::verify(self.store.as_ref()).await.unwrap();
             assert_eq!(seen.discrepancy, None);
         }
+        for (handle, store) in self.others.into_inner().unwrap() {
+            handle.stop(false).await;
+            store.close().await;
+        }
         self.handle.stop(false).await;
         self.store.close().await;
         drop(self.app);
         self.database.remove().await;
     }
+}
+
+/// Clock and hosts, which all servers on a database share.
+type Parts = (Arc<dyn Clock>, Arc<dyn Driver>, Arc<SimulatedInstances>);
+
+fn assembled(
+    store: Arc<Database>,
+    (clock, driver, instances): Parts,
+    cards: Option<Cards>,
+    options: Options,
+) -> Data<App> {
+    let key = SecretSlice::from(vec![7; 32]);
+    Data::new(App {
+        store,
+        limits: Limits::new(options.limits, &clock),
+        clock,
+        manual_clock: None,
+        random: Arc::new(SystemRandom),
+        passwords: Arc::new(Argon2Passwords::default()),
+        signer: Arc::new(HmacSigner::new(&key).unwrap()),
+        vault: Arc::new(SealingVault::new(&key, Arc::new(SystemRandom)).unwrap()),
+        driver,
+        instances,
+        cards,
+        market: MarketIndex::default(),
+        offers: Kept::default(),
+        blibs: Kept::default(),
+        access_tokens: AccessTokens::new(&key, Duration::minutes(15)),
+        client_tokens: ClientTokens::new(&key, (Duration::hours(1), Duration::days(30))),
+        settings: configured(options),
+    })
+}
+
+/// Lets it listen; answers where.
+fn served(app: &Data<App>) -> (String, ServerHandle) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let Listening { server, address, .. } = serve(app.clone(), listener, 2).unwrap();
+    let handle = server.handle();
+    tokio::spawn(server);
+    (format!("http://{address}"), handle)
 }
 
 fn configured(options: Options) -> Settings {

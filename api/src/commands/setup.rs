@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::web::Data;
 use domain::clock::Clock;
 use domain::event::EventFilter;
+use domain::gpu_offer::MarketIndex;
 use domain::page::Page;
 use domain::store::Store;
 use outbound::deadline::WithDeadline;
@@ -124,6 +125,7 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
             .as_ref()
             .map(|stripe| cards(stripe, &config.settings.currency))
             .transpose()?,
+        market: MarketIndex::default(),
         offers: Kept::default(),
         blibs: Kept::default(),
         access_tokens: AccessTokens::new(&key, config.access_lifetime),

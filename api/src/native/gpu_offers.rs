@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, get, put};
 use domain::Result;
 use domain::gpu_offer::{
-    self, Comparison, Direction, Figures, GpuOfferDraft, GpuOfferFilter, GpuOfferOrder,
+    self, BrowseGpus, Comparison, Direction, Figures, GpuOfferDraft, GpuOfferFilter, GpuOfferOrder,
     GpuOfferTerms, Range, Version,
 };
 use domain::host::HostId;
@@ -63,8 +63,8 @@ fn draft(host_id: HostId, body: GpuOfferBody) -> Result<GpuOfferDraft> {
     let pcie_width = figure("/pcie_width", body.pcie_width);
     let pcie_gbps = figure("/pcie_gbps", body.pcie_gbps);
     let figures = Figures {
-        cpu_model: check.optional("/cpu_model", body.cpu_model, as_is).unwrap_or_default(),
-        disk_type: check.optional("/disk_type", body.disk_type, as_is).unwrap_or_default(),
+        cpu_model: check.optional("/cpu_model", body.cpu_model, as_is).unwrap_or_default().into(),
+        disk_type: check.optional("/disk_type", body.disk_type, as_is).unwrap_or_default().into(),
         disk_read_mbps,
         disk_write_mbps,
         download_mbps,
@@ -152,8 +152,9 @@ pub async fn list_gpu_offers(
     let skip = query.number("cursor", 0, MOST).unwrap_or(0);
     query.finish()?;
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
-    let part = (skip, limit.saturating_add(1));
-    let mut rows = gpu_offer::list(store, clock, signed.caller(), &filter, (&orders, part)).await?;
+    let browse = BrowseGpus { filter, orders, skip, limit: limit.saturating_add(1) };
+    let caller = signed.caller();
+    let mut rows = gpu_offer::list(store, clock, &app.market, caller, &browse).await?;
     let limit_rows = usize::try_from(limit).unwrap_or(usize::MAX);
     let next = (rows.len() > limit_rows).then(|| skip.saturating_add(limit).to_string());
     rows.truncate(limit_rows);

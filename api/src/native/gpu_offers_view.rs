@@ -155,8 +155,8 @@ impl From<Figures> for FiguresView {
         let decimal =
             |e2: u32| Money::from_cents(e2.into()).map_or_else(|| e2.to_string(), Money::exact);
         Self {
-            cpu_model: figures.cpu_model,
-            disk_type: figures.disk_type,
+            cpu_model: figures.cpu_model.to_string(),
+            disk_type: figures.disk_type.to_string(),
             disk_read_mbps: figures.disk_read_mbps,
             disk_write_mbps: figures.disk_write_mbps,
             download_mbps: figures.download_mbps,
@@ -224,19 +224,20 @@ pub struct GpuRowView {
 
 impl From<GpuRow> for GpuRowView {
     fn from(row: GpuRow) -> Self {
+        let offer = row.offer.as_ref();
         Self {
-            server_id: row.host_id.to_string(),
-            location: row.location.to_string(),
+            server_id: offer.host_id.to_string(),
+            location: offer.location.to_string(),
             gpus: row.gpus,
-            gpu_model: row.gpu_model,
-            gpu_memory_mib: row.gpu_memory_mib,
+            gpu_model: offer.gpu_model.to_string(),
+            gpu_memory_mib: offer.gpu_memory_mib,
             cpus: row.cpus,
             ram_mib: row.ram_mib,
             disk_gb: row.disk_gb,
             is_available: row.is_available,
             uptime_percent: super::early_end::percent(row.uptime_bp),
-            terms: row.terms.into(),
-            figures: row.figures.into(),
+            terms: offer.terms.clone().into(),
+            figures: offer.figures.clone().into(),
         }
     }
 }

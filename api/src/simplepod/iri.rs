@@ -1,6 +1,7 @@
 //! References: paths such as `/instances/market/104`, or the number alone, and the names of instances.
 
 use domain::instance::InstanceId;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// A row of the marketplace is named by its offer's number and, in the last two digits, how many graphics
@@ -18,9 +19,13 @@ pub fn of_market_row(row: i64) -> Option<(i64, u32)> {
     Some((row.checked_div_euclid(ROWS)?, gpus))
 }
 
-/// The path of a row of the marketplace.
-pub fn market(row: i64) -> String {
-    format!("/instances/market/{row}")
+/// The path of a row of the marketplace; thousands of them are written at once.
+pub struct MarketPath(pub i64);
+
+impl Serialize for MarketPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("/instances/market/{}", self.0))
+    }
 }
 
 /// The number at the end of a path that begins so, or the number alone.

@@ -3,14 +3,14 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use domain::gpu_offer::{
-    self, Comparison, Direction, GpuOfferFilter, GpuOfferOrder, Range, Version,
+    self, BrowseGpus, Comparison, Direction, GpuOfferFilter, GpuOfferOrder, Range, Version,
 };
 use domain::location::Continent;
 use domain::money::Money;
 
 use super::account::Account;
 use super::error::Failure;
-use super::market_view::shown;
+use super::market_view::{Ends, shown};
 use super::query::{hundredfold, part, range};
 use crate::app::App;
 use crate::http::Query;
@@ -27,12 +27,13 @@ pub async fn list(
     let mut query = Query::parse(request.query_string());
     let filter = filter(&mut query);
     let orders = orders(&mut query);
-    let part = part(&mut query, MOST_ROWS);
+    let (skip, limit) = part(&mut query, MOST_ROWS);
     query.finish()?;
     let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
-    let rows = gpu_offer::list(store, clock, Some(&account.0), &filter, (&orders, part)).await?;
-    let now = clock.now();
-    Ok(HttpResponse::Ok().json(rows.iter().map(|row| shown(row, now)).collect::<Vec<_>>()))
+    let browse = BrowseGpus { filter, orders, skip, limit };
+    let rows = gpu_offer::list(store, clock, &app.market, Some(&account.0), &browse).await?;
+    let ends = Ends::of_all(&rows, clock.now());
+    Ok(HttpResponse::Ok().json(rows.iter().map(|row| shown(row, &ends)).collect::<Vec<_>>()))
 }
 
 fn filter(query: &mut Query) -> GpuOfferFilter {
@@ -55,7 +56,6 @@ fn filter(query: &mut Query) -> GpuOfferFilter {
     };
     let model = query.text("gpuModel", 100).filter(|model| model != "Any");
     GpuOfferFilter {
-        host_id: None,
         machines: Some(query.value("mode", is_machine).unwrap_or(false)),
         is_available: query.value("rentalStatus", status).flatten(),
         continent: query.value("region", region).flatten(),

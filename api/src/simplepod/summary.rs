@@ -7,9 +7,8 @@ use serde_json::json;
 
 use super::account::Account;
 use super::error::Failure;
-use super::view::hundredths;
 use crate::app::App;
-use crate::floats::amount;
+use crate::floats::{amount, hundredths};
 
 /// Seconds in a hundredth of an hour.
 const SECONDS: i64 = 36;

@@ -8,6 +8,7 @@ mod availability;
 mod furnish;
 mod place;
 mod port;
+mod resources;
 mod room;
 
 use std::net::IpAddr;
@@ -21,6 +22,7 @@ pub use furnish::{
 };
 pub use place::{Claim, Part, Placed, place, release, republish};
 pub use port::{Capacities, CapacityQueries};
+pub use resources::Resources;
 pub use room::{Fit, Free, Room, Rooms};
 
 use crate::clock::Timestamp;
@@ -244,17 +246,14 @@ impl Capacity {
         }
     }
 
-    /// What comes with so many of its graphics processors: the same share of its processors and memory, at
-    /// least one processor. Disk is not shared out.
+    /// What comes with so many of its graphics processors, by [`Resources::share`]. Disk is not shared out.
     pub fn share(&self, gpus: u32) -> Option<Shape> {
-        let gpu = self.gpu.as_ref().filter(|gpu| (1..=gpu.count).contains(&gpus))?;
-        let part = |of: u32| {
-            let part = u64::from(of) * u64::from(gpus) / u64::from(gpu.count);
-            u32::try_from(part).unwrap_or(of)
-        };
+        let gpu = self.gpu.as_ref()?;
+        let all = Resources { gpus: gpu.count, cpus: self.cpus, ram_mib: self.ram_mib };
+        let share = all.share(gpus)?;
         Some(Shape {
-            cpus: part(self.cpus).max(1),
-            ram_mib: part(self.ram_mib),
+            cpus: share.cpus,
+            ram_mib: share.ram_mib,
             gpu: Some(GpuShape { count: gpus, ..gpu.clone() }),
             disk_gb: 0,
         })

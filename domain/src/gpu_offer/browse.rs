@@ -1,10 +1,11 @@
 //! Looks for graphics processors.
 
-use super::{Figures, GpuOfferTerms, Version};
+use std::sync::Arc;
+
+use super::{MarketIndex, Offered, Version};
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::host::HostId;
-use crate::location::{Continent, LocationCode};
+use crate::location::Continent;
 use crate::money::Money;
 use crate::store::Store;
 use crate::token::Permission;
@@ -13,18 +14,10 @@ use crate::user::{Caller, may_if_known};
 /// So many graphics processors of a host, as they could be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GpuRow {
-    /// Which host.
-    pub host_id: HostId,
-    /// The offer's number.
-    pub number: i64,
-    /// Where.
-    pub location: LocationCode,
+    /// What all rows of the host have alike.
+    pub offer: Arc<Offered>,
     /// How many graphics processors.
     pub gpus: u32,
-    /// Which.
-    pub gpu_model: String,
-    /// The memory of each, in MiB.
-    pub gpu_memory_mib: u32,
     /// The virtual CPUs that come with them.
     pub cpus: u32,
     /// The memory that comes with them, in MiB.
@@ -35,10 +28,6 @@ pub struct GpuRow {
     pub is_available: bool,
     /// The share of its time in which the host was reached, in hundredths of a percent.
     pub uptime_bp: u32,
-    /// What they cost.
-    pub terms: GpuOfferTerms,
-    /// What was measured of the host.
-    pub figures: Figures,
 }
 
 /// From the least to the most, both included; what is `None` has no bound.
@@ -56,6 +45,24 @@ impl<T> Default for Range<T> {
     }
 }
 
+impl<T: Ord> Range<T> {
+    /// Whether it has no bound.
+    pub const fn is_open(&self) -> bool {
+        self.min.is_none() && self.max.is_none()
+    }
+
+    /// Whether a figure lies in it; what has none only passes where there is no bound.
+    pub fn has(&self, figure: Option<T>) -> bool {
+        match figure {
+            None => self.is_open(),
+            Some(figure) => {
+                self.min.as_ref().is_none_or(|min| figure >= *min)
+                    && self.max.as_ref().is_none_or(|max| figure <= *max)
+            }
+        }
+    }
+}
+
 /// How a version is to stand to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
@@ -70,8 +77,6 @@ pub enum Comparison {
 /// What a row must be. Everything given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GpuOfferFilter {
-    /// Only this offer.
-    pub host_id: Option<HostId>,
     /// Sold as virtual machines, or as containers.
     pub machines: Option<bool>,
     /// What could be had now, or what could not.
@@ -144,17 +149,30 @@ pub enum Direction {
     Descending,
 }
 
-/// Listed rows that pass the filter, sorted by each order in turn and then by age of the offer; `part` is how
-/// many to skip and how many to take. A host has a row for each number of graphics processors that it can
-/// still give, and where it can give none, one for all of them. Anybody may look; only credentials that came
-/// along are checked.
+/// What is looked for, in which order, and which part of it.
+#[derive(Clone, Debug, Default)]
+pub struct BrowseGpus {
+    /// What a row must be.
+    pub filter: GpuOfferFilter,
+    /// By what rows are sorted, the first one first; then by age of the offer.
+    pub orders: Vec<(GpuOfferOrder, Direction)>,
+    /// How many rows to leave out.
+    pub skip: u32,
+    /// How many rows to show at most.
+    pub limit: u32,
+}
+
+/// Listed rows that pass the filter, sorted, as everything that was committed before the question makes
+/// them. A host has a row for each number of graphics processors that it can still give, and where it can
+/// give none, one for all of them. Anybody may look; only credentials that came along are checked.
 pub async fn list(
     store: &dyn Store,
     clock: &dyn Clock,
+    market: &MarketIndex,
     caller: Option<&Caller>,
-    filter: &GpuOfferFilter,
-    (orders, part): (&[(GpuOfferOrder, Direction)], (u32, u32)),
+    browse: &BrowseGpus,
 ) -> Result<Vec<GpuRow>> {
     may_if_known(caller, Permission::MarketplaceRead)?;
-    store.reads().gpu_rows(filter, orders, clock.now(), part).await
+    market.refresh(store.reads()).await?;
+    Ok(market.rows(browse, clock.now()))
 }

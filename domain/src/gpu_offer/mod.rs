@@ -1,17 +1,26 @@
 //! Offers by the graphics processor: what an operator sells of one host, GPU by GPU, each with its share of
-//! the host's processors and memory.
+//! the host's processors and memory; and [`Market`], where people look for them.
 
 mod browse;
+mod market;
 mod port;
 mod put;
 mod version;
 
-pub use browse::{Comparison, Direction, GpuOfferFilter, GpuOfferOrder, GpuRow, Range, list};
+pub use browse::{
+    BrowseGpus, Comparison, Direction, GpuOfferFilter, GpuOfferOrder, GpuRow, Range, list,
+};
+pub use market::{
+    KEPT_CHANGES, Market, MarketChanges, MarketHost, MarketIndex, MarketMark, Offered, Uptime,
+    trim_changes,
+};
 pub use port::{GpuOfferQueries, GpuOffers};
 pub use put::{GpuOfferDraft, put, show};
-pub use version::Version;
+pub use version::{Rank, Version};
 
-use serde::Serialize;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 
 use crate::clock::Timestamp;
 use crate::host::HostId;
@@ -79,15 +88,29 @@ impl GpuOfferTerms {
     pub const fn sells(&self, machines: bool) -> bool {
         self.is_listed && if machines { self.sells_machines } else { self.sells_containers }
     }
+
+    /// Whether anything is sold at all.
+    pub const fn is_priced(&self) -> bool {
+        self.per_gpu.is_some() || self.spot_per_gpu.is_some()
+    }
+
+    /// A figure of one GPU for the price of its hour, in the figure's hundredths, rounded down. `None` where
+    /// nothing is asked for it, or it is not sold on demand.
+    pub fn per_price(&self, figure_e2: u32) -> Option<i64> {
+        const ONE: i64 = 100_000_000;
+        i64::from(figure_e2).saturating_mul(ONE).checked_div(self.per_gpu?.e8())
+    }
 }
 
 /// What an operator measured of a host, or read off it. What is not known is zero or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Figures {
     /// Its processor.
-    pub cpu_model: String,
+    #[serde(serialize_with = "as_text")]
+    pub cpu_model: Arc<str>,
     /// Its disks, such as `NVMe`.
-    pub disk_type: String,
+    #[serde(serialize_with = "as_text")]
+    pub disk_type: Arc<str>,
     /// Reading from disk, in MB/s.
     pub disk_read_mbps: u32,
     /// Writing to disk, in MB/s.
@@ -110,4 +133,8 @@ pub struct Figures {
     pub tflops_e2: u32,
     /// What one GPU makes in the benchmark of deep learning, in hundredths of its points.
     pub dlperf_e2: u32,
+}
+
+fn as_text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }

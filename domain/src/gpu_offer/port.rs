@@ -1,9 +1,9 @@
 use async_trait::async_trait;
 
-use super::{Direction, GpuOffer, GpuOfferFilter, GpuOfferOrder, GpuRow};
-use crate::clock::Timestamp;
+use super::{GpuOffer, MarketChanges, MarketHost, MarketMark};
 use crate::error::Result;
 use crate::host::HostId;
+use crate::page::Page;
 
 /// Looks at offers by the graphics processor.
 #[async_trait]
@@ -11,14 +11,16 @@ pub trait GpuOfferQueries {
     /// What is sold of a host.
     async fn gpu_offer(&self, host_id: HostId) -> Result<Option<GpuOffer>>;
 
-    /// Listed rows that pass the filter now, in order: up to `limit` after the first `skip`.
-    async fn gpu_rows(
-        &self,
-        filter: &GpuOfferFilter,
-        orders: &[(GpuOfferOrder, Direction)],
-        now: Timestamp,
-        part: (u32, u32),
-    ) -> Result<Vec<GpuRow>>;
+    /// How far the market has come: whatever was committed before it was asked for lies before the mark.
+    async fn market_mark(&self) -> Result<MarketMark>;
+
+    /// Hosts whose graphics processors are listed, by id.
+    async fn market_hosts(&self, page: &Page<HostId>) -> Result<Vec<MarketHost>>;
+
+    /// All that lies behind a mark, in whatever order it was begun and committed, as it stands now, seen at
+    /// one moment. `None` if that is no longer known, or the mark is not of this database: then everything is
+    /// to be read anew.
+    async fn market_changes(&self, since: &MarketMark) -> Result<Option<MarketChanges>>;
 }
 
 /// Changes offers by the graphics processor. They are guarded by the lock of their host's capacity.
@@ -26,4 +28,8 @@ pub trait GpuOfferQueries {
 pub trait GpuOffers {
     /// Adds an offer, or stores it.
     async fn save_gpu_offer(&self, offer: &GpuOffer) -> Result<()>;
+
+    /// Forgets which changes there were of the market, but for so many of the last; answers how many were
+    /// forgotten.
+    async fn trim_market_changes(&self, keep: u32) -> Result<u64>;
 }

@@ -1,16 +1,16 @@
-//! What is sold of hosts by the graphics processor, and the rows that it makes.
+//! What is sold of hosts by the graphics processor, and what changes of it.
 
-mod browse;
+mod market;
 
 use async_trait::async_trait;
-use domain::clock::Timestamp;
 use domain::gpu_offer::{
-    Direction, Figures, GpuOffer, GpuOfferFilter, GpuOfferOrder, GpuOfferQueries, GpuOfferTerms,
-    GpuOffers, GpuRow, Version,
+    Figures, GpuOffer, GpuOfferQueries, GpuOfferTerms, GpuOffers, MarketChanges, MarketHost,
+    MarketMark, Version,
 };
 use domain::host::HostId;
 use domain::money::Money;
 use domain::number::Numbered;
+use domain::page::Page;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, Value,
@@ -37,14 +37,14 @@ fn terms(row: &Model) -> Result<GpuOfferTerms> {
 
 fn figures(row: Model) -> Result<Figures> {
     Ok(Figures {
-        cpu_model: row.cpu_model,
-        disk_type: row.disk_type,
+        cpu_model: row.cpu_model.into(),
+        disk_type: row.disk_type.into(),
         disk_read_mbps: number(row.disk_read_mbps)?,
         disk_write_mbps: number(row.disk_write_mbps)?,
         download_mbps: number(row.download_mbps)?,
         upload_mbps: number(row.upload_mbps)?,
-        cuda: Version::from_stored(row.cuda),
-        driver: Version::from_stored(row.driver_version),
+        cuda: Version::from_stored(row.cuda.into()),
+        driver: Version::from_stored(row.driver_version.into()),
         pcie_generation: number(row.pcie_generation)?,
         pcie_width: number(row.pcie_width)?,
         pcie_gbps: number(row.pcie_gbps)?,
@@ -77,16 +77,14 @@ fn stored(offer: &GpuOffer) -> ActiveModel {
         per_gb_e8: Set(terms.per_gb.e8()),
         min_hours: Set(terms.min_hours.into()),
         max_hours: Set(terms.max_hours.into()),
-        cpu_model: Set(figures.cpu_model.clone()),
-        disk_type: Set(figures.disk_type.clone()),
+        cpu_model: Set(figures.cpu_model.to_string()),
+        disk_type: Set(figures.disk_type.to_string()),
         disk_read_mbps: Set(figures.disk_read_mbps.into()),
         disk_write_mbps: Set(figures.disk_write_mbps.into()),
         download_mbps: Set(figures.download_mbps.into()),
         upload_mbps: Set(figures.upload_mbps.into()),
         cuda: Set(figures.cuda.to_string()),
-        cuda_order: Set(figures.cuda.order()),
         driver_version: Set(figures.driver.to_string()),
-        driver_order: Set(figures.driver.order()),
         pcie_generation: Set(figures.pcie_generation.into()),
         pcie_width: Set(figures.pcie_width.into()),
         pcie_gbps: Set(figures.pcie_gbps.into()),
@@ -117,14 +115,16 @@ impl GpuOfferQueries for Handle {
         self.one_offer(number::Column::Id, host_id.uuid().into()).await
     }
 
-    async fn gpu_rows(
-        &self,
-        filter: &GpuOfferFilter,
-        orders: &[(GpuOfferOrder, Direction)],
-        now: Timestamp,
-        part: (u32, u32),
-    ) -> Result<Vec<GpuRow>> {
-        browse::rows(self, (filter, orders), now, part).await
+    async fn market_mark(&self) -> Result<MarketMark> {
+        market::mark(self).await
+    }
+
+    async fn market_hosts(&self, page: &Page<HostId>) -> Result<Vec<MarketHost>> {
+        market::hosts(self, page).await
+    }
+
+    async fn market_changes(&self, since: &MarketMark) -> Result<Option<MarketChanges>> {
+        market::changes(self, since).await
     }
 }
 
@@ -137,5 +137,8 @@ impl GpuOffers for Handle {
         let replace = OnConflict::column(Column::HostId).update_columns(columns).to_owned();
         let insert = Entity::insert(stored(offer)).on_conflict(replace);
         insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
+    }
+    async fn trim_market_changes(&self, keep: u32) -> Result<u64> {
+        market::trim(self, keep).await
     }
 }

@@ -26,6 +26,7 @@ mod examples;
 mod extensions;
 mod filters;
 mod gpu_offers;
+mod gpu_offers_freshness;
 mod house;
 mod install_faults;
 mod install_queues;
