@@ -13,7 +13,7 @@ use sea_orm_migration::sea_orm::DbBackend;
 
 use crate::types::run;
 
-/// The seventeenth migration.
+/// See the module.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
