@@ -248,6 +248,12 @@ fn room(row: RoomRow) -> Result<Room> {
 
 #[async_trait]
 impl CapacityQueries for Handle {
+    async fn hosts_of_network(&self, name: &NetworkName) -> Result<Vec<Capacity>> {
+        let find = Entity::find().filter(Column::Network.eq(name.to_string()));
+        let rows = find.all(&self.connection).await.map_err(failed)?;
+        rows.into_iter().map(capacity).collect()
+    }
+
     async fn capacity(&self, host_id: HostId) -> Result<Option<Capacity>> {
         let find = Entity::find_by_id(host_id.uuid()).one(&self.connection).await;
         find.map_err(failed)?.map(capacity).transpose()
@@ -341,6 +347,7 @@ impl Capacities for Handle {
             Column::Settings,
             Column::Address,
             Column::Addresses,
+            Column::Network,
             Column::FirstPort,
             Column::LastPort,
             Column::PinsCpus,

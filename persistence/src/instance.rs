@@ -260,6 +260,14 @@ impl InstanceQueries for Handle {
         self.found_instances(find).await
     }
 
+    async fn instances_leaving(&self, host_id: HostId) -> Result<Vec<Instance>> {
+        let from = Expr::cust_with_values("moved ->> 'from_host' = $1", [host_id.to_string()]);
+        let find = Entity::find().filter(Expr::cust("is_live")).filter(from);
+        let mut found = self.found_instances(find).await?;
+        found.retain(|instance| instance.left_behind() == Some(host_id));
+        Ok(found)
+    }
+
     async fn live_instances_of_host(&self, host_id: HostId) -> Result<Vec<Instance>> {
         let find = Entity::find()
             .filter(Column::HostId.eq(host_id.uuid()))

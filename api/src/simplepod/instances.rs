@@ -358,6 +358,12 @@ async fn each(
             Ok(detail) if *action == Action::Hibernate && require_machine(&detail).is_err() => {
                 require_machine(&detail)
             }
+            // One that could not be started again is started.
+            Ok(detail)
+                if *action == Action::Restart && detail.instance.status() == Status::Stopped =>
+            {
+                act(app, account.0.clone(), Action::Start { may_move: false }, &detail).await
+            }
             Ok(detail) => act(app, account.0.clone(), action.clone(), &detail).await,
             Err(fault) => Err(fault),
         };

@@ -119,6 +119,7 @@ pub async fn furnish(
         let capacity = described(&request, &storage.name, before.as_ref(), now);
         let slots = tx.slots_of(host.id).await?;
         check_used(&capacity, &slots)?;
+        check_network(tx, (&capacity, before.as_ref()), &slots).await?;
         tx.save_storage(&storage).await?;
         tx.save_capacity(&capacity).await?;
         if host.is_listed {
@@ -168,7 +169,8 @@ fn violations(request: &FurnishHost) -> Vec<Violation> {
 /// are there, or while its storage has volumes that no other host could reach.
 async fn require_unused(tx: &dyn Tx, capacity: &Capacity) -> Result<()> {
     let in_use = Error::Conflict(Conflict::CapacityInUse);
-    if !tx.live_instances_of_host(capacity.host_id).await?.is_empty() {
+    let instances = tx.live_instances_of_host(capacity.host_id).await?;
+    if !instances.is_empty() || !tx.instances_leaving(capacity.host_id).await?.is_empty() {
         return Err(in_use);
     }
     let volumes = tx.volumes_at(&capacity.storage).await?;
@@ -233,6 +235,36 @@ fn described(
         created_at: before.map_or(now, |before| before.created_at),
         updated_at: now,
     }
+}
+
+/// Refuses an address that another host of the network gives away too, and another network while addresses are
+/// away from their host.
+async fn check_network(
+    tx: &dyn Tx,
+    (capacity, before): (&Capacity, Option<&Capacity>),
+    slots: &[(Slot, InstanceId)],
+) -> Result<()> {
+    let leaves_it =
+        |before: &Capacity| before.network.is_some() && before.network != capacity.network;
+    if before.is_some_and(leaves_it) {
+        let own = tx.live_instances_of_host(capacity.host_id).await?;
+        let borrows = own.iter().any(|instance| instance.claim.lent_by.is_some());
+        let is_lent = |(slot, holder): &(Slot, InstanceId)| {
+            matches!(slot, Slot::Address(_)) && !own.iter().any(|instance| instance.id == *holder)
+        };
+        if borrows || slots.iter().any(is_lent) {
+            return Err(Error::Conflict(Conflict::CapacityInUse));
+        }
+    }
+    let Some(network) = &capacity.network else { return Ok(()) };
+    let hosts = tx.hosts_of_network(network).await?;
+    let others = hosts.iter().filter(|host| host.host_id != capacity.host_id);
+    let mut given = others.flat_map(|host| &host.addresses);
+    if let Some(address) = given.find(|address| capacity.addresses.contains(address)) {
+        let message = format!("{address} is given away by another server of the network");
+        return Err(Error::invalid("/addresses", message));
+    }
+    Ok(())
 }
 
 /// Refuses what would take away what instances hold.

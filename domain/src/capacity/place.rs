@@ -29,6 +29,9 @@ pub struct Claim {
     pub lent_by: Option<HostId>,
     /// Ports published on the host's address.
     pub ports: Vec<PublishedPort>,
+    /// The ports that are published until it is made anew, if those are others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<Vec<PublishedPort>>,
 }
 
 /// Where an instance was placed.
@@ -95,10 +98,8 @@ async fn take(
     Ok(Some(Placed { capacity, claim }))
 }
 
-/// Publishes other ports of an instance on its locked host: those that stay keep their outside, and those that
-/// go are held until [`free_ports`]. `None` where too few are free. What has an address of its own needs none.
-///
-/// [`free_ports`]: super::Capacities::free_ports
+/// Wants other ports of an instance published on its locked host: those that are published keep their outside, and
+/// are held until it is made anew. `None` where too few are free. What has an address of its own needs none.
 pub async fn republish(
     tx: &dyn Tx,
     host_id: HostId,
@@ -109,19 +110,22 @@ pub async fn republish(
         return Ok(Some(claim.clone()));
     }
     let capacity = tx.capacity(host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let before = claim.published.as_ref().unwrap_or(&claim.ports);
+    // What was wanted since and never made.
+    tx.free_ports(host_id, id, before).await?;
     let held: HashSet<Slot> =
         tx.slots_of(host_id).await?.into_iter().map(|(slot, _)| slot).collect();
-    let is_new = |port: &&u16| !claim.ports.iter().any(|there| there.inside == **port);
+    let is_new = |port: &&u16| !before.iter().any(|there| there.inside == **port);
     let new: Vec<u16> = inside.iter().filter(is_new).copied().collect();
     let Some(more) = published(&capacity, &new, &held) else { return Ok(None) };
     let slots: Vec<Slot> = more.iter().map(|port| Slot::Port(port.outside)).collect();
     if !slots.is_empty() {
         tx.add_slots(host_id, id, &slots).await?;
     }
-    let kept = claim.ports.iter().filter(|port| inside.contains(&port.inside)).copied();
+    let kept = before.iter().filter(|port| inside.contains(&port.inside)).copied();
     let mut ports: Vec<PublishedPort> = kept.chain(more).collect();
     ports.sort_by_key(|port| inside.iter().position(|named| *named == port.inside));
-    Ok(Some(Claim { ports, ..claim.clone() }))
+    Ok(Some(Claim { ports, published: Some(before.clone()), ..claim.clone() }))
 }
 
 /// What of its place an instance gives back.

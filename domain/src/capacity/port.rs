@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 
-use super::{Capacity, Need, Placement, Room, Slot, Storage, StorageName};
+use super::{Capacity, Need, NetworkName, Placement, Room, Slot, Storage, StorageName};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::host::HostId;
@@ -14,6 +14,9 @@ use crate::page::Page;
 /// Looks at what hosts have to give.
 #[async_trait]
 pub trait CapacityQueries {
+    /// The hosts of a network.
+    async fn hosts_of_network(&self, name: &NetworkName) -> Result<Vec<Capacity>>;
+
     /// What a host has, if it carries instances.
     async fn capacity(&self, host_id: HostId) -> Result<Option<Capacity>>;
 

@@ -77,6 +77,10 @@ pub(crate) async fn added(
 ) -> Result<InstallId> {
     let AddInstall { caller, software, config, .. } = request;
     let instance = instance_for_update(tx, caller, request.instance_id).await?;
+    if !instance.origin.is_made() {
+        // The disk on which it would be is to go.
+        return Err(Error::Conflict(Conflict::InstanceBusy));
+    }
     let found = tx.software(SoftwareScope::Seen(caller.viewer()), *software).await?;
     let (software, scripts) = found.ok_or(Error::NotFound(Thing::Software))?;
     let config = configured(&software.options, config).map_err(Error::Invalid)?;

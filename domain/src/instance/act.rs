@@ -1,5 +1,7 @@
 //! What owners do with their instances: start, stop, restart, hibernate, delete, one or many.
 
+use std::collections::BTreeSet;
+
 use tracing::instrument;
 
 use super::charge::{Charge, charge, running_meter};
@@ -38,8 +40,8 @@ pub enum Action {
         /// Whether a hibernated one may come to another host, where its own has no room.
         may_move: bool,
     },
-    /// Start a hibernated one that is sold by the graphics processor on this host, at the price that its offer
-    /// has there today; its disk is brought there.
+    /// Start a hibernated one that is sold by the graphics processor on this host: where it is at the price that it
+    /// had, elsewhere at that of the host's offer today; its disk is brought there.
     Resume {
         /// Which host.
         host_id: HostId,
@@ -111,7 +113,11 @@ pub async fn act(
     request.caller.may(Permission::InstancesWrite)?;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let (wallet, instance) = locked(tx, &request.caller, id).await?;
+        let also = match request.action {
+            Action::Resume { host_id } => Some(host_id),
+            _ => None,
+        };
+        let (wallet, instance) = locked(tx, &request.caller, id, also).await?;
         let work = Work { tx, random, policy, request, now };
         let outcome = Box::pin(work.on(wallet, instance)).await?;
         let instance = tx.instance(id).await?.ok_or(Error::NotFound(Thing::Instance))?;
@@ -137,11 +143,13 @@ pub async fn act_on_all(
     Ok(outcomes)
 }
 
-/// The instance with its payer's wallet, locked, if the caller is an owner or admin of its pool.
+/// The instance with its payer's wallet, locked, if the caller is an owner or admin of its pool; and a host that
+/// it may come to, if that is known.
 pub(super) async fn locked(
     tx: &dyn Tx,
     caller: &Caller,
     id: InstanceId,
+    also: Option<HostId>,
 ) -> Result<(Wallet, Instance)> {
     let missing = || Error::NotFound(Thing::Instance);
     let seen = tx.instance_visible_to(caller.viewer(), id).await?.ok_or_else(missing)?;
@@ -149,7 +157,13 @@ pub(super) async fn locked(
     tx.pool_for_update(seen.pool_id).await?.ok_or_else(missing)?;
     require(role_of(tx, seen.pool_id, caller.user_id).await?, PoolRole::Admin)?;
     // Placing and giving back lock the host before the instance.
-    tx.capacity_for_update(seen.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let hosts: BTreeSet<HostId> = also.into_iter().chain([seen.host_id]).collect();
+    for host_id in hosts {
+        let found = tx.capacity_for_update(host_id).await?;
+        if found.is_none() && host_id == seen.host_id {
+            return Err(Error::NotFound(Thing::Server));
+        }
+    }
     let instance = tx.instance_for_update(id).await?.ok_or_else(missing)?;
     let where_it_was =
         |instance: &Instance| (instance.pool_id, instance.payer_id, instance.host_id);
@@ -164,11 +178,16 @@ pub(super) async fn locked(
 pub(super) async fn what_runs(tx: &dyn Tx, instance: &Instance) -> Result<Charge> {
     let meter = running_meter(tx, instance.id).await?;
     if let Some(meter) = meter {
-        if instance.wanted == Wanted::Hibernated {
-            return Ok(Charge::Kept);
-        }
-        let is_running = Some(meter.rate) == instance.rate(Charge::Running);
-        return Ok(if is_running { Charge::Running } else { Charge::Stopped });
+        let rate = Some(meter.rate);
+        // What starts again costs what it did until it is ready: its disk, also at what that cost elsewhere.
+        let is_kept = instance.wanted == Wanted::Hibernated
+            || instance.left_behind().is_some()
+            || rate == instance.rate(Charge::Kept);
+        return Ok(match rate == instance.rate(Charge::Running) {
+            true => Charge::Running,
+            false if is_kept => Charge::Kept,
+            false => Charge::Stopped,
+        });
     }
     let was_ready = instance.ready_at.is_some();
     Ok(match (&instance.phase, instance.wanted) {
@@ -184,6 +203,12 @@ pub(super) async fn what_runs(tx: &dyn Tx, instance: &Instance) -> Result<Charge
             match tx.standing(instance.payer_id).await? {
                 Some(Standing::Stopped { .. }) => Charge::Nothing,
                 _ => Charge::Stopped,
+            }
+        }
+        (_, Wanted::Hibernated) if was_ready && instance.rate(Charge::Kept).is_none() => {
+            match tx.standing(instance.payer_id).await? {
+                Some(Standing::Stopped { .. }) => Charge::Nothing,
+                _ => Charge::Kept,
             }
         }
         _ => Charge::Nothing,
@@ -241,7 +266,7 @@ impl Work<'_> {
         require_no_successor(&instance)?;
         match &instance.phase {
             Phase::Ordered | Phase::Provisioning { .. } | Phase::Undoing { .. } => not_now(),
-            _ => self.on_made(wallet, instance).await,
+            _ => Box::pin(self.on_made(wallet, instance)).await,
         }
     }
 
@@ -274,6 +299,7 @@ impl Work<'_> {
             Action::Hibernate if instance.wanted == Wanted::Hibernated => Ok(Outcome::Unchanged),
             Action::Hibernate if runs => self.stop(wallet, instance, Wanted::Hibernated).await,
             Action::Hibernate => self.park(wallet, instance).await,
+            Action::ConfigureSpot { .. } if instance.pending_move().is_some() => not_now(),
             Action::ConfigureSpot { is_spot } => self.price(wallet, instance, *is_spot).await,
             Action::Delete(_) | Action::DeleteStuck => Ok(Outcome::Unchanged),
         }

@@ -35,7 +35,10 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
     let reads = context.store.reads();
     loop {
         let seen = reads.instance(id).await?.ok_or(Error::NotFound(Thing::Instance))?;
-        let Some(step) = seen.next_step() else { return Ok(Progress::Finished) };
+        let Some(step) = seen.next_step() else {
+            clear(context, id).await?;
+            return Ok(Progress::Finished);
+        };
         let now = context.clock.now();
         let advances = matches!(step, Step::Make | Step::Start | Step::Await);
         if advances && seen.stage_until.is_some_and(|until| until <= now) {
@@ -64,7 +67,7 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
         let is_set_back = matches!(found, Found::Back(_));
         settle(context, (&seen, step), found).await?;
         if seen.left_behind().is_some() {
-            clear(context, &seen).await?;
+            clear(context, id).await?;
         }
         if is_set_back {
             // What stops as soon as it is started would keep a worker for itself.
@@ -183,7 +186,7 @@ fn with_secrets(vault: &dyn Vault, instance: &Instance, mut spec: InstanceSpec) 
     let closed = |fault: &Error| {
         warn!(instance_id = %instance.id, cause = fault.for_the_log(), "a secret stays closed");
     };
-    spec.password = instance.password(vault).inspect_err(closed).unwrap_or_default();
+    spec.password = instance.password_or_none(vault);
     let Some(template) = &instance.origin.template else { return spec };
     let login = template.registry.as_ref().and_then(|registry| {
         let password = registry.opened(vault, template.template_id).inspect_err(closed).ok()?;
@@ -332,19 +335,7 @@ impl Settling<'_> {
         let mut instance = Instance { restart, phase, stage_until, ..instance };
         match step {
             Step::Make => {
-                if let Some(host_id) = instance.left_behind() {
-                    let held = (instance.id, &instance.terms.shape);
-                    release(self.tx, host_id, held, Part::Disk).await?;
-                    let kept = instance.kept().map(|kept| kept.of);
-                    self.tx.free_addresses(instance.id, kept).await?;
-                    instance.moved =
-                        instance.moved.map(|moved| Move { is_over: true, before: None, ..moved });
-                }
-                if instance.origin.edition > 0 {
-                    let (tx, host_id) = (self.tx, instance.host_id);
-                    tx.free_ports(host_id, instance.id, &instance.claim.ports).await?;
-                }
-                return self.tx.save_instance(&instance).await;
+                return self.made(instance).await;
             }
             Step::Start => {
                 // Who paid in advance decides when it greets; what computes uses paid time.
@@ -382,6 +373,29 @@ impl Settling<'_> {
                 self.removed(&instance, &before).await
             }
         }
+    }
+
+    /// It has its disk, so that nothing is left where that was, and what it is made from is there.
+    async fn made(self, mut instance: Instance) -> Result<()> {
+        if let Some(host_id) = instance.left_behind() {
+            let held = (instance.id, &instance.terms.shape);
+            release(self.tx, host_id, held, Part::Disk).await?;
+            let kept = instance.kept().map(|kept| kept.of);
+            self.tx.free_addresses(instance.id, kept).await?;
+            instance.moved = instance.moved.map(|moved| Move {
+                is_over: true,
+                is_left: true,
+                before: None,
+                ..moved
+            });
+        }
+        if !instance.origin.is_made() {
+            instance.origin.made_edition = instance.origin.edition;
+            instance.claim.published = None;
+            let (tx, host_id) = (self.tx, instance.host_id);
+            tx.free_ports(host_id, instance.id, &instance.claim.ports).await?;
+        }
+        self.tx.save_instance(&instance).await
     }
 
     /// From now on it costs its price.

@@ -1,12 +1,12 @@
 //! Brings what is on an instance's disk to another host.
 
 use super::migrate::Before;
-use super::{Copying, DriverFault, Instance, Move, Phase, Site, Wanted};
+use super::{Copying, DriverFault, Instance, InstanceId, Move, Phase, Site, Term, Wanted};
 use crate::capacity::{Claim, Part, release};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Thing};
 use crate::host::HostId;
 use crate::job::JobContext;
-use crate::store::{Reads, Tx};
+use crate::store::{Reads, Store, Tx, atomically};
 
 /// Whether what is on a disk is where it is to be.
 pub(super) enum Brought {
@@ -43,23 +43,33 @@ pub(super) async fn brought(
     })
 }
 
-/// Removes what a move that is over has left where the instance is not, once that is written down. If it
-/// fails, the reconciler finds it.
-pub(super) async fn clear(context: JobContext<'_>, before: &Instance) -> Result<()> {
+/// Removes what a move that is over may have left where the instance is not, once that is written down. If it
+/// fails, the next call does it, or the reconciler.
+pub(super) async fn clear(context: JobContext<'_>, id: InstanceId) -> Result<()> {
     let reads = context.store.reads();
-    let Some(now) = reads.instance(before.id).await? else { return Ok(()) };
-    if now.left_behind().is_some() || !now.is_live() {
+    let Some(now) = reads.instance(id).await?.filter(Instance::is_live) else { return Ok(()) };
+    let left = now.moved.as_ref().filter(|moved| moved.is_over && moved.is_left);
+    let Some(host_id) = left.map(|moved| moved.from_host) else { return Ok(()) };
+    if host_id == now.host_id {
         return Ok(());
     }
-    for host_id in before.left_behind().into_iter().chain([before.host_id]) {
-        if host_id == now.host_id {
-            continue;
-        }
-        if let Some(capacity) = reads.capacity(host_id).await? {
-            let _found_later = context.instances.remove(&capacity.site(), now.id, None).await;
-        }
-    }
-    Ok(())
+    let Some(capacity) = reads.capacity(host_id).await? else { return Ok(()) };
+    let removed = context.instances.remove(&capacity.site(), id, None).await;
+    if removed.is_ok() { cleared(context.store, id, host_id).await } else { Ok(()) }
+}
+
+/// Notes that nothing is left of an instance on a host where it was before.
+pub(super) async fn cleared(store: &dyn Store, id: InstanceId, host_id: HostId) -> Result<()> {
+    atomically(store, async |tx: &dyn Tx| {
+        let instance = tx.instance_for_update(id).await?.ok_or(Error::NotFound(Thing::Instance))?;
+        let moved = instance.moved.clone();
+        let Some(moved) = moved.filter(|moved| moved.is_left && moved.from_host == host_id) else {
+            return Ok(());
+        };
+        let moved = Some(Move { is_left: false, ..moved });
+        tx.save_instance(&Instance { moved, ..instance }).await
+    })
+    .await
 }
 
 enum Source {
@@ -108,11 +118,24 @@ pub(super) async fn sent_back(
     let mut back = match instance.moved.clone().and_then(|moved| moved.before) {
         Some(before) => {
             let Before { location, terms, term, claim } = *before;
+            // How it is renewed may have been changed meanwhile.
+            let renewal = instance.term.map(|term| term.renewal);
+            let term = term.map(|term| Term { renewal: renewal.unwrap_or(term.renewal), ..term });
             Instance { location, terms, term, claim, ..instance }
         }
         None => Instance { claim: Claim::default(), ..instance },
     };
-    (back.host_id, back.moved) = (host_id, None);
+    back.moved = Some(Move {
+        from: back.id,
+        from_host: back.host_id,
+        keeps_data: false,
+        is_over: true,
+        is_left: true,
+        migration: None,
+        before: None,
+    });
+    back.host_id = host_id;
     tx.free_addresses(back.id, back.kept().map(|kept| kept.of)).await?;
-    Ok(Instance { wanted: Wanted::Hibernated, phase: Phase::Hibernated, ..back })
+    let (wanted, phase) = (Wanted::Hibernated, Phase::Hibernated);
+    Ok(Instance { wanted, phase, evict_at: None, ..back })
 }

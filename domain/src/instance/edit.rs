@@ -143,7 +143,7 @@ pub async fn edit(
     Error::unless_empty(request.violations())?;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let (wallet, instance) = locked(tx, caller, request.id).await?;
+        let (wallet, instance) = locked(tx, caller, request.id, None).await?;
         let work = Remaking { tx, random, policy, request: &request, now };
         let instance = request.of(Box::pin(work.of(wallet, instance)).await?)?;
         tx.save_instance(&instance).await?;

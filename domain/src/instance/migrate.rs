@@ -43,8 +43,11 @@ pub struct Move {
     pub from_host: HostId,
     /// Whether its data comes along.
     pub keeps_data: bool,
-    /// Whether it is over, so that nothing is left where it was.
+    /// Whether it is over.
     pub is_over: bool,
+    /// Whether something of it may be left on that host since, so that it cannot come back yet.
+    #[serde(default)]
+    pub is_left: bool,
     /// What it takes the place of, if that is another instance.
     pub migration: Option<Migration>,
     /// What it was and had where it comes from, if that is something else.
@@ -93,7 +96,7 @@ impl Instance {
     }
 
     /// The host on which it still has its disk, while it moves to another.
-    pub(super) fn left_behind(&self) -> Option<HostId> {
+    pub fn left_behind(&self) -> Option<HostId> {
         let pending = self.pending_move().filter(|pending| pending.migration.is_none());
         pending.map(|pending| pending.from_host)
     }
@@ -174,7 +177,7 @@ pub async fn migrate(
     request.caller.may(Permission::InstancesWrite)?;
     let now = clock.now();
     atomically(store, async |tx: &dyn Tx| {
-        let (wallet, instance) = locked(tx, &request.caller, request.id).await?;
+        let (wallet, instance) = locked(tx, &request.caller, request.id, None).await?;
         require(role_of(tx, instance.pool_id, request.caller.user_id).await?, PoolRole::Admin)?;
         let plan = tx.plan_coded(PlanScope::All, &request.plan).await?;
         let plan = plan.filter(|plan| plan.locations.contains(&request.location));
@@ -183,7 +186,7 @@ pub async fn migrate(
         let work = Work { tx, random, policy, request, now };
         // What somebody chose is sealed for one instance.
         let own = instance.origin.own_password.is_some();
-        let own = if own { instance.password(vault)? } else { None };
+        let own = if own { instance.password_or_none(vault) } else { None };
         let successor = Box::pin(work.order(wallet, instance, cost)).await?;
         match own {
             Some(password) => successor.with_password(tx, vault, &password).await,
@@ -204,7 +207,10 @@ async fn check(
     }
     let is_made = matches!(instance.phase, Phase::Running | Phase::Stopped | Phase::Hibernated);
     let is_settled = is_made && instance.is_settled() && instance.pending_move().is_none();
-    if !is_settled || instance.wanted == Wanted::Deleted || instance.successor_id.is_some() {
+    // What another template was chosen for has the disk of the one before until it starts.
+    let is_other = request.keeps_data && !instance.origin.is_made();
+    let is_going = instance.wanted == Wanted::Deleted || instance.successor_id.is_some();
+    if !is_settled || is_going || is_other {
         return Err(Error::Conflict(Conflict::InstanceBusy));
     }
     if !tx.volumes_of_instances(&[instance.id]).await?.is_empty() {
@@ -259,6 +265,7 @@ impl Work<'_> {
             from_host: before.host_id,
             keeps_data: request.keeps_data,
             is_over: false,
+            is_left: false,
             migration: Some(migration),
             before: None,
         };

@@ -1,9 +1,10 @@
 //! The passwords with which one can log in to instances.
 
 use secrecy::{ExposeSecret, SecretString};
+use tracing::warn;
 
 use super::{Instance, InstanceId};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::Tx;
 use crate::vault::Vault;
 
@@ -50,7 +51,15 @@ impl Instance {
         self.origin.has_password.then(|| vault.derive(&made)).transpose()
     }
 
-    /// The same with a password that somebody chose, stored.
+    /// The same; one that cannot be opened any more, as after a change of the signing key, is none.
+    pub(super) fn password_or_none(&self, vault: &dyn Vault) -> Option<SecretString> {
+        let closed = |fault: &Error| {
+            warn!(instance_id = %self.id, cause = fault.for_the_log(), "a secret stays closed");
+        };
+        self.password(vault).inspect_err(closed).unwrap_or_default()
+    }
+
+    /// The instance with a password that somebody chose, stored.
     pub(super) async fn with_password(
         mut self,
         tx: &dyn Tx,

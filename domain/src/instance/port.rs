@@ -91,6 +91,9 @@ pub trait InstanceQueries {
     /// The instances of several clusters, by id.
     async fn instances_of_clusters(&self, ids: &[ClusterId]) -> Result<Vec<Instance>>;
 
+    /// The instances that have their disks on a host still, while they come to another one.
+    async fn instances_leaving(&self, host_id: HostId) -> Result<Vec<Instance>>;
+
     /// The instances that have a place on a host, by id.
     async fn live_instances_of_host(&self, host_id: HostId) -> Result<Vec<Instance>>;
 

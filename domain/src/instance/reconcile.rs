@@ -6,12 +6,13 @@ use chrono::Duration;
 use futures_util::stream::{self, StreamExt};
 use tracing::{error, instrument, warn};
 
+use super::carry::cleared;
 use super::create::event;
 use super::pay::give_back;
 use super::stop::{align_later, free_all};
 use super::{
     Failure, FailureKind, Finding, FindingId, FindingKind, Instance, InstanceId, Inventory, Phase,
-    Site, Stage, Wanted,
+    Site, Wanted,
 };
 use crate::capacity::{Capacity, Claim};
 use crate::clock::Timestamp;
@@ -222,6 +223,9 @@ impl Host<'_> {
                 Some(instance) => {
                     let removed = self.context.instances.remove(&self.site, id, None).await;
                     let is_repaired = removed.is_ok();
+                    if is_repaired {
+                        cleared(self.context.store, id, self.site.host_id).await?;
+                    }
                     let per_hour = instance.terms.hourly();
                     let kind = FindingKind::OrphanInstance;
                     self.note(kind, id.to_string(), (per_hour, is_repaired)).await?;
@@ -359,7 +363,7 @@ async fn start_again(
         return Ok(false);
     }
     let instance = Instance {
-        phase: Phase::Starting { stage: Stage::Starting },
+        phase: Phase::Starting { stage: instance.first_stage() },
         stage_until: Some(now + context.policy.stage_within),
         ..instance
     };

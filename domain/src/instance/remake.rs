@@ -6,7 +6,7 @@ use super::charge::charge;
 use super::create::require_funds;
 use super::migrate::require_no_successor;
 use super::recipe::of_template;
-use super::{EditInstance, Instance, InstancePolicy, Offered, Phase, Step, Wanted};
+use super::{EditInstance, Instance, InstancePolicy, Move, Offered, Phase, Step, Wanted};
 use crate::capacity::republish;
 use crate::clock::{Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
@@ -100,7 +100,8 @@ impl Remaking<'_> {
                 .ok_or(Error::Conflict(Conflict::NoCapacity))?,
         };
         // What was brought here goes with the disk.
-        Ok(Instance { origin, claim, moved: None, ..instance })
+        let moved = instance.moved.map(|moved| Move { keeps_data: false, ..moved });
+        Ok(Instance { origin, moved, claim, ..instance })
     }
 }
 

@@ -119,14 +119,15 @@ pub async fn jupyter_token(
 }
 
 /// The password with which one can log in to an instance, for who may change the instance. None where it
-/// has none.
+/// has none, or where it was sealed with another key.
 pub async fn password(
     store: &dyn Store,
     vault: &dyn Vault,
     caller: &Caller,
     instance: &Instance,
 ) -> Result<Option<SecretString>> {
-    if may_open(store, caller, instance).await? { instance.password(vault) } else { Ok(None) }
+    let may = may_open(store, caller, instance).await?;
+    Ok(if may { instance.password_or_none(vault) } else { None })
 }
 
 /// Whether what opens an instance is told to the caller.

@@ -196,6 +196,7 @@ async fn origin(
     Ok(Origin {
         ports: ports(request.ports.clone(), recipe)?,
         edition: 0,
+        made_edition: 0,
         image,
         template: template.map(source),
         ordered_as: request.ordered_as.clone(),

@@ -6,7 +6,7 @@ use super::create::require_funds;
 use super::migrate::{Before, MOVED_WITHIN, Move};
 use super::pay::{pay_interval, price_of_interval};
 use super::sources::of_gpus;
-use super::{Instance, InstanceTerms, Offered, Phase, Stage, Term, Wanted};
+use super::{Instance, InstanceTerms, Offered, Phase, Term, Wanted};
 use crate::capacity::{self, Capacity, Claim, Health, Kept, Need};
 use crate::error::{Conflict, Error, Result, Thing, Unpayable};
 use crate::host::HostId;
@@ -38,7 +38,7 @@ impl Work<'_> {
                 }
             },
             // Whether the stop that was asked for has begun is seen by starting it.
-            Phase::Running => instance.phase = Phase::Starting { stage: Stage::Starting },
+            Phase::Running => instance.phase = Phase::Starting { stage: instance.first_stage() },
             _ => {}
         }
         let moves = instance.pending_move().is_some();
@@ -121,14 +121,21 @@ impl Work<'_> {
         let moved = Some(Move {
             from: instance.id,
             from_host: instance.host_id,
-            keeps_data: true,
+            keeps_data: instance.origin.is_made(),
             is_over: false,
+            is_left: false,
             migration: None,
             before: before.map(Box::new),
         });
         let (location, host_id) = (placed.capacity.location, placed.capacity.host_id);
+        let left = instance.moved.as_ref().filter(|before| before.is_left);
+        if left.is_some_and(|before| before.from_host == host_id) {
+            // What is left there of before would be taken for its disk.
+            return not_now();
+        }
         let (claim, phase) = (placed.claim, Phase::Stopped);
-        Ok(Instance { location, host_id, moved, claim, phase, ..instance })
+        // A notice was of the place that it had.
+        Ok(Instance { location, host_id, moved, claim, phase, evict_at: None, ..instance })
     }
 
     /// Starts a hibernated one where its owner wants it, at the price of that host's offer.
@@ -138,7 +145,8 @@ impl Work<'_> {
         instance: Instance,
         host_id: HostId,
     ) -> Result<Outcome> {
-        if host_id == instance.host_id && instance.pending_move().is_none() {
+        let comes = instance.pending_move().is_some() && instance.wanted == Wanted::Running;
+        if host_id == instance.host_id && (comes || instance.pending_move().is_none()) {
             return match instance.wanted {
                 Wanted::Running => Ok(Outcome::Unchanged),
                 _ => self.start(wallet, instance, false).await,

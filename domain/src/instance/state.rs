@@ -236,6 +236,11 @@ impl Instance {
         !matches!(self.phase, Phase::Failed { .. } | Phase::Deleted { .. })
     }
 
+    /// What is done first to start what stopped by itself, or has not begun to stop.
+    pub(crate) const fn first_stage(&self) -> Stage {
+        if self.origin.is_made() { Stage::Starting } else { Stage::Making }
+    }
+
     /// Whether nothing is to be done about it on its host.
     pub const fn is_settled(&self) -> bool {
         self.next_step().is_none()

@@ -91,6 +91,13 @@ pub enum Offered {
     },
 }
 
+impl Origin {
+    /// Whether what is on its disk is what it is to be made from.
+    pub const fn is_made(&self) -> bool {
+        self.made_edition == self.edition
+    }
+}
+
 impl InstanceTerms {
     /// What it is called by programs: the plan's code, or such as `2xRTX-4090`.
     pub fn code(&self) -> String {
@@ -216,4 +223,7 @@ pub struct Origin {
     /// How often it got another template, each with an empty disk.
     #[serde(default)]
     pub edition: u32,
+    /// The edition that was made the last time.
+    #[serde(default)]
+    pub made_edition: u32,
 }

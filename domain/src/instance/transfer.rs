@@ -6,7 +6,7 @@ use super::create::{event, require_funds, require_quota};
 use super::{Instance, InstanceId, InstancePolicy, Offered, Phase};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing};
-use crate::meter::{MeterId, Metered, begin, finish};
+use crate::meter::{MeterId, Metered, Standing, begin, finish};
 use crate::pool::{PoolId, PoolRole, require, role_of};
 use crate::store::{Store, Tx, atomically};
 use crate::token::Permission;
@@ -67,6 +67,12 @@ async fn handed(
     let moves = instance.successor_id.is_some() || instance.pending_move().is_some();
     if !is_settled || moves || instance.next_step().is_some() {
         return Err(Error::Conflict(Conflict::InstanceBusy));
+    }
+    if matches!(tx.standing(instance.payer_id).await?, Some(Standing::Stopped { .. })) {
+        // Nothing of it is metered, and nothing would begin to be.
+        let advice =
+            "cannot be given what is not paid for: first the payer's wallet is to be filled";
+        return Err(Error::invalid("/pool_id", advice));
     }
     require_for(tx, &instance, pool_id).await?;
     require_quota(tx, pool_id, 1).await?;

@@ -28,6 +28,8 @@ impl Engine {
         let mut found = self.container(spec.id).await?;
         self.require_volumes(spec).await?;
         if self.is_of_before(spec, found.as_ref()).await? {
+            // What cannot be had costs nobody what is there.
+            self.image_or_pulled(&spec.image, &spec.pull).await?;
             self.remove(spec.id, None).await?;
             found = None;
         }

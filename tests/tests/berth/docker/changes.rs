@@ -99,11 +99,14 @@ async fn another_edition_has_an_empty_disk() {
     bed.run(&spec).await;
     assert_eq!(bed.exec(&spec, "cat /root/file"), "new", "also where it is made anew");
 
+    spec.edition = 2;
+    let wrong = InstanceSpec { image: "localhost/nowhere:1".to_owned(), ..spec.clone() };
+    assert!(is_refused(&bed.create(&wrong).await, "there is no image"));
+    assert_eq!(bed.exec(&spec, "cat /root/file"), "new", "what cannot be had costs nothing");
     let name = container(&spec);
     bed.driver.stop(&bed.site, spec.id, true).await.unwrap();
     bed.engine.podman(&["commit", "--quiet", &name, &format!("localhost/{name}:disk")]);
     bed.engine.podman(&["rm", "--force", &name]);
-    spec.edition = 2;
     bed.run(&spec).await;
     assert_eq!(bed.exec(&spec, "ls /root"), "");
     bed.driver.remove(&bed.site, spec.id, None).await.unwrap();

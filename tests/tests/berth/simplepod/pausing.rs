@@ -12,7 +12,7 @@ use super::orders::{Market, image_number};
 use super::{Program, is_refused, violates};
 use crate::deals::payer;
 use crate::gpu_offers::{offered, small};
-use crate::instances::{cost, taken};
+use crate::instances::{cost, furnish_anew, taken};
 use crate::ssh_keys::public_key;
 
 /// A machine of one graphics processor, and somebody who has it.
@@ -186,12 +186,23 @@ on_both_databases! {
             .instances.contains_key(&id));
     }
 
+    // Seen failing with a network that is not stored when a server is furnished anew.
     async fn a_machine_keeps_its_address_in_another_place_of_its_network(app: &TestApp) {
         let it = Machine::in_network(app, json!("europe")).await;
         let (first, address) = (&it.market.server, it.native().await["ip"].clone());
         it.paused(app).await;
         assert_eq!(it.native().await["ip"], address, "it is still its own");
-        let (other, row) = it.elsewhere(app, json!({ "network": "europe" })).await;
+        // Of no network yet, and then of one that gives away the same address.
+        let (other, row) = it.elsewhere(app, json!({})).await;
+        let mut place = host().0;
+        place["location"] = json!("NYC-1");
+        place["addresses"] = json!(["198.51.100.9"]);
+        place["network"] = json!("europe");
+        let furnish = async |place: &Value| furnish_anew(&it.market.boss, &other, place).await;
+        let mut double = place.clone();
+        double["addresses"] = json!(["198.51.100.2"]);
+        assert_eq!(furnish(&double).await.faults(), ["/addresses"]);
+        assert_eq!(furnish(&place).await.data(200)["capacity"]["network"], "europe");
         for _ in 0..2 {
             let resumed = it.resume(json!({ "instanceMarket": row })).await;
             assert_eq!(resumed.status, 200, "{}", resumed.body);
@@ -205,6 +216,9 @@ on_both_databases! {
             assert_eq!(taken(&it.market.boss, first).await, [0; 5]);
             assert_eq!(it.given(first).await, json!([address]), "nobody else gets it");
             assert_eq!(it.given(&other).await, json!([]));
+            let mut alone = place.clone();
+            alone["network"] = Value::Null;
+            assert_eq!(furnish(&alone).await.status, 409, "it has another's address");
             it.paused(app).await;
         }
         let back = it.resume(json!({ "instanceMarket": it.market.row })).await;
@@ -243,6 +257,35 @@ on_both_databases! {
         app.do_jobs().await;
         assert_eq!((it.status().await, &it.native().await["ip"]), (json!("active"), &address));
         assert_eq!(it.native().await["location"], "OSL-1");
+    }
+
+    // Seen failing without the refusal: it came back to what had been left there.
+    async fn what_was_left_where_it_was_is_not_taken_for_its_disk(app: &TestApp) {
+        let it = Machine::of(app).await;
+        it.paused(app).await;
+        let (_, row) = it.elsewhere(app, json!({})).await;
+        assert_eq!(it.resume(json!({ "instanceMarket": row })).await.status, 200);
+        // The third call, after what carries and what makes it, is what clears up.
+        let fault = DriverFault::Failed("it is slow".to_owned());
+        let fail_call = Some((app.instances.calls() + 3, fault));
+        app.instances.behave(Conduct { fail_call, looks: 1, ..Conduct::default() });
+        app.do_jobs().await;
+        let first = HostId::parse(&it.market.server).unwrap();
+        app.instances.reach(first, false);
+        moments(app).await;
+        assert_eq!(it.status().await, "active");
+        it.paused(app).await;
+        let id = InstanceId::parse(&it.id).unwrap();
+        assert!(app.instances.inventory_of(first).instances.contains_key(&id), "it is left");
+        let back = it.resume(json!({ "instanceMarket": it.market.row })).await;
+        is_refused(&back, 409, "The instance is in between; wait until it is running or stopped.");
+        app.instances.reach(first, true);
+        app.instances.behave(Conduct { remembers: true, ..Conduct::default() });
+        api::worker::reconcile(&app.app).await.unwrap();
+        let back = it.resume(json!({ "instanceMarket": it.market.row })).await;
+        assert_eq!(back.status, 200, "{}", back.body);
+        moments(app).await;
+        assert_eq!(it.status().await, "active");
     }
 
     async fn what_cannot_be_paused_or_resumed_is_told(app: &TestApp) {

@@ -2,7 +2,8 @@
 
 use chrono::Duration;
 use domain::host::HostId;
-use domain::instance::InstanceId;
+use domain::instance::{DriverFault, InstanceId};
+use outbound::simulated_instances::Conduct;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Answer, TestApp, on_both_databases};
@@ -11,7 +12,7 @@ use super::orders::{Market, template};
 use super::pausing::Machine;
 use super::{Program, is_refused, violates};
 use crate::deals::payer;
-use crate::gpu_offers::big;
+use crate::gpu_offers::{big, offered};
 use crate::instances::{cost, taken};
 
 impl Machine {
@@ -103,7 +104,8 @@ on_both_databases! {
         assert_eq!(taken(&it.market.boss, &it.market.server).await[4], 32);
     }
 
-    // Seen failing with ports that are never given back: three were held after the reboot.
+    // Seen failing with ports that are never given back, of which three were held after the reboot,
+    // and with those of each template held until then.
     async fn another_template_is_had_after_a_reboot(app: &TestApp) {
         let market = Market::of(app, big()).await;
         let made = market.rent(json!({})).await;
@@ -131,18 +133,80 @@ on_both_databases! {
         let kept = before["ports"]["direct"].as_array().unwrap().iter();
         let kept = kept.filter(|port| port["srcPort"] == 443).map(|port| port["destPort"].clone());
         assert_eq!(kept.collect::<Vec<_>>(), [json!(spec.ports[0].outside.to_string())]);
-        // Once more, with what the request says of it, and taken back before it was had.
-        let mine = json!({ "instanceTemplate": market.template, "startScript": "date",
-            "envVariables": [{ "name": "E", "value": "5" }] });
-        assert_eq!(market.program.put(&path, mine).await.status, 200);
-        let back = json!({ "instanceTemplate": other });
-        assert_eq!(market.program.put(&path, back).await.status, 200);
+        // Again and again, with what the request says of it, and taken back before it was had.
+        let third = template(&market.program, json!({ "exposePorts": "1000,1001" })).await;
+        for _ in 0..3 {
+            for number in [market.template, third, other] {
+                let wish = json!({ "instanceTemplate": number, "startScript": "date",
+                    "envVariables": [{ "name": "E", "value": "5" }] });
+                assert_eq!(market.program.put(&path, wish).await.status, 200);
+                assert!(held(&market).await <= 4, "those of two at most");
+            }
+        }
         reboot(&market, &made).await;
         app.do_jobs().await;
-        assert_eq!((market.spec(app, &made).edition, held(&market).await), (3, 2));
+        let spec = market.spec(app, &made);
+        assert_eq!((spec.edition, spec.environment["E"].as_str()), (10, "5"));
+        assert_eq!(held(&market).await, 2);
         assert_eq!(market.program.ask(Method::DELETE, &path, None).await.status, 204);
         app.do_jobs().await;
         assert_eq!(held(&market).await, 0);
+    }
+
+    async fn what_cannot_be_started_with_another_template_is_started_by_a_reboot(app: &TestApp) {
+        let market = Market::of(app, big()).await;
+        let made = market.rent(json!({})).await;
+        app.do_jobs().await;
+        let path = format!("/instances/{}", made["id"]);
+        let other = template(&market.program, json!({ "imageName": "nowhere" })).await;
+        let changed = market.program.put(&path, json!({ "instanceTemplate": other })).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+        let fault = DriverFault::Refused("there is no such image".to_owned());
+        reboot(&market, &made).await;
+        // After the stop.
+        let fail_call = Some((app.instances.calls() + 2, fault));
+        app.instances.behave(Conduct { fail_call, ..Conduct::default() });
+        app.do_jobs().await;
+        let id = made["hashId"].as_str().unwrap().strip_prefix("rri_").unwrap().to_owned();
+        let status = async || {
+            market.jane.get(&format!("/instances/{id}")).await.data(200)["status"].clone()
+        };
+        assert_eq!(status().await, "stopped");
+        assert_eq!(market.spec(app, &made).edition, 0, "what there was is there");
+        reboot(&market, &made).await;
+        app.do_jobs().await;
+        assert_eq!((status().await, market.spec(app, &made).edition), (json!("running"), 1));
+    }
+
+    // Natively: SimplePod's clients pause machines alone.
+    // Seen failing with a move that brings the old disk.
+    async fn a_template_that_was_chosen_in_hibernation_is_had_elsewhere_too(app: &TestApp) {
+        let market = Market::of(app, big()).await;
+        let made = market.rent(json!({})).await;
+        app.do_jobs().await;
+        let id = made["hashId"].as_str().unwrap().strip_prefix("rri_").unwrap().to_owned();
+        let path = format!("/instances/{id}");
+        let act = async |action: Value| {
+            market.jane.post(&format!("{path}/actions"), action).await
+        };
+        act(json!({ "action": "hibernate" })).await.data(200);
+        app.do_jobs().await;
+        let other = template(&market.program, json!({ "imageName": "postgres" })).await;
+        let wish = json!({ "instanceTemplate": other });
+        let changed = market.program.put(&format!("/instances/{}", made["id"]), wish).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+        let elsewhere = offered(app, &market.boss, "elsewhere", big()).await;
+        let resume = json!({ "action": "resume", "server_id": elsewhere });
+        act(resume.clone()).await.data(200);
+        let spot = json!({ "action": "configure_spot", "is_spot": true });
+        assert_eq!(act(spot).await.status, 409, "on its way");
+        act(resume).await.data(200);
+        app.do_jobs().await;
+        assert_eq!(market.jane.get(&path).await.data(200)["status"], "running");
+        let (at, id) = (HostId::parse(&elsewhere).unwrap(), InstanceId::parse(&id).unwrap());
+        let spec = app.instances.spec_of(at, id).unwrap();
+        assert_eq!((spec.is_carried, spec.edition), (false, 1), "nothing of the old disk");
+        assert_eq!(taken(&market.boss, &market.server).await, [0; 5]);
     }
 
     async fn a_template_that_does_not_fit_is_refused(app: &TestApp) {
