@@ -14,7 +14,7 @@ use domain::money::Money;
 use domain::page::Page;
 use domain::pool::{Label, PoolId};
 use domain::user::{UserId, Viewer};
-use sea_orm::sea_query::{Expr, LockType, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait, Select, TryInsertResult,
@@ -261,7 +261,7 @@ impl InstanceQueries for Handle {
     }
 
     async fn instances_leaving(&self, host_id: HostId) -> Result<Vec<Instance>> {
-        let from = Expr::cust_with_values("moved ->> 'from_host' = $1", [host_id.to_string()]);
+        let from = Expr::cust("moved ->> 'from_host'").eq(host_id.to_string());
         let find = Entity::find().filter(Expr::cust("is_live")).filter(from);
         let mut found = self.found_instances(find).await?;
         found.retain(|instance| instance.left_behind() == Some(host_id));

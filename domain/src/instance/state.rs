@@ -66,7 +66,7 @@ pub enum Phase {
     },
     /// It does not run.
     Stopped,
-    /// It does not run and holds nothing but its disk and ports.
+    /// It does not run and holds nothing but its disk, and, if it is of a host's offer, its address.
     Hibernated,
     /// It could not be made and is being taken apart.
     Undoing {
@@ -127,7 +127,7 @@ pub enum Status {
     Stopped,
     /// It is on its way into hibernation.
     Hibernating,
-    /// It holds only its disk.
+    /// It holds only its disk, and maybe its address.
     Hibernated,
     /// It is being deleted.
     Deleting,

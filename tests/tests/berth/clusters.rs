@@ -6,7 +6,8 @@ use outbound::simulated_instances::Conduct;
 use serde_json::{Value, json};
 use tests::{Client, TestApp, on_both_databases};
 
-use crate::instances::{fleet, furnish, id, inventory, taken, wish};
+use crate::furnishing::furnish;
+use crate::instances::{fleet, id, inventory, taken, wish};
 
 async fn seen(client: &Client, id: &str) -> Value {
     client.get(&format!("/clusters/{id}")).await.data(200)

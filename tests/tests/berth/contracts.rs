@@ -9,7 +9,8 @@ use tests::{Client, TestApp, on_both_databases};
 
 use crate::catalogue::stock;
 use crate::deals::{boss, moves, payer};
-use crate::instances::{act, cost, furnish, id, show, status, taken, wish};
+use crate::furnishing::furnish;
+use crate::instances::{act, cost, id, show, status, taken, wish};
 
 /// A plan at 1 an hour, 7 a day, 30 a week, of which a stopped instance costs 35 %.
 async fn plan(boss: &Client, change: Value) {

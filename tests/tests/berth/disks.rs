@@ -9,8 +9,9 @@ use tests::{Client, TestApp, at_once, on_both_databases};
 
 use crate::belongings::default_pool;
 use crate::deals::payer;
+use crate::furnishing::furnish;
 use crate::instances::{
-    act, cost, fleet, furnish, id, inventory, ordered, running, show, status, taken, wish,
+    act, cost, fleet, id, inventory, ordered, running, show, status, taken, wish,
 };
 
 fn new(size_gb: u32) -> Value {

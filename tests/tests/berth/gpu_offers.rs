@@ -6,7 +6,8 @@ use tests::{Client, TestApp, at_once, on_both_databases};
 
 use crate::catalogue::image;
 use crate::deals::{boss, payer};
-use crate::instances::{cost, furnish, id, show, taken};
+use crate::furnishing::furnish;
+use crate::instances::{cost, id, show, taken};
 
 /// A server in Warsaw with eight RTX 4090, and its terms.
 pub fn big() -> (Value, Value) {

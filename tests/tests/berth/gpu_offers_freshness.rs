@@ -8,8 +8,9 @@ use tests::{Client, Kind, TestApp, at_once, on_both_databases};
 
 use crate::catalogue::image;
 use crate::deals::{boss, payer};
+use crate::furnishing::furnish;
 use crate::gpu_offers::{offered, places, small};
-use crate::instances::{furnish, id};
+use crate::instances::id;
 
 /// What a server shows of the market, a line a row: model, number, GB, price and whether somebody
 /// has it.

@@ -11,7 +11,8 @@ use tests::{Answer, Client, TestApp, at_once, on_both_databases};
 
 use crate::belongings::Team;
 use crate::deals::{boss, payer};
-use crate::instances::{act, fleet, furnish, id, running, tiny};
+use crate::furnishing::furnish;
+use crate::instances::{act, fleet, id, running, tiny};
 use crate::software::{as_caller, whole, wish, with};
 
 const UNKNOWN: &str = "0123456789abcdef01234567";

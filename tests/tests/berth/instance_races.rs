@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tests::{Answer, Client, TestApp, at_once, on_both_databases};
 
 use crate::deals::boss;
-use crate::instances::{furnish, taken, tiny, wish};
+use crate::furnishing::furnish;
+use crate::instances::{taken, tiny, wish};
 
 const CLIENTS: usize = 32;
 

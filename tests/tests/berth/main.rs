@@ -25,6 +25,7 @@ mod end_to_end;
 mod examples;
 mod extensions;
 mod filters;
+mod furnishing;
 mod gpu_offers;
 mod gpu_offers_freshness;
 mod house;

@@ -10,7 +10,8 @@ use tests::{Answer, Client, Kind, TestApp};
 
 use crate::catalogue::stock;
 use crate::deals::{boss, payer};
-use crate::instances::{cost, furnish, running, status};
+use crate::furnishing::furnish;
+use crate::instances::{cost, running, status};
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -11,7 +11,8 @@ use crate::belongings::{Team, default_pool};
 use crate::catalogue::{changes, codes, walked};
 use crate::contracts::{Paid, balance};
 use crate::deals::boss;
-use crate::instances::{act, fleet, furnish, id, ordered, running, status, tiny, wish};
+use crate::furnishing::furnish;
+use crate::instances::{act, fleet, id, ordered, running, status, tiny, wish};
 
 /// A plan `own`, like `tiny`, for these pools.
 async fn put(boss: &Client, pools: Value) -> Value {

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use tests::{Client, TestApp, on_both_databases};
 
 use crate::catalogue::changes;
-use crate::instances::{act, fleet, furnish, id, inventory, ordered, running, status, taken};
+use crate::furnishing::furnish;
+use crate::instances::{act, fleet, id, inventory, ordered, running, status, taken};
 
 async fn reconcile(app: &TestApp) {
     api::worker::reconcile(&app.app).await.unwrap();

@@ -5,7 +5,8 @@ use serde_json::json;
 use tests::{TestApp, on_both_databases};
 
 use crate::deals::{boss, payer};
-use crate::instances::{act, cost, fleet, furnish, running, show, status, tiny, wish};
+use crate::furnishing::furnish;
+use crate::instances::{act, cost, fleet, running, show, status, tiny, wish};
 
 on_both_databases! {
     async fn an_ordinary_instance_that_finds_no_place_makes_spot_instances_leave(app: &TestApp) {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tests::{Client, TestApp, on_both_databases};
 
 use crate::deals::payer;
-use crate::instances::{act, fleet, furnish, id, inventory, ordered, running, show, status, wish};
+use crate::furnishing::furnish;
+use crate::instances::{act, fleet, id, inventory, ordered, running, show, status, wish};
 
 async fn made(app: &TestApp, client: &Client, size_gb: u32) -> String {
     let body = json!({ "name": "data", "type": "NVMe", "size_gb": size_gb, "location": "FIN-03" });

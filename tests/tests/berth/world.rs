@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tests::{Client, TestApp};
 
 use crate::catalogue::stock;
-use crate::instances::furnish;
+use crate::furnishing::furnish;
 use crate::ssh_keys::public_key;
 
 /// Things that belong to somebody, so that somebody else can reach for them.

@@ -11,8 +11,9 @@ use tests::{Answer, TestApp, on_both_databases};
 use super::orders::{Market, image_number};
 use super::{Program, is_refused, violates};
 use crate::deals::payer;
+use crate::furnishing::furnish_anew;
 use crate::gpu_offers::{offered, small};
-use crate::instances::{cost, furnish_anew, taken};
+use crate::instances::{cost, taken};
 use crate::ssh_keys::public_key;
 
 /// A machine of one graphics processor, and somebody who has it.
@@ -171,6 +172,11 @@ on_both_databases! {
         app.instances.behave(Conduct { copy_looks: 2, ..Conduct::default() });
         let resumed = it.resume(json!({ "instanceMarket": row })).await;
         assert_eq!(resumed.status, 200, "{}", resumed.body);
+        // Its disk is there still, and counted there.
+        let mut place = host().0;
+        place["storage"] = json!("another");
+        let furnished = furnish_anew(&it.market.boss, &it.market.server, &place).await;
+        furnished.refused(409, "CAPACITY_IN_USE");
         moments(app).await;
         let seen = it.native().await;
         assert_eq!((&seen["status"], &seen["ip"], &seen["location"]),

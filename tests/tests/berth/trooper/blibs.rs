@@ -8,7 +8,8 @@ use tests::{Client, TestApp, on_both_databases};
 
 use super::{get, rows, that_may};
 use crate::deals::{boss, payer};
-use crate::instances::{fleet, furnish, id, ordered, tiny, wish};
+use crate::furnishing::furnish;
+use crate::instances::{fleet, id, ordered, tiny, wish};
 
 const BLIBS: &str = "/api/blibs";
 

@@ -12,8 +12,9 @@ use super::orders::{Shop, put_plan};
 use super::{get, is_refused, post, rows};
 use crate::contracts::balance;
 use crate::deals::payer;
+use crate::furnishing::furnish;
 use crate::installs::plain;
-use crate::instances::{furnish, taken};
+use crate::instances::taken;
 
 impl Shop {
     async fn buy(&self, number: i64, keeps_data: bool) -> Answer {

@@ -9,8 +9,8 @@ use super::{get, is_refused, post, rows};
 use crate::catalogue::{plan, shape, stock};
 use crate::contracts::balance;
 use crate::deals::{boss, payer};
+use crate::furnishing::furnish;
 use crate::installs::plain;
-use crate::instances::furnish;
 
 /// What is sold: `tiny` at 1 an hour and 30 a week, and `large` at 3; the host has 3 CPUs.
 pub struct Shop {

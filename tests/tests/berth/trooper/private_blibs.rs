@@ -10,7 +10,7 @@ use super::{get, is_refused, post, rows};
 use crate::belongings::default_pool;
 use crate::contracts::balance;
 use crate::deals::payer;
-use crate::instances::furnish;
+use crate::furnishing::furnish;
 
 const LISTS: [&str; 2] = ["/api/blibs", "/api/blibs-private"];
 

@@ -8,8 +8,9 @@ use tests::{Answer, Client, TestApp, at_once, on_both_databases};
 use super::{get, is_refused, post, rows, that_may};
 use crate::belongings::Team;
 use crate::deals::{boss, payer};
+use crate::furnishing::furnish;
 use crate::installs::{plain, ran, scripts_end};
-use crate::instances::{act, fleet, furnish, running, tiny};
+use crate::instances::{act, fleet, running, tiny};
 use crate::software::with;
 
 const LIST: &str = "/api/templates";

@@ -2,7 +2,8 @@ use serde_json::{Value, json};
 use tests::{TestApp, on_both_databases};
 
 use super::{get, is_refused, program};
-use crate::instances::{fleet, furnish, ordered};
+use crate::furnishing::furnish;
+use crate::instances::{fleet, ordered};
 
 /// Availability as the clients read it: location and types.
 fn here(answer: &Value) -> Vec<(&str, Vec<&str>)> {

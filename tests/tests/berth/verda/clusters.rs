@@ -5,7 +5,8 @@ use tests::{Client, TestApp, on_both_databases};
 
 use super::{ask, get, is_refused, post, program};
 use crate::deals::payer;
-use crate::instances::{fleet, furnish};
+use crate::furnishing::furnish;
+use crate::instances::fleet;
 
 /// Sells a plan with a graphics processor, on two servers of two each that share a storage.
 async fn gpus(app: &TestApp) -> (Client, Client) {

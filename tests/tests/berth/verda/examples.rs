@@ -14,7 +14,7 @@ use tests::{Answer, Client, TestApp, on_both_databases};
 use super::{ask, get, halves, post, token};
 use crate::belongings::default_pool;
 use crate::deals::{boss, payer};
-use crate::instances::furnish;
+use crate::furnishing::furnish;
 use crate::likeness::{self, faults, left_out};
 
 const KEY: &str = "ssh-ed25519 \

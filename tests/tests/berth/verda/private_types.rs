@@ -6,7 +6,8 @@ use tests::{Client, TestApp, on_both_databases};
 use super::{get, halves, is_refused, post, program, token};
 use crate::belongings::default_pool;
 use crate::deals::payer;
-use crate::instances::{fleet, furnish, id};
+use crate::furnishing::furnish;
+use crate::instances::{fleet, id};
 
 const TYPE: &str = "1H100.80S.8V";
 
