@@ -21,6 +21,11 @@ pub(crate) fn start_script_fault(script: &str) -> Option<&'static str> {
     (!good).then_some("must be at most 64 KiB without the character U+0000")
 }
 
+/// A script that runs at every start, if there is anything to run.
+pub(crate) fn start_script(script: String) -> Option<String> {
+    Some(script).filter(|script| !script.trim().is_empty())
+}
+
 /// What is wrong with ports inside that are to be published.
 pub(crate) fn ports_fault(ports: &[u16]) -> Option<String> {
     let mut different = ports.to_vec();

@@ -16,8 +16,9 @@ use domain::page::Page;
 use domain::plan::GpuShape;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query, SimpleExpr};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult,
-    JoinType, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DeleteMany, EntityTrait,
+    FromQueryResult, JoinType, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    UpdateMany,
 };
 use uuid::Uuid;
 
@@ -26,6 +27,13 @@ use crate::entity::{slot, storage};
 use crate::failure::{Result, corrupt, failed, overtaken};
 use crate::store::Handle;
 use crate::words::{from_json, number, to_json};
+
+/// To free what an instance holds of a host.
+fn held(host_id: HostId, instance_id: InstanceId) -> DeleteMany<slot::Entity> {
+    slot::Entity::delete_many()
+        .filter(slot::Column::HostId.eq(host_id.uuid()))
+        .filter(slot::Column::InstanceId.eq(instance_id.uuid()))
+}
 
 /// The kind of slots that are addresses.
 const ADDRESS: &str = "address";
@@ -436,10 +444,7 @@ impl Capacities for Handle {
     }
 
     async fn free_slots(&self, host_id: HostId, instance_id: InstanceId) -> Result<()> {
-        let delete = slot::Entity::delete_many()
-            .filter(slot::Column::HostId.eq(host_id.uuid()))
-            .filter(slot::Column::InstanceId.eq(instance_id.uuid()))
-            .filter(slot::Column::Kind.ne(ADDRESS));
+        let delete = held(host_id, instance_id).filter(slot::Column::Kind.ne(ADDRESS));
         delete.exec(&self.connection).await.map_err(failed).map(|_| ())
     }
 
@@ -450,9 +455,7 @@ impl Capacities for Handle {
         kept: &[PublishedPort],
     ) -> Result<()> {
         let kept = kept.iter().map(|port| Slot::Port(port.outside).stored().1);
-        let delete = slot::Entity::delete_many()
-            .filter(slot::Column::HostId.eq(host_id.uuid()))
-            .filter(slot::Column::InstanceId.eq(instance_id.uuid()))
+        let delete = held(host_id, instance_id)
             .filter(slot::Column::Kind.eq(PORT))
             .filter(slot::Column::Name.is_not_in(kept));
         delete.exec(&self.connection).await.map_err(failed).map(|_| ())

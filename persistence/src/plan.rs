@@ -229,12 +229,7 @@ impl Handle {
             plan_id: Set(plan.id.uuid()),
             pool_id: Set(id.uuid()),
         });
-        let rows: Vec<_> = rows.collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let insert = plan_pool::Entity::insert_many(rows);
-        insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
+        self.add_all(rows.collect()).await
     }
 
     async fn add_plan_locations(&self, plan: &Plan) -> Result<()> {
@@ -242,11 +237,14 @@ impl Handle {
             plan_id: Set(plan.id.uuid()),
             location_code: Set(code.to_string()),
         });
-        let rows: Vec<_> = rows.collect();
+        self.add_all(rows.collect()).await
+    }
+
+    async fn add_all<A: ActiveModelTrait>(&self, rows: Vec<A>) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
-        let insert = plan_location::Entity::insert_many(rows);
+        let insert = A::Entity::insert_many(rows);
         insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
     }
 }

@@ -117,7 +117,7 @@ async fn whole(app: &App, caller: &Caller, detail: InstanceDetail) -> Result<Val
         history: instance::history(store, caller, id).await?,
         jupyter_token: token.await?,
         largest_disk: match require_machine(&detail) {
-            Ok(()) => instance::largest_disk(store, caller, id).await?,
+            Ok(()) => instance::largest_disk(store, &detail.instance).await?,
             Err(_) => disk_gb(&detail),
         },
     };

@@ -189,30 +189,21 @@ pub(super) async fn what_runs(tx: &dyn Tx, instance: &Instance) -> Result<Charge
             false => Charge::Stopped,
         });
     }
-    let was_ready = instance.ready_at.is_some();
-    Ok(match (&instance.phase, instance.wanted) {
-        (Phase::Running, Wanted::Running)
-            if was_ready && instance.rate(Charge::Running).is_none() =>
-        {
-            Charge::Running
-        }
+    let costs = match (&instance.phase, instance.wanted) {
+        (Phase::Running, Wanted::Running) => Charge::Running,
         (Phase::Running | Phase::Starting { .. } | Phase::Stopped, Wanted::Stopped { .. })
-            if was_ready && instance.rate(Charge::Stopped).is_none() =>
-        {
-            // Who was stopped for want of money pays again when there is some.
-            match tx.standing(instance.payer_id).await? {
-                Some(Standing::Stopped { .. }) => Charge::Nothing,
-                _ => Charge::Stopped,
-            }
-        }
-        (_, Wanted::Hibernated) if was_ready && instance.rate(Charge::Kept).is_none() => {
-            match tx.standing(instance.payer_id).await? {
-                Some(Standing::Stopped { .. }) => Charge::Nothing,
-                _ => Charge::Kept,
-            }
-        }
-        _ => Charge::Nothing,
-    })
+        | (_, Wanted::Hibernated) => Charge::idle(instance.wanted),
+        _ => return Ok(Charge::Nothing),
+    };
+    if instance.ready_at.is_none() || instance.rate(costs).is_some() {
+        return Ok(Charge::Nothing);
+    }
+    // Who was stopped for want of money pays again when there is some.
+    let is_idle = costs != Charge::Running;
+    match tx.standing(instance.payer_id).await? {
+        Some(Standing::Stopped { .. }) if is_idle => Ok(Charge::Nothing),
+        _ => Ok(costs),
+    }
 }
 
 /// Gives back what a stopped instance has of its host, which is locked, but its disk; and its address, where it
@@ -325,9 +316,7 @@ impl Work<'_> {
     /// Stops it; from now on it costs what a stopped one does.
     async fn stop(&self, wallet: Wallet, instance: Instance, wanted: Wanted) -> Result<Outcome> {
         let instance = Instance { wanted, restart: false, ..instance };
-        let hibernates = wanted == Wanted::Hibernated;
-        let costs = if hibernates { Charge::Kept } else { Charge::Stopped };
-        let charged = (instance, costs);
+        let charged = (instance, Charge::idle(wanted));
         let (_, instance) = charge(self.tx, self.random, wallet, charged, self.now).await?;
         self.save(instance).await
     }

@@ -27,6 +27,14 @@ pub(super) enum Charge {
 }
 
 impl Charge {
+    /// What one costs that is wanted so and does not run.
+    pub(super) const fn idle(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Hibernated => Self::Kept,
+            Wanted::Running | Wanted::Stopped { .. } | Wanted::Deleted => Self::Stopped,
+        }
+    }
+
     /// How much of paid time it uses.
     fn percent(self, terms: &InstanceTerms) -> u32 {
         match self {
@@ -134,8 +142,7 @@ pub(crate) async fn charge_stopped(
     let metered: HashSet<Metered> = open.iter().map(|meter| meter.metered).collect();
     stopped.retain(|instance| !metered.contains(&Metered::Instance(instance.id)));
     let meters = stopped.iter().filter_map(|instance| {
-        let hibernates = instance.wanted == Wanted::Hibernated;
-        let charge = if hibernates { Charge::Kept } else { Charge::Stopped };
+        let charge = Charge::idle(instance.wanted);
         let id = MeterId::generate(now, random);
         Some(instance.meter(id, (instance.rate(charge)?, charge), now))
     });

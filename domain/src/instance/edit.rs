@@ -11,7 +11,7 @@ use super::remake::Remaking;
 use super::{Hostname, Instance, InstanceId, InstancePolicy, Renewal, Tags, Term};
 use crate::clock::{Clock, Random};
 use crate::error::{Error, Result, Violation};
-use crate::inside::{environment_fault, start_script_fault};
+use crate::inside::{environment_fault, start_script, start_script_fault};
 use crate::money::Money;
 use crate::pool::Label;
 use crate::store::{Store, Tx, atomically};
@@ -98,7 +98,7 @@ impl EditInstance {
         if let Some(script) = &self.start_script {
             origin.script_id = None;
             origin.is_autostart = true;
-            origin.script = Some(script.clone()).filter(|script| !script.trim().is_empty());
+            origin.script = start_script(script.clone());
         }
         if let Some(environment) = &self.environment {
             origin.environment.clone_from(environment);

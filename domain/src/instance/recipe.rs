@@ -3,7 +3,7 @@
 use super::driver::{JUPYTER_PORT, SSH_PORT};
 use super::{Instance, Origin, SourceImage, SourceTemplate};
 use crate::error::{Error, Result, Thing};
-use crate::inside::ports_fault;
+use crate::inside::{ports_fault, start_script};
 use crate::pool::PoolId;
 use crate::store::Tx;
 use crate::template::{Recipe, Template, TemplateId, TemplateKey, TemplateScope};
@@ -38,8 +38,8 @@ pub(super) async fn of_template(
     let template = template_for(tx, caller, instance.pool_id, id).await?;
     require_disk(&template, disk_gb)?;
     let before = instance.origin.clone();
-    let (recipe, script) = (&template.recipe, template.recipe.start_script.clone());
-    let script = Some(script).filter(|script| !script.trim().is_empty());
+    let recipe = &template.recipe;
+    let script = start_script(recipe.start_script.clone());
     Ok(Origin {
         ports: ports(None, Some(recipe))?,
         environment: recipe.environment.clone(),

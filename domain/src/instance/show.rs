@@ -229,9 +229,8 @@ async fn site(store: &dyn Store, caller: &Caller, id: InstanceId) -> Result<Opti
     Ok(capacity.filter(|_| instance.is_live()).map(|capacity| capacity.site()))
 }
 
-/// How large the disk of an instance could be in GB: what it has and what its storage has left.
-pub async fn largest_disk(store: &dyn Store, caller: &Caller, id: InstanceId) -> Result<u32> {
-    let instance = show(store, caller, id).await?.instance;
+/// How large the disk of an instance that was shown could be in GB: what it has and what its storage has left.
+pub async fn largest_disk(store: &dyn Store, instance: &Instance) -> Result<u32> {
     let (reads, has) = (store.reads(), instance.terms.shape.disk_gb);
     let Some(capacity) = reads.capacity(instance.host_id).await? else { return Ok(has) };
     let storage = reads.storage(&capacity.storage).await?;

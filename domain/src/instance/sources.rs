@@ -11,7 +11,7 @@ use crate::error::{Conflict, Error, Result, Thing, Unpayable};
 use crate::gpu_offer::{GpuOffer, MOST_GPUS};
 use crate::host::HostId;
 use crate::image::ImageCode;
-use crate::inside::environment_fault;
+use crate::inside::{self, environment_fault};
 use crate::location::LocationCode;
 use crate::money::Money;
 use crate::page::Page;
@@ -186,7 +186,7 @@ async fn origin(
         // One that was kept takes its place: an instance starts with one script.
         recipe.filter(|_| kept.is_none()).map(|recipe| recipe.start_script.clone())
     });
-    let start_script = start_script.filter(|script| !script.trim().is_empty());
+    let start_script = start_script.and_then(inside::start_script);
     let is_autostart = start_script.is_some();
     let mut environment = recipe.map(|recipe| recipe.environment.clone()).unwrap_or_default();
     environment.extend(request.environment.clone());
