@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::host::Host;
-use domain::rental::{Driver, DriverError, RentalId};
+use domain::rental::{Driver, DriverError, RentalId, Tenant};
 
 /// A driver whose every call ends in time: a call that takes longer is given up and has failed.
 pub struct WithDeadline<D> {
@@ -30,8 +30,8 @@ impl<D: Driver> WithDeadline<D> {
 
 #[async_trait]
 impl<D: Driver> Driver for WithDeadline<D> {
-    async fn grant(&self, host: &Host, rental_id: RentalId) -> Result<(), DriverError> {
-        self.bounded(self.driver.grant(host, rental_id)).await
+    async fn grant(&self, host: &Host, tenant: &Tenant) -> Result<(), DriverError> {
+        self.bounded(self.driver.grant(host, tenant)).await
     }
 
     async fn suspend(&self, host: &Host, rental_id: RentalId) -> Result<(), DriverError> {

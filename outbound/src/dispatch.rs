@@ -16,6 +16,8 @@ pub struct Drivers {
     pub simulated: Arc<dyn InstanceDriver>,
     /// For hosts with the Docker API.
     pub docker: Arc<dyn InstanceDriver>,
+    /// For Linux hosts that are cut into compute units.
+    pub ssh: Arc<dyn InstanceDriver>,
 }
 
 impl Drivers {
@@ -27,6 +29,7 @@ impl Drivers {
         match driver {
             DriverKind::Simulated => self.simulated.as_ref(),
             DriverKind::Docker => self.docker.as_ref(),
+            DriverKind::Ssh => self.ssh.as_ref(),
         }
     }
 }
@@ -159,7 +162,7 @@ mod tests {
         let conduct = Conduct { copy_looks: 1, remembers: true, ..Conduct::default() };
         let simulated = Arc::new(SimulatedInstances::new(conduct));
         let docker = Arc::new(crate::docker::Docker::new("here".to_owned()));
-        let drivers = Drivers { simulated: simulated.clone(), docker };
+        let drivers = Drivers { simulated: simulated.clone(), docker, ssh: simulated.clone() };
         let (here, there) = (site(1, DriverKind::Simulated), site(2, DriverKind::Simulated));
         drivers.create(&here, &spec(1, false)).await.unwrap();
         let early = drivers.create(&there, &spec(2, true)).await;

@@ -8,6 +8,7 @@
 
 pub mod deadline;
 pub mod dispatch;
+pub mod dispatch_hosts;
 pub mod docker;
 pub mod simulated;
 pub mod simulated_instances;

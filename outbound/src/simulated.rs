@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::host::Host;
-use domain::rental::{Access, Driver, DriverError, RentalId};
+use domain::rental::{Access, Driver, DriverError, RentalId, Tenant};
 
 /// How the simulated hosts behave.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,8 +61,8 @@ impl Simulated {
 
 #[async_trait]
 impl Driver for Simulated {
-    async fn grant(&self, _host: &Host, rental_id: RentalId) -> Result<(), DriverError> {
-        self.reach(rental_id, Access::Granted).await
+    async fn grant(&self, _host: &Host, tenant: &Tenant) -> Result<(), DriverError> {
+        self.reach(tenant.rental_id, Access::Granted).await
     }
 
     async fn suspend(&self, _host: &Host, rental_id: RentalId) -> Result<(), DriverError> {

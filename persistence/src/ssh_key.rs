@@ -12,6 +12,7 @@ use sea_orm::{
     QuerySelect, QueryTrait,
 };
 
+use crate::entity::pool;
 use crate::entity::ssh_key::{ActiveModel, Column, Entity, Model};
 use crate::failure::{Result, failed};
 use crate::pool::joined_pools;
@@ -67,6 +68,20 @@ impl SshKeyQueries for Handle {
             .order_by_asc(Column::Id);
         let rows = find.all(&self.connection).await.map_err(failed)?;
         Ok(rows.into_iter().map(key).collect())
+    }
+
+    async fn public_keys_of(&self, pool_id: Option<PoolId>, owner: UserId) -> Result<Vec<String>> {
+        let owned = pool::Entity::find()
+            .select_only()
+            .column(pool::Column::Id)
+            .filter(pool::Column::OwnerId.eq(owner.uuid()))
+            .into_query();
+        let find = Entity::find().select_only().column(Column::PublicKey).order_by_asc(Column::Id);
+        let find = match pool_id {
+            Some(pool_id) => find.filter(Column::PoolId.eq(pool_id.uuid())),
+            None => find.filter(Column::PoolId.in_subquery(owned)),
+        };
+        find.into_tuple().all(&self.connection).await.map_err(failed)
     }
 
     async fn ssh_key_count(&self, pool_id: PoolId) -> Result<u64> {

@@ -119,6 +119,7 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
         instances: Arc::new(Drivers {
             simulated: Arc::new(SimulatedInstances::default()),
             docker: Arc::new(Docker::new(config.deployment.clone())),
+            ssh: Arc::new(SimulatedInstances::default()),
         }),
         cards: config
             .stripe

@@ -32,17 +32,20 @@ pub enum DriverKind {
     Simulated,
     /// Any engine that serves the Docker API.
     Docker,
+    /// A Linux host that is cut into compute units over SSH.
+    Ssh,
 }
 
 impl DriverKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Simulated, Self::Docker];
+    pub const ALL: [Self; 3] = [Self::Simulated, Self::Docker, Self::Ssh];
 
     /// Its spelling, on the wire and in storage.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Simulated => "simulated",
             Self::Docker => "docker",
+            Self::Ssh => "ssh",
         }
     }
 

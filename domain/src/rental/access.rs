@@ -46,8 +46,8 @@ impl Rental {
 /// work done; each returns well within the job's lease ([`crate::job::LEASE`]) or fails.
 #[async_trait]
 pub trait Driver: Send + Sync {
-    /// Prepares the host for the renter and lets them in, or lets them in again.
-    async fn grant(&self, host: &Host, rental_id: RentalId) -> Result<(), DriverError>;
+    /// Prepares the host for the renter and lets them in, or lets them in again, or lets in others.
+    async fn grant(&self, host: &Host, tenant: &Tenant) -> Result<(), DriverError>;
 
     /// Shuts the renter out and keeps their data.
     async fn suspend(&self, host: &Host, rental_id: RentalId) -> Result<(), DriverError>;
@@ -55,6 +55,18 @@ pub trait Driver: Send + Sync {
     /// Shuts the renter out and wipes their data.
     async fn wipe(&self, host: &Host, rental_id: RentalId) -> Result<(), DriverError>;
 }
+
+/// Whom a rented host lets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// For which rental.
+    pub rental_id: RentalId,
+    /// The OpenSSH public keys that may log in as [`RENTER`].
+    pub public_keys: Vec<String>,
+}
+
+/// The Unix user of a rented host that its renter logs in as, who may become root.
+pub const RENTER: &str = "renter";
 
 /// Why a driver failed, in words for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +89,11 @@ pub async fn align(
         return Ok(());
     }
     let done = match wanted {
-        Access::Granted | Access::Pending => driver.grant(&seen.host, id).await,
+        Access::Granted | Access::Pending => {
+            let Rental { pool_id, renter_id, .. } = seen.rental;
+            let public_keys = store.reads().public_keys_of(pool_id, renter_id).await?;
+            driver.grant(&seen.host, &Tenant { rental_id: id, public_keys }).await
+        }
         Access::Suspended => driver.suspend(&seen.host, id).await,
         Access::Wiped => driver.wipe(&seen.host, id).await,
     };

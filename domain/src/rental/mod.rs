@@ -21,7 +21,7 @@ mod terminate;
 use serde::{Deserialize, Serialize};
 
 pub use abandon::abandon_unready;
-pub use access::{Access, Driver, DriverError, align, realign};
+pub use access::{Access, Driver, DriverError, RENTER, Tenant, align, realign};
 pub use earn::earn_due;
 pub use expire::expire_due;
 pub use extend::{ExtendRental, Extended, extend};

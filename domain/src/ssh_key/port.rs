@@ -6,7 +6,7 @@ use super::{SshKey, SshKeyId};
 use crate::error::Result;
 use crate::page::Page;
 use crate::pool::PoolId;
-use crate::user::Viewer;
+use crate::user::{UserId, Viewer};
 
 /// Looks at SSH keys.
 #[async_trait]
@@ -26,6 +26,9 @@ pub trait SshKeyQueries {
 
     /// Those of the keys that are in the pool, by id.
     async fn ssh_keys_of_pool(&self, pool_id: PoolId, ids: &[SshKeyId]) -> Result<Vec<SshKey>>;
+
+    /// The texts of all keys of the pool; without a pool of all pools that the user owns.
+    async fn public_keys_of(&self, pool_id: Option<PoolId>, owner: UserId) -> Result<Vec<String>>;
 
     /// How many keys the pool has.
     async fn ssh_key_count(&self, pool_id: PoolId) -> Result<u64>;
