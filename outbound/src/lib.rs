@@ -1,6 +1,7 @@
 //! Berth's way out: what it calls. Drivers that reach hosts, and [`stripe`], which takes cards.
 //!
-//! [`docker`] makes instances on hosts with the Docker API; [`dispatch`] asks the driver that a host
+//! [`docker`] makes instances on hosts with the Docker API, [`ssh`] on Linux hosts over SSH;
+//! [`dispatch`] asks the driver that a host
 //! names.
 //!
 //! *To add a driver*: a kind in [`domain::instance::DriverKind`], a module here that implements
@@ -12,4 +13,5 @@ pub mod dispatch_hosts;
 pub mod docker;
 pub mod simulated;
 pub mod simulated_instances;
+pub mod ssh;
 pub mod stripe;
