@@ -22,7 +22,9 @@ mod database;
 mod door;
 pub mod engine;
 pub mod invariants;
+pub mod login_book;
 pub mod relay;
+pub mod ssh_host;
 
 pub use app::{Options, TestApp};
 pub use cards::{FailingStore, Failure, ScriptedCards, WEBHOOK_SECRET, signature};

@@ -67,6 +67,7 @@ mod silent_hosts;
 mod simplepod;
 mod software;
 mod spot;
+mod ssh_driver;
 mod ssh_keys;
 mod suppliers;
 mod sweeps;
