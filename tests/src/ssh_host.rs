@@ -89,7 +89,7 @@ impl SshHost {
     pub fn run(&self, line: &str) -> Output {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.first.to_string(), "--mount", "--pid", "--uts", "--ipc"]);
-        command.args(["--root", "--wd=/", "sh", "-c", line]).stdin(Stdio::null());
+        command.args(["--root", "--wd", "sh", "-c", line]).stdin(Stdio::null());
         command.output().unwrap()
     }
 

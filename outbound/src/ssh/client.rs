@@ -11,7 +11,6 @@ use domain::remote::{HostKey, KeyVerdict, Login, LoginBook};
 use russh::Preferred;
 use russh::client::{self, Config, Handle};
 use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
-use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
 
 use super::identity;

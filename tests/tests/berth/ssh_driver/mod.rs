@@ -1,7 +1,9 @@
 //! The driver for Linux hosts over SSH against a real OpenSSH on a host of each test's own: every call
 //! twice, as the worker may make it.
 
+mod attacks;
 mod life;
+mod restoring;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
