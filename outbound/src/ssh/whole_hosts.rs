@@ -10,7 +10,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::Error;
 use domain::host::Host;
-use domain::remote::LoginBook;
 use domain::rental::{Driver, DriverError, RentalId, Tenant};
 
 use super::script::Script;
@@ -24,20 +23,19 @@ const WIPE: &str = include_str!("scripts/wipe.sh");
 const SUDOERS: &str = "/etc/sudoers.d/berth-renter";
 
 /// Drives hosts for which the book has a login over SSH, and others by the driver behind.
-pub struct WholeHosts<D> {
+pub struct WholeHosts {
     ssh: Ssh,
-    others: D,
+    others: Arc<dyn Driver>,
 }
 
-impl<D: Driver> WholeHosts<D> {
+impl WholeHosts {
     /// Puts SSH before a driver.
-    pub const fn new(ssh: Ssh, others: D) -> Self {
+    pub const fn new(ssh: Ssh, others: Arc<dyn Driver>) -> Self {
         Self { ssh, others }
     }
 
     async fn has_login(&self, host: &Host) -> Result<bool, DriverError> {
-        let book: &Arc<dyn LoginBook> = &self.ssh.shared.book;
-        match book.login(host.id).await {
+        match self.ssh.shared.book.login(host.id).await {
             Ok(_) => Ok(true),
             Err(Error::NotFound(_)) => Ok(false),
             Err(fault) => Err(DriverError(format!("the book of logins failed: {fault}"))),
@@ -58,7 +56,7 @@ impl<D: Driver> WholeHosts<D> {
 }
 
 #[async_trait]
-impl<D: Driver> Driver for WholeHosts<D> {
+impl Driver for WholeHosts {
     async fn grant(&self, host: &Host, tenant: &Tenant) -> Result<(), DriverError> {
         if !self.has_login(host).await? {
             return self.others.grant(host, tenant).await;

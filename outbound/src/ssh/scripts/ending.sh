@@ -76,18 +76,21 @@ remove_folders() {
 
 # Where anybody may put files, and where files are put for anybody who asks.
 sweep_files() {
-  for name in crontabs/$user tabs/$user $user; do rm -rf -- "/var/spool/cron/$name"; done
-  rm -rf -- "/var/mail/$user" "/var/spool/mail/$user"
+  jobs=/var/spool/cron
+  rm -rf -- "$jobs/crontabs/$user" "$jobs/tabs/$user" "$jobs/$user" "/var/mail/$user" \
+    "/var/spool/mail/$user"
+  set --
   for folder in /tmp /var/tmp /dev/shm /dev/mqueue /run/lock /run/screen /var/crash \
     /var/spool/cron /var/spool/at; do
-    [ -d "$folder" ] || continue
-    find "$folder" -mindepth 1 -xdev -depth -uid "$uid" -delete 2>/dev/null || true
-    # A folder with files of others in it stays theirs; it must only not be the next user's.
-    find "$folder" -mindepth 1 -xdev -depth -uid "$uid" -execdir chown -h 0:0 -- {} + \
-      2>/dev/null || true
-    [ -z "$(find "$folder" -mindepth 1 -xdev -uid "$uid" -print -quit 2>/dev/null)" ] \
-      || fail "files of $user stay in $folder"
+    if [ -d "$folder" ]; then set -- "$@" "$folder"; fi
   done
+  find "$@" -mindepth 1 -xdev -depth -uid "$uid" -delete 2>/dev/null || true
+  left=$(find "$@" -mindepth 1 -xdev -uid "$uid" -print -quit 2>/dev/null) || true
+  [ -n "$left" ] || return 0
+  # A folder with files of others in it stays theirs; it must only not be the next user's.
+  find "$@" -mindepth 1 -xdev -depth -uid "$uid" -execdir chown -h 0:0 -- {} + || true
+  left=$(find "$@" -mindepth 1 -xdev -uid "$uid" -print -quit 2>/dev/null) || true
+  [ -z "$left" ] || fail "files of $user stay outside of its folders"
 }
 
 # Memory, semaphores and queues of System V, by the columns that each list names.

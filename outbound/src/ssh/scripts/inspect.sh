@@ -10,8 +10,9 @@ cpus=$(cat /sys/devices/system/cpu/online 2>/dev/null) || true
 [ -n "$cpus" ] || cpus=0-$(($(nproc --all) - 1))
 home=/home
 [ -d /home ] || home=/
+free=$(df -P -k "$home")
 printf 'system=%s\n' "${system:-Linux $(uname -r)}"
 printf 'cpus=%s\n' "$cpus"
 printf 'ram_kib=%s\n' "$(sed -n 's/^MemTotal:[[:space:]]*\([0-9]*\) kB$/\1/p' /proc/meminfo)"
-printf 'free_kib=%s\n' "$(df -P -k "$home" | awk 'NR == 2 { print $4 }')"
+printf 'free_kib=%s\n' "$(printf '%s\n' "$free" | awk 'NR == 2 { print $4 }')"
 printf 'limits=%s\n' "$limits"

@@ -30,7 +30,7 @@ async fn links_lead_root_nowhere() {
         assert_eq!(bed.look(&holder.spec).await, Sighting::Stopped, "{odd}");
         bed.run(&holder.spec).await;
     }
-    bed.told(&holder, trap);
+    bed.told(&holder, &format!("rm -f ~/root ~/t /opt/c0/t /tmp/t /var/tmp/p; {trap}"));
     bed.remove(&holder.spec).await;
     assert_eq!(bed.host.told("ls -A /home/c0 /opt/c0 /tmp /var/tmp | grep -v :").trim(), "");
     let after = bed.host.told("ls -lR /root/.ssh /srv/treasure /etc/ssh; cat /root/.ssh/*");

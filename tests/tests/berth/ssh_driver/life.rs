@@ -38,7 +38,7 @@ async fn the_key_logs_in_and_finds_its_cpus_and_no_others() {
 async fn a_unit_has_its_share_of_memory_and_tasks_and_no_more() {
     let bed = Bed::cut(&[&unit(0)]).await;
     let holder = bed.allocate(&unit(0)).await;
-    bed.ssh(&holder, "for i in $(seq 200); do setsid sleep 30 & done >/dev/null 2>&1");
+    bed.ssh(&holder, "sh -c 'for i in $(seq 200); do setsid sleep 30 & done' >/dev/null 2>&1");
     let tasks: u32 = bed.processes("c0").parse().unwrap();
     assert!((30..=64).contains(&tasks), "{tasks}");
     bed.host.told("pkill -KILL -U c0");

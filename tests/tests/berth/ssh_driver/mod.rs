@@ -2,10 +2,15 @@
 //! twice, as the worker may make it.
 
 mod attacks;
+mod connections;
+mod crashes;
+mod faults;
+mod kinds;
 mod life;
 mod restoring;
+mod whole_hosts;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -195,8 +200,4 @@ fn read(host: &SshHost, path: &str) -> String {
 
 fn is_let_in(output: &Output) -> bool {
     output.status.success()
-}
-
-fn no_key() -> &'static Path {
-    Path::new("/dev/null")
 }

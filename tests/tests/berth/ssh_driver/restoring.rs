@@ -2,8 +2,8 @@ use super::*;
 
 /// Every file of `/etc` with its owner, mode and content. The tools for users keep a copy of each of
 /// their files beside it as it was before their last change, which was ours.
-const ETC: &str = "cd /etc; find . ! -type d ! -name '*-' | sort | while read -r file; do
-    stat -c '%A %u %g %n' $file; if [ -L $file ]; then readlink $file; else cksum <$file; fi; done";
+const ETC: &str = "cd /etc; find . ! -name '*-' ! -type d -printf '%M %U %G %p %l\\n' | sort; \
+    find . ! -name '*-' -type f -exec cksum {} + | sort";
 const OURS: &str = "find /etc /var/lib /var/spool /home /opt /mnt /run /tmp /usr/local /root \
     -name '*berth*'; find /sys/fs/cgroup /sys/fs/cgroup/pids /sys/fs/cgroup/cpuset \
     /sys/fs/cgroup/memory -maxdepth 1 -name berth";
