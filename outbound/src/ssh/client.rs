@@ -130,12 +130,7 @@ mod tests {
     fn the_kind_of_the_known_key_is_asked_for_first() {
         let first = |line: &str| {
             let known = HostKey::from_stored(line.to_owned());
-            preferred(Some(&known))
-                .key
-                .iter()
-                .take(2)
-                .map(|key| key.to_string())
-                .collect::<Vec<_>>()
+            preferred(Some(&known)).key.iter().take(2).map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(first("ssh-rsa AAAA"), ["rsa-sha2-512", "rsa-sha2-256"]);
         assert_eq!(first("ecdsa-sha2-nistp384 AAAA"), ["ecdsa-sha2-nistp384", "ssh-ed25519"]);

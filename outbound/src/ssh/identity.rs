@@ -51,3 +51,69 @@ pub(super) fn read(private_key: &SecretString) -> Result<PrivateKey, &'static st
         Err(_) => Err(unreadable),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    struct Counting;
+
+    impl Random for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            for (byte, number) in bytes.iter_mut().zip(1..) {
+                *byte = number;
+            }
+        }
+    }
+
+    /// A key as the operator's own tools make it.
+    fn made(options: &[&str]) -> (SecretString, String) {
+        let folder = std::env::temp_dir().join(format!("berth-key.{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("key");
+        let mut command = Command::new("ssh-keygen");
+        command.args(["-q", "-C", "by hand", "-f"]).arg(&file).args(options);
+        assert!(command.status().unwrap().success());
+        let key = std::fs::read_to_string(&file).unwrap().into();
+        let line = std::fs::read_to_string(file.with_extension("pub")).unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
+        (key, line.trim().to_owned())
+    }
+
+    #[test]
+    fn a_generated_key_is_a_pair_and_the_randomness_is_ours() {
+        let identity = generate(&Counting, "berth\non h1").unwrap();
+        assert!(identity.public_key.starts_with("ssh-ed25519 AAAA"));
+        assert!(identity.public_key.ends_with(" berth on h1"));
+        let text = identity.private_key.expose_secret();
+        assert!(text.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----\n"), "{text}");
+        assert_eq!(public_key(&identity.private_key), Ok(identity.public_key.clone()));
+        assert_eq!(generate(&Counting, "berth on h1").unwrap().public_key, identity.public_key);
+        assert!(!format!("{identity:?}").contains(text.lines().nth(1).unwrap()));
+    }
+
+    #[test]
+    fn keys_of_ssh_keygen_are_read() {
+        for kind in [&["-t", "ed25519"][..], &["-t", "ecdsa"], &["-t", "rsa", "-b", "2048"]] {
+            let (key, line) = made(&[kind, &["-N", ""]].concat());
+            assert_eq!(public_key(&key), Ok(line));
+        }
+        let (key, line) = made(&["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""]);
+        let plain = line.rsplit_once(" by").unwrap().0;
+        assert_eq!(public_key(&key).unwrap().trim(), plain);
+    }
+
+    #[test]
+    fn a_key_with_a_passphrase_and_garbage_are_refused_in_words() {
+        for format in ["RFC4716", "PEM", "PKCS8"] {
+            let (key, _) = made(&["-t", "ecdsa", "-m", format, "-N", "a passphrase"]);
+            assert!(public_key(&key).unwrap_err().contains("passphrase"), "{format}");
+        }
+        for text in ["", "garbage", "ssh-ed25519 AAAA", "-----BEGIN OPENSSH PRIVATE KEY-----\n"] {
+            let refused = public_key(&SecretString::from(text.to_owned()));
+            assert!(refused.unwrap_err().contains("cannot be read"), "{text}");
+        }
+    }
+}
