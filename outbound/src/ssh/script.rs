@@ -125,6 +125,7 @@ mod tests {
         }
     }
 
+    /// Seen failing without the braces: all but the last lines were done.
     #[test]
     fn a_script_that_was_cut_off_does_nothing() {
         let script = Script::new("echo done\n").with("unit", "c0");

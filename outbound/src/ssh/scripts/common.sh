@@ -102,8 +102,10 @@ remove_user() {
     userdel "$user"
   fi
   if getent group "$user" >/dev/null; then groupdel "$user"; fi
-  # What was killed between two files left lines in the others; made whole, they can be removed.
+  # What was killed between two files left lines in the others; made whole, they can be removed. The
+  # number may be another one then, so it is our comment by which the user is known.
   if grep -qs "^$user:" /etc/shadow /etc/gshadow /etc/subuid /etc/subgid; then
+    rm -f "$mark/uid"
     useradd -M -U -c "$comment" "$user"
     userdel "$user"
     if getent group "$user" >/dev/null; then groupdel "$user"; fi

@@ -130,8 +130,8 @@ dissolve() {
     if has_user && ! is_ours; then refuse "the user $user is one that Berth did not make"; fi
     wipe_user
   fi
-  remove_user
   if [ "$user" != renter ]; then remove_limits "$user"; fi
+  remove_user
   rm -rf -- "$told/$user" "$told/$user.new" "$mark"
 }
 

@@ -230,7 +230,7 @@ async fn users_that_are_there_by_halves_are_made_whole_or_removed() {
     }
 }
 
-/// Seen failing without the lock: both had the users' files open.
+/// Seen failing without the lock: the repetition did not wait.
 #[tokio::test]
 async fn a_step_whose_connection_is_cut_is_waited_for_by_its_repetition() {
     let bed = Bed::cut(&[]).await;

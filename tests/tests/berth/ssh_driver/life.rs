@@ -16,6 +16,7 @@ async fn a_host_says_what_it_is() {
     assert!(!is_there(&bed.host, "/var/lib/berth"), "to look changes nothing");
 }
 
+/// Seen failing without the line that has PAM put sessions into their group.
 #[tokio::test]
 async fn the_key_logs_in_and_finds_its_cpus_and_no_others() {
     let bed = Bed::cut(&[&unit(1)]).await;
@@ -53,6 +54,7 @@ async fn a_unit_has_its_share_of_memory_and_tasks_and_no_more() {
     }
 }
 
+/// Seen failing with homes that others may read.
 #[tokio::test]
 async fn a_units_user_cannot_see_into_another_unit() {
     let bed = Bed::cut(&[&unit(0), &unit(1)]).await;
@@ -97,6 +99,7 @@ async fn a_removed_instance_leaves_an_empty_unit_that_lets_nobody_in() {
     assert_eq!(bed.look(&next.spec).await, Sighting::Ready, "a late call was for the first");
 }
 
+/// Seen failing without the lock of the account.
 #[tokio::test]
 async fn a_stopped_instance_lets_nobody_in_and_keeps_its_data() {
     let bed = Bed::cut(&[&unit(0)]).await;

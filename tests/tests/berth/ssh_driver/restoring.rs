@@ -63,6 +63,7 @@ async fn a_configuration_without_a_last_line_end_comes_back_as_it_was() {
     assert_eq!(read(&bed.host, "/etc/pam.d/sshd"), before);
 }
 
+/// Seen failing without the look at who has the name.
 #[tokio::test]
 async fn somebody_elses_user_of_the_same_name_is_refused_and_untouched() {
     let bed = Bed::cut(&[]).await;

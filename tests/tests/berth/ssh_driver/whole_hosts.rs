@@ -39,6 +39,7 @@ fn tenant(number: u8, keys: &[&str]) -> Tenant {
     Tenant { rental_id, public_keys }
 }
 
+/// Seen failing without the lock of the account.
 #[tokio::test]
 async fn a_renter_is_let_in_as_root_and_out_again() {
     let bed = Bed::new();
