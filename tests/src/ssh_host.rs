@@ -1,6 +1,6 @@
-//! A Linux host of a test's own, reached over SSH: Debian's OpenSSH in namespaces, on files that look
-//! like this machine's and are changed in memory alone. Nothing of it meets the machine's or another
-//! test's: neither users nor processes nor control groups. Needs root.
+//! A Linux host of a test's own, reached over SSH: Debian's OpenSSH in namespaces, on files that
+//! look like this machine's and are changed in memory alone. Nothing of it meets the machine's or
+//! another test's: neither users nor processes nor control groups. Needs root.
 
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -108,8 +108,8 @@ pub async fn connect(
     Ok((handle, shown))
 }
 
-/// The kind of the known key comes first: a host with several would show another one, which would look
-/// as if its key had changed. Signatures with SHA-1 are not taken.
+/// The kind of the known key comes first: a host with several would show another one, which would
+/// look as if its key had changed. Signatures with SHA-1 are not taken.
 fn preferred(known: Option<&HostKey>) -> Preferred {
     let kind = known.and_then(|key| key.as_str().split(' ').next()).unwrap_or_default();
     let is_known = |key: &Algorithm| match key {

@@ -54,8 +54,8 @@ impl Connections {
         Self { connect, idle, hosts: Mutex::default() }
     }
 
-    /// A channel to a host, on the connection that there is if it still works. It is closed to others
-    /// as long as its user is kept.
+    /// A channel to a host, on the connection that there is if it still works. That stays open as
+    /// long as its user is kept.
     pub async fn channel(
         &self,
         book: &Arc<dyn LoginBook>,

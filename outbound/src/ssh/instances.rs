@@ -1,5 +1,5 @@
-//! What runs in a unit: its holder's sessions. An instance is a unit that is theirs; it has no image,
-//! no volumes and no password.
+//! What runs in a unit: its holder's sessions. An instance is a unit that is theirs; it has no
+//! image, no volumes and no password.
 
 use async_trait::async_trait;
 use domain::instance::{
@@ -173,7 +173,8 @@ impl InstanceDriver for Ssh {
         Ok(String::new())
     }
 
-    /// Of the unit's processes at this moment. What crosses the network is not told apart by unit, and is 0.
+    /// Of the unit's processes at this moment. What crosses the network is not told apart by unit,
+    /// and is 0.
     async fn load(&self, site: &Site, id: InstanceId) -> Driven<Option<Load>> {
         let printed = self.of_instance(site, ("load", id), Script::new(LOAD)).await?;
         if printed.is_empty() {

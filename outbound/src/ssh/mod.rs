@@ -1,9 +1,9 @@
 //! Linux hosts that are reached over SSH: cut into compute units, or rented as a whole.
 //!
-//! Each step is one script for POSIX `sh` ([`script`]), sent over a connection that is kept for a
-//! while ([`connections`]). What it needs to know stands before it as quoted values; what it did
-//! is known by its exit status ([`step`]). A host remembers what is whose in `/var/lib/berth`, a
-//! folder of root's, and one step at a time works there.
+//! Each step is one script for POSIX `sh`, sent over a connection that is kept for a while. What it
+//! needs to know stands before it as quoted values; how it went is known by its exit status. A host
+//! remembers what is whose in `/var/lib/berth`, a folder of root's, and one step at a time works
+//! there.
 //!
 //! *To add a step*: a file in `scripts/`, and a function here that names it and its values.
 

@@ -35,8 +35,8 @@ impl Script {
         self
     }
 
-    /// What the host's shell reads. It is one compound command, so that nothing at all is done where
-    /// the connection breaks before its end.
+    /// What the host's shell reads. It is one compound command, so that nothing at all is done
+    /// where the connection breaks before its end.
     pub fn text(&self, lock: Duration) -> String {
         let mut text = "{\nexec </dev/null\nset -eu\n".to_owned();
         push(&mut text, "lock_seconds", &lock.as_secs().to_string());
@@ -55,8 +55,8 @@ pub fn session() -> String {
     format!("{LIMITS}\n{SESSION}")
 }
 
-/// What is asked for when a channel is opened: a shell of root's that ends by itself should nobody end
-/// it, also where the account has another kind of shell.
+/// What is asked for when a channel is opened: a shell of root's that ends by itself should nobody
+/// end it, also where the account has another kind of shell.
 pub fn command(most: Duration) -> String {
     let seconds = most.as_secs().max(1);
     let line = format!(

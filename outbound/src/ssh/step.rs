@@ -31,8 +31,8 @@ impl Ended {
 }
 
 impl Ssh {
-    /// Runs a script on a host and answers what it printed. It is finished and noted also where nobody
-    /// waits for it any more.
+    /// Runs a script on a host and answers what it printed. It is finished and noted also where
+    /// nobody waits for it any more.
     pub(super) async fn step(
         &self,
         host_id: HostId,

@@ -20,7 +20,7 @@ fail() {
 }
 
 # One step at a time. All that a step starts holds this too, so that the rest of one whose
-# connection was lost is waited for. The folder is always there: nothing of Berth's may stay on a host.
+# connection was lost is waited for. The folder is always there: nothing of Berth's may stay.
 alone() {
   exec 9</var/lib
   flock -w "$lock_seconds" 9 || fail "another step still works on this host"
@@ -112,13 +112,45 @@ remove_user() {
   fi
 }
 
-# Keys out alone would leave those that the user brought; an account that has expired lets nobody in.
+# Keys out alone would leave those that the user brought; an account that has expired lets nobody
+# in.
 lock_user() {
   usermod -L -e 1970-01-02 "$user"
 }
 
 unlock_user() {
   usermod -p '*' -e '' "$user"
+}
+
+# Jobs that cron and at start are in no session, so that no limit of a unit would hold them.
+deny_jobs() {
+  for list in /etc/cron.deny /etc/at.deny; do
+    if grep -qsx "$user" "$list"; then continue; fi
+    if [ -e "$list" ]; then
+      cp -p "$list" "$list.berth"
+    else
+      write_file "$state/made-$(basename "$list")" yes
+      : >"$list.berth"
+      chmod 0644 "$list.berth"
+    fi
+    # In front, so that a last line without an end stays as it is.
+    { echo "$user"; cat "$list" 2>/dev/null || true; } >"$list.berth"
+    mv -f "$list.berth" "$list"
+  done
+}
+
+allow_jobs() {
+  for list in /etc/cron.deny /etc/at.deny; do
+    rm -f "$list.berth"
+    if grep -qsx "$user" "$list"; then
+      cp -p "$list" "$list.berth"
+      sed "/^$user\$/d" "$list" >"$list.berth"
+      mv -f "$list.berth" "$list"
+    fi
+    if [ -e "$state/made-$(basename "$list")" ] && [ -e "$list" ] && [ ! -s "$list" ]; then
+      rm -f "$list"
+    fi
+  done
 }
 
 # The user's folders, in places that are root's, so that nobody puts a link there meanwhile.

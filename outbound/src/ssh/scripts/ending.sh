@@ -130,7 +130,10 @@ dissolve() {
     if has_user && ! is_ours; then refuse "the user $user is one that Berth did not make"; fi
     wipe_user
   fi
-  if [ "$user" != renter ]; then remove_limits "$user"; fi
+  if [ "$user" != renter ]; then
+    remove_limits "$user"
+    allow_jobs
+  fi
   remove_user
   rm -rf -- "$told/$user" "$told/$user.new" "$mark"
 }

@@ -4,6 +4,7 @@ alone
 about "$unit"
 make_user
 numbers
+deny_jobs
 make_folders
 write_file "$mark/plan" "cpus=$cpus
 ram_mib=$ram_mib

@@ -79,7 +79,8 @@ async fn no_file_job_or_memory_outlives_its_owner() {
     bed.host.told("mkdir '/home/c0/a mount%s'; mount -t tmpfs tmpfs '/home/c0/a mount%s'");
     bed.remove(&holder.spec).await;
     let everywhere = "find / -xdev -user c0 2>/dev/null; for place in /home /opt /mnt /tmp /var/tmp
-        do find $place -mindepth 2 -user c0 -o -path '/*/c0/*'; done; ls -A /var/spool/cron/crontabs";
+        do find $place -mindepth 2 -user c0 -o -path '/*/c0/*'; done
+        ls -A /var/spool/cron/crontabs";
     assert_eq!(bed.host.told(&everywhere.replace('\n', "; ")), "");
     assert_eq!(bed.host.told("ipcs -m -s -q | grep c0 || true"), "");
     assert_eq!(bed.host.told("grep c0 /proc/self/mounts || true"), "");
@@ -137,4 +138,20 @@ async fn a_session_that_the_host_cannot_confine_is_refused_and_others_are_not() 
     bed.driver.prepare(&bed.site).await.unwrap();
     bed.make(&unit(0)).await;
     assert!(is_let_in(&bed.ssh(&holder, "true")));
+}
+
+#[tokio::test]
+async fn jobs_that_no_limit_would_hold_are_denied() {
+    let bed = Bed::cut(&[]).await;
+    bed.host.told("printf 'guest\nlast' >/etc/at.deny; rm -f /etc/cron.deny");
+    for unit in [unit(0), unit(1)] {
+        bed.make(&unit).await;
+    }
+    assert_eq!(read(&bed.host, "/etc/at.deny"), "c1\nc0\nguest\nlast");
+    assert_eq!(read(&bed.host, "/etc/cron.deny"), "c1\nc0\n");
+    bed.driver.remove_unit(&bed.site, &unit(0)).await.unwrap();
+    assert_eq!(read(&bed.host, "/etc/cron.deny"), "c1\n");
+    bed.driver.restore(&bed.site).await.unwrap();
+    assert_eq!(read(&bed.host, "/etc/at.deny"), "guest\nlast");
+    assert!(!is_there(&bed.host, "/etc/cron.deny"));
 }

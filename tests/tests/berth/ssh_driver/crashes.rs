@@ -10,7 +10,7 @@ const PROGRAMS: &str = "mkdir mv rm rmdir cp chmod chown useradd userdel groupde
 /// Lets the host's scripts be killed at any of their commands.
 fn mine(host: &SshHost) {
     let wrapper = r#"#!/bin/sh
-fuse=$(cat /run/fuse 2>/dev/null) || exec "/usr/bin/env" PATH=/usr/sbin:/usr/bin:/sbin:/bin NAME "$@"
+fuse=$(cat /run/fuse 2>/dev/null) || exec env PATH=/usr/sbin:/usr/bin:/sbin:/bin NAME "$@"
 echo $((fuse - 1)) >/run/fuse
 if [ "$fuse" = 0 ]; then
   /usr/bin/rm -f /run/fuse

@@ -1,5 +1,5 @@
-//! Hosts with another kind of limits than this machine: files and programs that stand for theirs, so
-//! that it is seen what they are told, though not that they obey.
+//! Hosts with another kind of limits than this machine: files and programs that stand for theirs,
+//! so that it is seen what they are told, though not that they obey.
 
 use domain::compute_unit::Limits;
 

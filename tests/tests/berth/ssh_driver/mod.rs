@@ -1,5 +1,5 @@
-//! The driver for Linux hosts over SSH against a real OpenSSH on a host of each test's own: every call
-//! twice, as the worker may make it.
+//! The driver for Linux hosts over SSH against a real OpenSSH on a host of each test's own: every
+//! call twice, as the worker may make it.
 
 mod attacks;
 mod connections;

@@ -1,7 +1,7 @@
 use super::*;
 
-/// Every file of `/etc` with its owner, mode and content. The tools for users keep a copy of each of
-/// their files beside it as it was before their last change, which was ours.
+/// Every file of `/etc` with its owner, mode and content. The tools for users keep a copy of each
+/// of their files beside it as it was before their last change, which was ours.
 const ETC: &str = "cd /etc; find . ! -name '*-' ! -type d -printf '%M %U %G %p %l\\n' | sort; \
     find . ! -name '*-' -type f -exec cksum {} + | sort";
 const OURS: &str = "find /etc /var/lib /var/spool /home /opt /mnt /run /tmp /usr/local /root \
