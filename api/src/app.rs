@@ -6,13 +6,15 @@ use std::sync::Arc;
 use chrono::Duration;
 use domain::Result;
 use domain::clock::{Clock, Random, Timestamp};
+use domain::compute_unit::HostDriver;
 use domain::gpu_offer::MarketIndex;
 use domain::image::ImageCode;
-use domain::instance::{self, EditInstance, Instance, InstanceDriver, InstancePolicy};
+use domain::instance::{self, DriverKind, EditInstance, Instance, InstanceDriver, InstancePolicy};
 use domain::job::JobContext;
 use domain::money::Money;
 use domain::payment::{EventReader, PaymentContext, PaymentPolicy, PaymentProvider};
 use domain::quote::Signer;
+use domain::remote::{KeyMeans, LoginDefaults};
 use domain::rental::{Driver, RentalPolicy};
 use domain::store::Store;
 use domain::user::Passwords;
@@ -43,6 +45,10 @@ pub struct App {
     pub driver: Arc<dyn Driver>,
     /// What makes instances on hosts.
     pub instances: Arc<dyn InstanceDriver>,
+    /// What cuts hosts into compute units.
+    pub hosts: Arc<dyn HostDriver>,
+    /// What makes the keys with which hosts are logged in to.
+    pub keys: KeyMeans,
     /// Payments by card, where they are configured.
     pub cards: Option<Cards>,
     /// Access tokens.
@@ -102,6 +108,23 @@ pub struct Settings {
     pub simplepod: Option<SimplePodSettings>,
     /// The surface of Trooper's clients, unless it is switched off.
     pub trooper: Option<TrooperSettings>,
+    /// The surface of Kloigos's clients, unless it is switched off.
+    pub kloigos: Option<KloigosSettings>,
+}
+
+/// How the surface of Kloigos's clients is configured.
+#[derive(Clone, Debug)]
+pub struct KloigosSettings {
+    /// A host name at which it is mounted as well.
+    pub host: Option<String>,
+    /// Whether nobody is asked who they are.
+    pub is_open: bool,
+    /// What cuts the hosts that its operators name.
+    pub driver: DriverKind,
+    /// How those are logged in to about which nothing else is said.
+    pub logins: LoginDefaults,
+    /// Whether what is not known counts as done, where it is to be given back.
+    pub is_lenient: bool,
 }
 
 /// How the surface of Trooper's clients is configured.
@@ -154,6 +177,7 @@ impl App {
             random: self.random.as_ref(),
             driver: self.driver.as_ref(),
             instances: self.instances.as_ref(),
+            hosts: self.hosts.as_ref(),
             policy: &self.settings.instance_policy,
             vault: self.vault.as_ref(),
         }

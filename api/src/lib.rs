@@ -22,6 +22,7 @@ pub mod http;
 pub mod import;
 pub mod instants;
 pub mod json;
+pub mod kloigos;
 pub mod native;
 pub mod rehearsal;
 pub mod simplepod;

@@ -8,8 +8,8 @@ use domain::id::hex;
 use domain::job::Taking;
 use domain::wallet::take_checkpoint;
 use domain::{
-    Error, Result, gpu_offer, install, instance, job, meter, payment, quote, rate_limit, rental,
-    volume,
+    Error, Result, compute_unit, gpu_offer, install, instance, job, meter, payment, quote,
+    rate_limit, remote, rental, volume,
 };
 use futures_util::future::join_all;
 use persistence::counting_statements;
@@ -126,6 +126,7 @@ async fn checkpoint(app: &App) -> Result<()> {
         info!(number = taken.number, hash = hex(&taken.hash), "checkpoint of the ledger");
     }
     quote::remove_stale(store, clock).await?;
+    remote::forget(store, clock).await?;
     rate_limit::forget(store, clock).await.map(|_| ())
 }
 
@@ -161,6 +162,7 @@ async fn realign(app: &App) -> Result<()> {
         said("instances", instance::realign(store, random, now).await),
         said("volumes", volume::realign(store, random, now).await),
         said("installs", install::realign(store, random, now).await),
+        said("hosts of compute units", compute_unit::realign(store, random, now).await),
     ])
 }
 

@@ -211,6 +211,8 @@ pub enum Thing {
     Install,
     /// An instance.
     Instance,
+    /// A compute unit.
+    ComputeUnit,
     /// A volume.
     Volume,
     /// A cluster.
@@ -221,6 +223,8 @@ pub enum Thing {
     Finding,
     /// Client credentials.
     ClientCredential,
+    /// One of the operator's keys for hosts.
+    SshIdentity,
 }
 
 impl std::fmt::Display for Thing {
@@ -250,11 +254,13 @@ impl std::fmt::Display for Thing {
             Self::Software => "software",
             Self::Install => "installation",
             Self::Instance => "instance",
+            Self::ComputeUnit => "compute unit",
             Self::Volume => "volume",
             Self::Cluster => "cluster",
             Self::Tag => "tag",
             Self::Finding => "finding",
             Self::ClientCredential => "client credentials",
+            Self::SshIdentity => "SSH identity",
         })
     }
 }
@@ -381,6 +387,27 @@ pub enum Conflict {
     /// The host carries instances, so that it is not rented as a whole.
     #[error("the server carries instances and cannot be offered as a whole")]
     CarriesInstances,
+    /// The host is cut into compute units, so that nothing else comes to it.
+    #[error("the server is cut into compute units; decommission it first")]
+    CutIntoUnits,
+    /// Somebody has a compute unit of the host.
+    #[error("compute units of this server are allocated; deallocate them first")]
+    UnitsAllocated,
+    /// Nobody has the compute unit.
+    #[error("the compute unit is not allocated")]
+    UnitNotAllocated,
+    /// The host is being put back as it was before it was cut, or that failed.
+    #[error("the server is being decommissioned; wait until it is, or have that retried")]
+    HostDecommissioning,
+    /// Nothing failed.
+    #[error("nothing has failed here; there is nothing to retry")]
+    NothingToRetry,
+    /// Hosts are logged in to with the key.
+    #[error("servers are logged in to with this identity; give them another one first")]
+    IdentityInUse,
+    /// The instance is a compute unit.
+    #[error("a compute unit cannot do this; it can be stopped, started, restarted and deleted")]
+    NotForUnits,
     /// The pool has instances, volumes or clusters.
     #[error("the pool has instances or volumes; delete or transfer them first")]
     PoolInUse,

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use crate::capacity::{Capacities, CapacityQueries};
 use crate::client_credential::{ClientCredentialQueries, ClientCredentials};
 use crate::cluster::{ClusterQueries, Clusters};
+use crate::compute_unit::{ComputeUnitQueries, ComputeUnits};
 use crate::error::{Error, Result};
 use crate::event::{EventQueries, Events};
 use crate::gpu_offer::{GpuOfferQueries, GpuOffers};
@@ -24,6 +25,7 @@ use crate::plan::{PlanQueries, Plans};
 use crate::pool::{PoolQueries, Pools};
 use crate::quote::{QuoteQueries, Quotes};
 use crate::rate_limit::RequestCounts;
+use crate::remote::{RemoteQueries, Remotes};
 use crate::rental::{RentalQueries, Rentals};
 use crate::script::{ScriptQueries, Scripts};
 use crate::session::{SessionQueries, Sessions};
@@ -46,6 +48,7 @@ pub trait Reads:
     + HostQueries
     + Catalogue
     + RentalQueries
+    + RemoteQueries
     + WalletQueries
     + LedgerQueries
     + QuoteQueries
@@ -65,6 +68,7 @@ pub trait Reads:
     + InstallQueries
     + VolumeQueries
     + ClusterQueries
+    + ComputeUnitQueries
     + MeterQueries
     + JobQueries
     + EventQueries
@@ -77,7 +81,7 @@ pub trait Reads:
 /// One transaction: dropped means rolled back.
 ///
 /// Locks are taken in one order, ids sorted within a kind: idempotency key → user/wallet →
-/// supplier → pool → SSH keys, scripts, templates and software → host → capacity → storage → rental →
+/// supplier → pool → SSH keys, scripts, templates and software → a host of compute units → its units → host → capacity → storage → rental →
 /// mandate → instance → volume → install; payment last. Meters and clusters are guarded by their payer's
 /// wallet. A location, an image or an operator's template or software is changed with nothing else locked, and
 /// a plan after the pools that it is for. Nobody waits for a driver, HTTP or mail while holding one.
@@ -91,6 +95,7 @@ pub trait Tx:
     + Pools
     + Hosts
     + Rentals
+    + Remotes
     + Wallets
     + Quotes
     + Outages
@@ -109,6 +114,7 @@ pub trait Tx:
     + Installs
     + Volumes
     + Clusters
+    + ComputeUnits
     + Meters
     + Jobs
     + Events

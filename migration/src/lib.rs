@@ -38,6 +38,8 @@ impl MigratorTrait for Migrator {
             of_sql("m0017_networks", include_str!("m0017_networks.sql")),
             of_sql("m0018_private_plans", include_str!("m0018_private_plans.sql")),
             Box::new(m0019_market_changes::Migration),
+            of_sql("m0020_compute_units", include_str!("m0020_compute_units.sql")),
+            of_sql("m0021_logins", include_str!("m0021_logins.sql")),
         ]
     }
 }

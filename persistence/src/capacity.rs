@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use domain::capacity::{
     Capacities, Capacity, CapacityQueries, Free, Health, Need, NetworkName, Placement, PortRange,
-    Room, Slot, Storage, StorageName, Used,
+    Purpose, Room, Slot, Storage, StorageName, Used,
 };
 use domain::clock::Timestamp;
 use domain::host::HostId;
@@ -54,6 +54,7 @@ fn capacity(row: Model) -> Result<Capacity> {
         host_id: HostId::from_uuid(row.host_id),
         location: LocationCode::from_stored(row.location_code),
         storage: StorageName::from_stored(row.storage),
+        purpose: Purpose::parse(&row.purpose).ok_or_else(|| corrupt("a purpose"))?,
         driver: DriverKind::parse(&row.driver).ok_or_else(|| corrupt("a driver"))?,
         settings: from_json(row.settings)?,
         address: address(&row.address)?,
@@ -87,6 +88,7 @@ fn stored(capacity: &Capacity) -> Result<ActiveModel> {
         host_id: Set(capacity.host_id.uuid()),
         location_code: Set(capacity.location.to_string()),
         storage: Set(capacity.storage.to_string()),
+        purpose: Set(capacity.purpose.as_str().to_owned()),
         driver: Set(capacity.driver.as_str().to_owned()),
         settings: Set(to_json(&capacity.settings)?),
         address: Set(capacity.address.to_string()),
@@ -149,6 +151,7 @@ fn with_room(need: &Need, placement: Placement) -> Select<Entity> {
         .into_query();
     let find = Entity::find()
         .filter(Column::LocationCode.eq(need.location.as_str()))
+        .filter(Column::Purpose.eq(Purpose::Instances.as_str()))
         .filter(Column::UnreachableSince.is_null())
         .filter(Expr::cust("NOT is_draining"))
         .filter(left(Column::Cpus, Column::UsedCpus).gte(i64::from(shape.cpus)))
@@ -229,6 +232,7 @@ fn open_hosts(backend: DbBackend, location: Option<&LocationCode>) -> Select<Ent
                 .to(storage::Column::Name)
                 .into(),
         )
+        .filter(Column::Purpose.eq(Purpose::Instances.as_str()))
         .filter(Column::UnreachableSince.is_null())
         .filter(Expr::cust("NOT is_draining"))
         .apply_if(location, |find, code| find.filter(Column::LocationCode.eq(code.as_str())))
@@ -351,6 +355,7 @@ impl Capacities for Handle {
         let columns = [
             Column::LocationCode,
             Column::Storage,
+            Column::Purpose,
             Column::Driver,
             Column::Settings,
             Column::Address,

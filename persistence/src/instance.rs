@@ -28,7 +28,7 @@ use crate::pool::joined_pools;
 use crate::store::Handle;
 use crate::words::{contains, from_json, to_json};
 
-fn instance(row: Model) -> Result<Instance> {
+pub(crate) fn instance(row: Model) -> Result<Instance> {
     Ok(Instance {
         id: InstanceId::from_uuid(row.id),
         pool_id: PoolId::from_uuid(row.pool_id),

@@ -135,6 +135,16 @@ impl Jobs for Handle {
         insert.exec_without_returning(&self.connection).await.map_err(failed).map(|_| ())
     }
 
+    async fn hasten(&self, job: &Job) -> Result<()> {
+        self.schedule(job).await?;
+        let update = Entity::update_many()
+            .col_expr(Column::RunAt, Expr::value(job.run_at))
+            .filter(Column::Lane.eq(job.kind.lane()))
+            .filter(Column::State.eq("queued"))
+            .filter(Column::RunAt.gt(job.run_at));
+        update.exec(&self.connection).await.map_err(failed).map(|_| ())
+    }
+
     async fn claim_job(
         &self,
         taking: Taking,
@@ -145,8 +155,10 @@ impl Jobs for Handle {
             .add(Column::State.eq("queued"))
             .add(Column::State.eq("running").and(Column::LeasedUntil.lte(now)));
         let mut due = Condition::all().add(Column::RunAt.lte(now)).add(free);
-        if taking == Taking::AllButInstalls {
-            due = due.add(Column::Lane.starts_with(INSTALLS).not());
+        match taking {
+            Taking::All => {}
+            Taking::AllButInstalls => due = due.add(Column::Lane.starts_with(INSTALLS).not()),
+            Taking::Only(kind) => due = due.add(Column::Lane.eq(kind.lane())),
         }
         let claimable = Query::select()
             .column(Column::Id)

@@ -13,6 +13,7 @@
 mod capacity;
 mod client_credential;
 mod cluster;
+mod compute_unit;
 mod connection;
 pub mod entity;
 mod event;
@@ -35,6 +36,7 @@ mod plan;
 mod pool;
 mod quote;
 mod rate_limit;
+mod remote;
 mod rental;
 pub mod schema;
 mod script;

@@ -71,7 +71,7 @@ impl SshKeyQueries for Handle {
     }
 
     async fn public_keys_of(&self, pool_id: Option<PoolId>, owner: UserId) -> Result<Vec<String>> {
-        let owned = pool::Entity::find()
+        let theirs = pool::Entity::find()
             .select_only()
             .column(pool::Column::Id)
             .filter(pool::Column::OwnerId.eq(owner.uuid()))
@@ -79,7 +79,7 @@ impl SshKeyQueries for Handle {
         let find = Entity::find().select_only().column(Column::PublicKey).order_by_asc(Column::Id);
         let find = match pool_id {
             Some(pool_id) => find.filter(Column::PoolId.eq(pool_id.uuid())),
-            None => find.filter(Column::PoolId.in_subquery(owned)),
+            None => find.filter(Column::PoolId.in_subquery(theirs)),
         };
         find.into_tuple().all(&self.connection).await.map_err(failed)
     }

@@ -8,7 +8,9 @@ use std::time::Duration as StdDuration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use api::app::{App, Cards, Settings, SimplePodSettings, TrooperSettings, VerdaSettings};
+use api::app::{
+    App, Cards, KloigosSettings, Settings, SimplePodSettings, TrooperSettings, VerdaSettings,
+};
 use api::auth::{
     AccessTokens, Argon2Passwords, ClientTokens, HmacSigner, Limits, LimitsConfig, SealingVault,
 };
@@ -17,17 +19,20 @@ use api::system::SystemRandom;
 use chrono::Duration;
 use domain::capacity::Placement;
 use domain::clock::Clock;
+use domain::compute_unit::UnitPolicy;
 use domain::gpu_offer::MarketIndex;
-use domain::instance::InstancePolicy;
+use domain::instance::{DriverKind, InstancePolicy};
 use domain::job::{self, Taking};
 use domain::meter::FundsPolicy;
 use domain::money::Money;
 use domain::payment::PaymentPolicy;
+use domain::remote::{IdentityName, KeyMeans, LoginDefaults};
 use domain::rental::{Driver, RentalPolicy};
 use domain::store::Store;
 use domain::volume::VolumeType;
 use outbound::simulated::{Behaviour, Simulated};
 use outbound::simulated_instances::{Conduct, SimulatedInstances};
+use outbound::ssh::identity::OpenSshKeys;
 use outbound::stripe::Events;
 use persistence::Database;
 use secrecy::SecretSlice;
@@ -64,6 +69,7 @@ pub struct TestApp {
 }
 
 /// What a test may want otherwise.
+#[allow(clippy::struct_excessive_bools, reason = "each switches one thing, and tests name them")]
 #[derive(Clone, Copy)]
 pub struct Options {
     /// Limits on guessing; practically none by default.
@@ -76,6 +82,10 @@ pub struct Options {
     pub cards: bool,
     /// Whether the surfaces of other marketplaces' clients are there.
     pub others: bool,
+    /// Whether Kloigos's asks nobody who they are.
+    pub open: bool,
+    /// Whether what is not known counts as given back there.
+    pub lenient: bool,
 }
 
 impl Default for Options {
@@ -83,7 +93,15 @@ impl Default for Options {
         let many = NonZeroU32::new(1_000_000).unwrap();
         let limits = LimitsConfig { per_address: many, per_account: many };
         let policy = RentalPolicy { early_end_fee_bp: 0, ready_within: Duration::hours(1) };
-        Self { limits, hosts: Behaviour::default(), policy, cards: true, others: true }
+        Self {
+            limits,
+            hosts: Behaviour::default(),
+            policy,
+            cards: true,
+            others: true,
+            open: false,
+            lenient: false,
+        }
     }
 }
 
@@ -219,6 +237,11 @@ fn assembled(
         signer: Arc::new(HmacSigner::new(&key).unwrap()),
         vault: Arc::new(SealingVault::new(&key, Arc::new(SystemRandom)).unwrap()),
         driver,
+        hosts: instances.clone(),
+        keys: KeyMeans {
+            pairs: Arc::new(OpenSshKeys { random: Arc::new(SystemRandom) }),
+            vault: Arc::new(SealingVault::new(&key, Arc::new(SystemRandom)).unwrap()),
+        },
         instances,
         cards,
         market: MarketIndex::default(),
@@ -240,11 +263,14 @@ fn served(app: &Data<App>) -> (String, ServerHandle) {
 }
 
 fn configured(options: Options) -> Settings {
-    let settings = Settings { rental_policy: options.policy, ..settings() };
+    let mut settings = Settings { rental_policy: options.policy, ..settings() };
+    if let Some(kloigos) = &mut settings.kloigos {
+        (kloigos.is_open, kloigos.is_lenient) = (options.open, options.lenient);
+    }
     if options.others {
         return settings;
     }
-    Settings { verda: None, simplepod: None, trooper: None, ..settings }
+    Settings { verda: None, simplepod: None, trooper: None, kloigos: None, ..settings }
 }
 
 fn settings() -> Settings {
@@ -270,6 +296,7 @@ fn settings() -> Settings {
                 name: "NVMe".to_owned(),
                 price_per_gb: Money::from_cents(20).unwrap(),
             }],
+            compute_units: UnitPolicy { allocated_within: Duration::seconds(3) },
         },
         quote_lifetime: Duration::minutes(15),
         payout_minimum: Money::from_cents(5_000).unwrap(),
@@ -284,5 +311,16 @@ fn settings() -> Settings {
         }),
         simplepod: Some(SimplePodSettings { host: Some("simplepod.example".to_owned()) }),
         trooper: Some(TrooperSettings { host: Some("trooper.example".to_owned()), image: None }),
+        kloigos: Some(KloigosSettings {
+            host: Some("kloigos.example".to_owned()),
+            is_open: false,
+            driver: DriverKind::Simulated,
+            logins: LoginDefaults {
+                port: 22,
+                username: "root".to_owned(),
+                identity: IdentityName::from_stored("default".to_owned()),
+            },
+            is_lenient: false,
+        }),
     }
 }

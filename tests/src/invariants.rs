@@ -70,8 +70,25 @@ const BROKEN: &[(&str, &str)] = &[
     (
         "what runs is metered, or paid in advance",
         "SELECT i.id FROM instances i WHERE i.status = 'running' AND NOT EXISTS \
+         (SELECT 1 FROM compute_units u WHERE u.instance_id = i.id AND i.per_hour_e8 = 0) \
+         AND NOT EXISTS \
          (SELECT 1 FROM meters m WHERE m.metered_id = i.id AND m.ended_at IS NULL) \
          AND NOT EXISTS (SELECT 1 FROM postings p WHERE p.paid_instance_id = i.id)",
+    ),
+    (
+        "who has a unit has its CPUs, and nobody has them without it",
+        "SELECT i.id FROM instances i JOIN compute_units u ON u.instance_id = i.id \
+         WHERE NOT i.is_live OR u.cpu_count <> (SELECT count(*) FROM slots s \
+         JOIN compute_unit_cpus c ON c.host_id = s.host_id AND s.name = CAST(c.cpu AS TEXT) \
+         WHERE s.instance_id = i.id AND s.kind = 'cpu' AND c.unit_id = u.id) \
+         UNION SELECT s.instance_id FROM slots s JOIN capacities h ON h.host_id = s.host_id \
+         WHERE h.purpose = 'compute_units' AND NOT EXISTS \
+         (SELECT 1 FROM compute_units u WHERE u.instance_id = s.instance_id)",
+    ),
+    (
+        "a unit has as many CPUs as it counts",
+        "SELECT u.id FROM compute_units u WHERE u.cpu_count <> \
+         (SELECT count(*) FROM compute_unit_cpus c WHERE c.unit_id = u.id)",
     ),
     (
         "as many graphics processors are taken as are held",

@@ -36,8 +36,17 @@ impl SshHost {
         Self::start_with("")
     }
 
+    /// Starts one whose SSH server listens at this port of its address.
+    pub fn start_at_port(port: u16) -> Self {
+        Self::start_as("", port)
+    }
+
     /// Starts one with more lines in its SSH server's configuration.
     pub fn start_with(more: &str) -> Self {
+        Self::start_as(more, 0)
+    }
+
+    fn start_as(more: &str, port: u16) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         remove_abandoned();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -49,7 +58,8 @@ impl SshHost {
         let key = folder.join("operator");
         let line = make_key(&key);
         fs::write(folder.join("authorized_keys"), line).unwrap();
-        let address = free_address(process.wrapping_mul(16).wrapping_add(number));
+        let number = process.wrapping_mul(16).wrapping_add(number);
+        let address = free_address(number, port);
         let (ip, port) = (address.ip(), address.port());
         let config = format!(
             "ListenAddress {ip}:{port}\nUsePAM yes\nPasswordAuthentication no\n\
@@ -150,10 +160,10 @@ fn make_key(file: &Path) -> String {
 }
 
 /// Of this machine's own addresses, one for each host.
-fn free_address(number: u32) -> SocketAddr {
+fn free_address(number: u32, port: u16) -> SocketAddr {
     let [_, a, b, c] = number.to_be_bytes();
     let address = Ipv4Addr::new(127, 128 | a, b, c.clamp(1, 254));
-    let listener = TcpListener::bind((address, 0)).unwrap();
+    let listener = TcpListener::bind((address, port)).unwrap();
     SocketAddr::new(IpAddr::V4(address), listener.local_addr().unwrap().port())
 }
 

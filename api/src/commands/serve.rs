@@ -49,6 +49,9 @@ pub async fn until_stopped(config: &Config, app: Data<App>, listener: TcpListene
     let store = app.store.clone();
     let (version, database) = (env!("CARGO_PKG_VERSION"), config.database_kind());
     info!(%address, version, database, worker = config.worker, "berth is serving");
+    if app.settings.kloigos.as_ref().is_some_and(|kloigos| kloigos.is_open) {
+        warn!(%address, "kloigos.auth is none: whoever reaches this address is an operator there");
+    }
     let (stop, stopping) = watch::channel(false);
     let mut worker = config.worker.then(|| rt::spawn(worker::run(app.clone(), stopping)));
     rt::spawn(async move {

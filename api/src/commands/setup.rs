@@ -9,12 +9,17 @@ use domain::clock::Clock;
 use domain::event::EventFilter;
 use domain::gpu_offer::MarketIndex;
 use domain::page::Page;
+use domain::remote::{KeptLogins, KeyMeans};
 use domain::store::Store;
+use domain::vault::Vault;
 use outbound::deadline::WithDeadline;
 use outbound::dispatch::Drivers;
+use outbound::dispatch_hosts::HostDrivers;
 use outbound::docker::Docker;
 use outbound::simulated::Simulated;
 use outbound::simulated_instances::SimulatedInstances;
+use outbound::ssh::identity::OpenSshKeys;
+use outbound::ssh::{Ssh, SshSettings, WholeHosts};
 use outbound::stripe::{Events, Stripe, takes};
 use persistence::Database;
 use tracing_subscriber::EnvFilter;
@@ -22,7 +27,7 @@ use tracing_subscriber::EnvFilter;
 use super::Outcome;
 use crate::app::{App, Cards};
 use crate::auth::{AccessTokens, Argon2Passwords, ClientTokens, HmacSigner, Limits, SealingVault};
-use crate::config::{Config, StripeConfig, signing_key};
+use crate::config::{Config, SshConfig, StripeConfig, signing_key};
 use crate::http::Kept;
 use crate::rehearsal::ManualClock;
 use crate::system::{SystemClock, SystemRandom};
@@ -106,20 +111,34 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
         Some(clock) => clock.clone(),
         None => Arc::new(SystemClock),
     };
+    let store: Arc<dyn Store> = Arc::new(database);
+    let vault: Arc<dyn Vault> = Arc::new(SealingVault::new(&key, random.clone())?);
+    let pairs = Arc::new(OpenSshKeys { random: random.clone() });
+    let book = KeptLogins {
+        store: store.clone(),
+        vault: vault.clone(),
+        clock: clock.clone(),
+        random: random.clone(),
+    };
+    let ssh = over_ssh(config, book);
+    let whole_hosts = WholeHosts::new(ssh.clone(), Arc::new(Simulated::default()));
+    let simulated = Arc::new(SimulatedInstances::default());
     Ok(Data::new(App {
-        store: Arc::new(database),
+        store,
         limits: Limits::new(config.limits, &clock),
         clock,
         manual_clock,
-        random: random.clone(),
+        random,
         passwords: Arc::new(Argon2Passwords::default()),
         signer: Arc::new(HmacSigner::new(&key)?),
-        vault: Arc::new(SealingVault::new(&key, random)?),
-        driver: Arc::new(WithDeadline::new(Simulated::default(), DRIVER_DEADLINE)),
+        keys: KeyMeans { pairs, vault: vault.clone() },
+        vault,
+        driver: Arc::new(WithDeadline::new(whole_hosts, DRIVER_DEADLINE)),
+        hosts: Arc::new(HostDrivers { simulated: simulated.clone(), ssh: Arc::new(ssh.clone()) }),
         instances: Arc::new(Drivers {
-            simulated: Arc::new(SimulatedInstances::default()),
+            simulated,
             docker: Arc::new(Docker::new(config.deployment.clone())),
-            ssh: Arc::new(SimulatedInstances::default()),
+            ssh: Arc::new(ssh),
         }),
         cards: config
             .stripe
@@ -136,6 +155,13 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
         ),
         settings: config.settings.clone(),
     }))
+}
+
+/// What reaches hosts over SSH.
+fn over_ssh(config: &Config, book: KeptLogins) -> Ssh {
+    let SshConfig { most_steps, requires_limits } = config.ssh;
+    let settings = SshSettings { most_steps, requires_limits, ..SshSettings::default() };
+    Ssh::new(Arc::new(book), settings)
 }
 
 fn cards(config: &StripeConfig, currency: &str) -> Result<Cards, Box<dyn std::error::Error>> {

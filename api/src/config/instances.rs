@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use domain::capacity::Placement;
+use domain::compute_unit::UnitPolicy;
 use domain::instance::InstancePolicy;
 use domain::meter::FundsPolicy;
 use domain::money::Money;
@@ -19,6 +20,7 @@ pub fn policy(from: &mut Reader<'_>) -> Option<InstancePolicy> {
     let volume_types = from.checked("volumes.types", "NVMe=0.20,HDD=0.05", volume_types);
     let notice = from.number("instances.spot_notice_seconds", 120, 0..=86_400);
     let stage = from.number("instances.stage_minutes", 10, 1..=1_440);
+    let allocated = from.number("kloigos.allocate_seconds", 30, 1..=120);
     let warn = from.number("wallets.warn_hours", 24, 0..=8_760);
     let retention = from.number("wallets.retention_hours", 72, 1..=8_760);
     let hours_covered = from.number("wallets.hours_covered", 1, 0..=8_760);
@@ -32,6 +34,7 @@ pub fn policy(from: &mut Reader<'_>) -> Option<InstancePolicy> {
             hours_covered,
         },
         volume_types: volume_types?,
+        compute_units: UnitPolicy { allocated_within: Duration::seconds(allocated.into()) },
     })
 }
 

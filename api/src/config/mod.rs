@@ -5,6 +5,7 @@
 
 mod instances;
 mod keys;
+mod kloigos;
 mod payments;
 mod read;
 
@@ -23,6 +24,7 @@ use ipnet::IpNet;
 use secrecy::SecretSlice;
 
 pub use keys::signing_key;
+pub use kloigos::is_private;
 pub use payments::StripeConfig;
 use read::Reader;
 
@@ -47,6 +49,8 @@ pub struct Config {
     pub workers: usize,
     /// `worker.enabled`: whether `serve` also does jobs and sweeps.
     pub worker: bool,
+    /// `ssh.connections`, `ssh.limits`: how hosts are reached over SSH.
+    pub ssh: SshConfig,
     /// `instances.deployment`: what the objects of this Berth are marked with on hosts that several use.
     pub deployment: String,
     /// `auth.access_token_minutes`.
@@ -65,6 +69,15 @@ pub struct Config {
     pub log_json: bool,
     /// What the surfaces go by.
     pub settings: Settings,
+}
+
+/// How hosts are reached over SSH.
+#[derive(Clone, Copy, Debug)]
+pub struct SshConfig {
+    /// Steps at once, on all hosts together.
+    pub most_steps: usize,
+    /// Whether a host that cannot hold compute units to their share is refused.
+    pub requires_limits: bool,
 }
 
 /// Every fault of a configuration.
@@ -109,6 +122,7 @@ impl Config {
         let max_connections = from.number("database.max_connections", 16, 1..=1_000);
         let workers = from.number("http.workers", 2, 1..=256);
         let worker = from.flag("worker.enabled", true);
+        let ssh = ssh(&mut from);
         let deployment = from.checked("instances.deployment", "berth", deployment);
         let access_minutes = from.number("auth.access_token_minutes", 15, 1..=1_440);
         let client_minutes = from.number("auth.client_token_minutes", 60, 1..=1_440);
@@ -117,6 +131,7 @@ impl Config {
         let log_filter = from.text("log.filter", "info");
         let log_json = from.flag("log.json", false);
         let settings = settings(&mut from);
+        kloigos::check(&mut from, settings.as_ref(), listen);
         let stripe = payments::stripe(&mut from);
         if is_clock_manual == Some(true) && stripe.as_ref().is_some_and(StripeConfig::is_real) {
             from.fault("clock", "is never manual where real money is paid: take a sk_test_ key");
@@ -130,6 +145,7 @@ impl Config {
                 listen: listen?,
                 workers: usize::try_from(workers).ok()?,
                 worker,
+                ssh: ssh?,
                 deployment: deployment?,
                 access_lifetime: Duration::minutes(access_minutes.into()),
                 client_access_lifetime: Duration::minutes(client_minutes.into()),
@@ -142,6 +158,18 @@ impl Config {
             })
         })
     }
+}
+
+/// How hosts are reached over SSH.
+fn ssh(from: &mut Reader<'_>) -> Option<SshConfig> {
+    let most_steps = from.number("ssh.connections", 16, 1..=1_000);
+    let requires_limits = from.checked("ssh.limits", "required", |text| match text {
+        "required" => Ok(true),
+        "when_possible" => Ok(false),
+        _ => Err("must be required or when_possible".to_owned()),
+    });
+    let most_steps = usize::try_from(most_steps).ok()?;
+    Some(SshConfig { most_steps, requires_limits: requires_limits? })
 }
 
 fn limits(from: &mut Reader<'_>) -> LimitsConfig {
@@ -166,6 +194,7 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
     let verda = verda(from);
     let simplepod = simplepod(from);
     let trooper = trooper(from);
+    let kloigos = kloigos::surface(from);
     let client_seconds = from.number("http.client_timeout_seconds", 15, 1..=3_600);
     Some(Settings {
         currency: currency?,
@@ -185,6 +214,7 @@ fn settings(from: &mut Reader<'_>) -> Option<Settings> {
         verda: verda?,
         simplepod: simplepod?,
         trooper: trooper?,
+        kloigos: kloigos?,
     })
 }
 

@@ -19,7 +19,7 @@ use tracing::warn;
 use super::drain::{self, Requests, Stopper, counted};
 use super::request_log;
 use crate::app::App;
-use crate::{health, native, simplepod, trooper, verda};
+use crate::{health, kloigos, native, simplepod, trooper, verda};
 
 /// A client that has not sent its headers by then is cut off.
 const HEADERS_DEADLINE: Duration = Duration::from_secs(5);
@@ -61,6 +61,7 @@ pub fn serve(app: Data<App>, listener: TcpListener, workers: usize) -> std::io::
             .configure(|config| verda::routes(config, &app.settings))
             .configure(|config| simplepod::routes(config, &app.settings))
             .configure(|config| trooper::routes(config, &app.settings))
+            .configure(|config| kloigos::routes(config, &app.settings))
             .configure(native::routes)
     })
     .workers(workers)

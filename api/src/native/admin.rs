@@ -217,7 +217,7 @@ pub async fn enlist_server(
 /// A rental that runs keeps its terms.
 #[utoipa::path(tag = "operators", request_body = ServerBody, params(("id", description = "Server identifier")),
     responses((status = 200, body = Success<AdminServerView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "OPERATOR_REQUIRED", "SERVER_NOT_FOUND", "CARRIES_INSTANCES"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "OPERATOR_REQUIRED", "SERVER_NOT_FOUND", "CARRIES_INSTANCES", "CUT_INTO_UNITS"]))))]
 #[patch("/admin/servers/{id}")]
 pub async fn edit_server(
     app: Data<App>,

@@ -264,7 +264,7 @@ fn furnishing(host_id: HostId, body: CapacityBody, signed: Authenticated) -> Res
 #[utoipa::path(tag = "operators", request_body = CapacityBody,
     params(("id", description = "Server identifier")),
     responses((status = 200, body = Success<HostCarryingView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "OPERATOR_REQUIRED", "SERVER_NOT_FOUND", "SERVER_UNAVAILABLE", "CAPACITY_IN_USE"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "OPERATOR_REQUIRED", "SERVER_NOT_FOUND", "SERVER_UNAVAILABLE", "CAPACITY_IN_USE", "CUT_INTO_UNITS"]))))]
 #[put("/admin/servers/{id}/capacity")]
 pub async fn furnish_server(
     app: Data<App>,

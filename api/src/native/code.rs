@@ -72,10 +72,12 @@ codes! {
     SoftwareNotFound = "SOFTWARE_NOT_FOUND", NOT_FOUND;
     InstallNotFound = "INSTALL_NOT_FOUND", NOT_FOUND;
     InstanceNotFound = "INSTANCE_NOT_FOUND", NOT_FOUND;
+    ComputeUnitNotFound = "COMPUTE_UNIT_NOT_FOUND", NOT_FOUND;
     VolumeNotFound = "VOLUME_NOT_FOUND", NOT_FOUND;
     ClusterNotFound = "CLUSTER_NOT_FOUND", NOT_FOUND;
     FindingNotFound = "FINDING_NOT_FOUND", NOT_FOUND;
     ClientCredentialNotFound = "CLIENT_CREDENTIAL_NOT_FOUND", NOT_FOUND;
+    SshIdentityNotFound = "SSH_IDENTITY_NOT_FOUND", NOT_FOUND;
     JobNotFound = "JOB_NOT_FOUND", NOT_FOUND;
     MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED;
     RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT;
@@ -109,6 +111,13 @@ codes! {
     NoCapacity = "NO_CAPACITY", CONFLICT;
     CapacityInUse = "CAPACITY_IN_USE", CONFLICT;
     CarriesInstances = "CARRIES_INSTANCES", CONFLICT;
+    CutIntoUnits = "CUT_INTO_UNITS", CONFLICT;
+    UnitsAllocated = "UNITS_ALLOCATED", CONFLICT;
+    UnitNotAllocated = "UNIT_NOT_ALLOCATED", CONFLICT;
+    HostDecommissioning = "HOST_DECOMMISSIONING", CONFLICT;
+    NothingToRetry = "NOTHING_TO_RETRY", CONFLICT;
+    NotForUnits = "NOT_FOR_UNITS", CONFLICT;
+    IdentityInUse = "IDENTITY_IN_USE", CONFLICT;
     PoolInUse = "POOL_IN_USE", CONFLICT;
     InstanceBusy = "INSTANCE_BUSY", CONFLICT;
     InstanceDeleted = "INSTANCE_DELETED", CONFLICT;

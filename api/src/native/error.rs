@@ -252,11 +252,13 @@ const fn code_of_thing(thing: Thing) -> Code {
         Thing::Software => Code::SoftwareNotFound,
         Thing::Install => Code::InstallNotFound,
         Thing::Instance => Code::InstanceNotFound,
+        Thing::ComputeUnit => Code::ComputeUnitNotFound,
         Thing::Volume => Code::VolumeNotFound,
         Thing::Cluster => Code::ClusterNotFound,
         Thing::Tag => Code::TagNotFound,
         Thing::Finding => Code::FindingNotFound,
         Thing::ClientCredential => Code::ClientCredentialNotFound,
+        Thing::SshIdentity => Code::SshIdentityNotFound,
     }
 }
 
@@ -292,6 +294,13 @@ fn code_of_conflict(conflict: &Conflict) -> Code {
         Conflict::NoCapacity => Code::NoCapacity,
         Conflict::CapacityInUse => Code::CapacityInUse,
         Conflict::CarriesInstances => Code::CarriesInstances,
+        Conflict::CutIntoUnits => Code::CutIntoUnits,
+        Conflict::UnitsAllocated => Code::UnitsAllocated,
+        Conflict::UnitNotAllocated => Code::UnitNotAllocated,
+        Conflict::HostDecommissioning => Code::HostDecommissioning,
+        Conflict::NothingToRetry => Code::NothingToRetry,
+        Conflict::NotForUnits => Code::NotForUnits,
+        Conflict::IdentityInUse => Code::IdentityInUse,
         Conflict::PoolInUse => Code::PoolInUse,
         Conflict::InstanceBusy => Code::InstanceBusy,
         Conflict::InstanceDeleted => Code::InstanceDeleted,

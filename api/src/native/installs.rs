@@ -45,7 +45,7 @@ pub async fn list_installs(
     params(("id", description = "Instance identifier"),
            ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "1 to 255 visible ASCII characters")),
     responses((status = 202, body = Success<InstallView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSTANCE_NOT_FOUND", "SOFTWARE_NOT_FOUND", "INSTALL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "INSTANCE_DELETED", "ALREADY_INSTALLED", "INSTALL_LIMIT", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSTANCE_NOT_FOUND", "SOFTWARE_NOT_FOUND", "INSTALL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "INSTANCE_DELETED", "NOT_FOR_UNITS", "ALREADY_INSTALLED", "INSTALL_LIMIT", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]))))]
 #[post("/instances/{id}/installs")]
 pub async fn add_install(
     app: Data<App>,

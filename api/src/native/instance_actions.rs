@@ -100,7 +100,7 @@ fn action(body: ActionBody) -> Result<Action> {
 #[utoipa::path(tag = "instances", request_body = ActionBody,
     params(("id", description = "Instance identifier")),
     responses((status = 200, body = Success<InstanceView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "INSTANCE_NOT_FOUND", "GPU_OFFER_NOT_FOUND", "POOL_ADMIN_REQUIRED", "INSTANCE_BUSY", "INSTANCE_LOCKED", "INSTANCE_DELETED", "PART_OF_CLUSTER", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "NO_PRICING", "INSTANCE_NOT_FOUND", "GPU_OFFER_NOT_FOUND", "POOL_ADMIN_REQUIRED", "INSTANCE_BUSY", "INSTANCE_LOCKED", "INSTANCE_DELETED", "PART_OF_CLUSTER", "NO_CAPACITY", "CHARGE_EXCEEDS_MAX", "NOT_FOR_UNITS"]))))]
 #[post("/instances/{id}/actions")]
 pub async fn act_on_instance(
     app: Data<App>,

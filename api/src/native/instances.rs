@@ -121,7 +121,7 @@ pub async fn show_instance(
 #[utoipa::path(tag = "instances", request_body = InstanceEditBody,
     params(("id", description = "Instance identifier")),
     responses((status = 200, body = Success<InstanceView>)),
-    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "INSTANCE_NOT_FOUND", "TEMPLATE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "INSTANCE_BUSY", "INSTANCE_LOCKED", "INSTANCE_DELETED", "PART_OF_CLUSTER", "NO_CAPACITY"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "INSUFFICIENT_BALANCE", "INSTANCE_NOT_FOUND", "TEMPLATE_NOT_FOUND", "POOL_ADMIN_REQUIRED", "INSTANCE_BUSY", "INSTANCE_LOCKED", "INSTANCE_DELETED", "PART_OF_CLUSTER", "NO_CAPACITY", "NOT_FOR_UNITS"]))))]
 #[patch("/instances/{id}")]
 pub async fn edit_instance(
     app: Data<App>,

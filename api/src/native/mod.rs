@@ -18,6 +18,7 @@ mod client_credentials;
 mod clock;
 mod clusters;
 mod code;
+mod compute_hosts;
 mod document;
 mod early_end;
 mod envelope;
@@ -49,6 +50,7 @@ mod plans_view;
 mod pools;
 mod pools_view;
 mod quotes;
+mod remotes;
 mod rental_view;
 mod rentals;
 mod scripts;
@@ -228,6 +230,17 @@ fn instance_operations(config: &mut ServiceConfig) {
         .service(gpu_offers::list_gpu_offers)
         .service(gpu_offers::put_gpu_offer)
         .service(gpu_offers::show_gpu_offer)
+        .service(compute_hosts::list_compute_hosts)
+        .service(compute_hosts::show_compute_host)
+        .service(compute_hosts::price_compute_host)
+        .service(compute_hosts::retry_compute_host)
+        .service(compute_hosts::retry_compute_unit)
+        .service(remotes::list_identities)
+        .service(remotes::put_identity)
+        .service(remotes::delete_identity)
+        .service(remotes::put_login)
+        .service(remotes::show_login)
+        .service(remotes::show_journal)
         .service(findings::list_findings)
         .service(findings::remove_finding)
         .service(hosted_instances::list_hosted_instances)

@@ -80,11 +80,13 @@ fn members(
     let disk_gb = disk_gb(detail);
     let per_gpu = match &instance.terms.offered {
         Offered::Gpus { per_gpu, .. } => *per_gpu,
-        Offered::Plan { .. } => instance.terms.per_hour.per(shape.gpus().max(1)),
+        Offered::Plan { .. } | Offered::Unit { .. } => {
+            instance.terms.per_hour.per(shape.gpus().max(1))
+        }
     };
     let per_gb = match &instance.terms.offered {
         Offered::Gpus { per_gb, .. } => *per_gb,
-        Offered::Plan { .. } => Money::ZERO,
+        Offered::Plan { .. } | Offered::Unit { .. } => Money::ZERO,
     };
     let ran = instance.ready_at.map_or(0, |ready_at| (now - ready_at).num_seconds().max(0));
     let members = json!({

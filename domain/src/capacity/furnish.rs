@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use tracing::instrument;
 
-use super::{Capacity, Health, NetworkName, PortRange, Slot, Storage, StorageName, Used};
+use super::{Capacity, Health, NetworkName, PortRange, Purpose, Slot, Storage, StorageName, Used};
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing, Violation};
 use crate::event::{Event, Subject};
@@ -115,6 +115,9 @@ pub async fn furnish(
             return Err(Error::invalid("/location", "is no location; make it first"));
         }
         let before = tx.capacity_for_update(host.id).await?;
+        if tx.compute_host(host.id).await?.is_some_and(|cut| cut.phase.is_cut()) {
+            return Err(Error::Conflict(Conflict::CutIntoUnits));
+        }
         let storage = storage(tx, &request, before.as_ref()).await?;
         let capacity = described(&request, &storage.name, before.as_ref(), now);
         let slots = tx.slots_of(host.id).await?;
@@ -136,6 +139,9 @@ fn violations(request: &FurnishHost) -> Vec<Violation> {
     let mut fault = |path: &str, message: &str| {
         violations.push(Violation { path: path.to_owned(), message: message.to_owned() });
     };
+    if request.driver == DriverKind::Ssh {
+        fault("/driver", "cuts servers into compute units; it makes no other instances");
+    }
     if request.cpus == 0 || request.cpus > 65_536 {
         fault("/cpus", "must be 1 to 65536");
     }
@@ -217,6 +223,7 @@ fn described(
         host_id: request.host_id,
         location: request.location.clone(),
         storage: storage.clone(),
+        purpose: Purpose::Instances,
         driver: request.driver,
         settings: request.settings.clone(),
         address: request.address,

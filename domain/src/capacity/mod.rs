@@ -20,6 +20,7 @@ pub use availability::{AvailabilityFilter, Available, available};
 pub use furnish::{
     FurnishHost, HostCarrying, HostChange, StorageDraft, all, change, furnish, show,
 };
+pub(crate) use place::place_on_unit;
 pub use place::{Claim, Part, Placed, place, release, republish};
 pub use port::{Capacities, CapacityQueries};
 pub use resources::Resources;
@@ -40,6 +41,8 @@ pub struct Capacity {
     pub location: LocationCode,
     /// Where its volumes are: hosts that name the same storage share them.
     pub storage: StorageName,
+    /// What it is for.
+    pub purpose: Purpose,
     /// What makes instances there.
     pub driver: DriverKind,
     /// How that reaches the host.
@@ -74,6 +77,35 @@ pub struct Capacity {
     pub created_at: Timestamp,
     /// When what it has was last changed.
     pub updated_at: Timestamp,
+}
+
+/// What a host is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Instances find a place on it by their shapes.
+    Instances,
+    /// It is cut into compute units ([`crate::compute_unit`]), and nothing else comes to it.
+    ComputeUnits,
+    /// It was taken back, and has nothing to give.
+    Nothing,
+}
+
+impl Purpose {
+    /// Its spelling.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Instances => "instances",
+            Self::ComputeUnits => "compute_units",
+            Self::Nothing => "nothing",
+        }
+    }
+
+    /// Reads a spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Instances, Self::ComputeUnits, Self::Nothing]
+            .into_iter()
+            .find(|purpose| purpose.as_str() == text)
+    }
 }
 
 /// What is taken of a host.
@@ -228,7 +260,8 @@ impl Capacity {
 
     /// Whether new instances may come.
     pub fn is_open(&self) -> bool {
-        self.health == Health::Healthy && !self.is_draining
+        let takes = self.purpose == Purpose::Instances && !self.is_draining;
+        takes && self.health == Health::Healthy
     }
 
     /// The host after its driver was or was not answered; `None` where that is no news.

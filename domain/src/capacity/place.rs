@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Capacity, Kept, Need, Placement, Slot};
+use super::{Capacity, Health, Kept, Need, Placement, Purpose, Slot};
 use crate::error::{Conflict, Error, Result, Thing};
 use crate::host::HostId;
 use crate::instance::{InstanceId, PublishedPort};
@@ -73,6 +73,25 @@ pub async fn place(
         full.insert(host_id);
     }
     Err(Error::Busy)
+}
+
+/// Takes a compute unit's CPUs and memory of its host for an instance; `None` where the host takes nothing new.
+pub(crate) async fn place_on_unit(
+    tx: &dyn Tx,
+    host_id: HostId,
+    (id, shape): (InstanceId, &Shape),
+    cpus: &[u32],
+) -> Result<Option<Placed>> {
+    let capacity = tx.capacity_for_update(host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let is_cut = capacity.purpose == Purpose::ComputeUnits && !capacity.is_draining;
+    if !is_cut || capacity.health != Health::Healthy {
+        return Ok(None);
+    }
+    let claim = Claim { cpus: cpus.to_vec(), ..Claim::default() };
+    tx.add_slots(host_id, id, &slots(&claim)).await?;
+    let capacity = capacity.taken(shape);
+    tx.save_used(&capacity).await?;
+    Ok(Some(Placed { capacity, claim }))
 }
 
 /// Takes it from a locked host; `None` where slots or disk are lacking.

@@ -138,6 +138,7 @@ async fn placed(
             storage: storage.clone(),
             // Taken with the first node's place, so that it is where both fit.
             new_gb: if number == 1 { shared_gb } else { 0 },
+            unit: None,
         };
         let (node, _) = self::order(tx, random, policy, (&payer, actor), (order, now)).await?;
         if number == 1 && request.shared_volume.is_some() {

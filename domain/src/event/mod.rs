@@ -20,6 +20,7 @@ use crate::instance::InstanceId;
 use crate::location::LocationId;
 use crate::plan::PlanId;
 use crate::pool::PoolId;
+use crate::remote::IdentityId;
 use crate::rental::RentalId;
 use crate::script::ScriptId;
 use crate::software::SoftwareId;
@@ -101,6 +102,8 @@ pub enum Subject {
     Volume(VolumeId),
     /// A cluster.
     Cluster(ClusterId),
+    /// One of the operator's keys for hosts.
+    SshIdentity(IdentityId),
 }
 
 impl Subject {
@@ -124,6 +127,7 @@ impl Subject {
             Self::Instance(_) => "instance",
             Self::Volume(_) => "volume",
             Self::Cluster(_) => "cluster",
+            Self::SshIdentity(_) => "ssh_identity",
         }
     }
 
@@ -146,6 +150,7 @@ impl Subject {
             Self::Instance(id) => id.uuid(),
             Self::Volume(id) => id.uuid(),
             Self::Cluster(id) => id.uuid(),
+            Self::SshIdentity(id) => id.uuid(),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tracing::instrument;
 
 use super::{Host, HostId, Occupancy, Pricing, Sla, Specs};
+use crate::capacity::{Capacity, Purpose};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::{Conflict, Error, Result, Thing, Violation};
 use crate::event::{Actor, Event, Subject};
@@ -36,6 +37,11 @@ impl HostDraft {
             violations.push(Violation { path: "/external_id".to_owned(), message });
         }
         if violations.is_empty() { Ok(self) } else { Err(Error::Invalid(violations)) }
+    }
+
+    /// A host that nobody can rent.
+    pub(crate) fn unlisted(self, now: Timestamp, random: &dyn Random) -> Host {
+        Host { is_listed: false, ..self.into_host(now, random) }
     }
 
     fn into_host(self, now: Timestamp, random: &dyn Random) -> Host {
@@ -130,7 +136,13 @@ pub async fn edit(
             updated_at: now,
             ..host
         };
-        if host.is_listed && tx.capacity(host.id).await?.is_some() {
+        let is_given_on = host.is_listed || host.supplier_id.is_some();
+        let cut = tx.compute_host(host.id).await?;
+        if is_given_on && cut.is_some_and(|cut| cut.phase.is_cut()) {
+            return Err(Error::Conflict(Conflict::CutIntoUnits));
+        }
+        let carries = |capacity: Capacity| capacity.purpose != Purpose::Nothing;
+        if host.is_listed && tx.capacity(host.id).await?.is_some_and(carries) {
             return Err(Error::Conflict(Conflict::CarriesInstances));
         }
         tx.save_host(&host).await?;

@@ -122,6 +122,9 @@ async fn instance_for_update(tx: &dyn Tx, caller: &Caller, id: InstanceId) -> Re
     if instance.pool_id != seen.pool_id {
         return Err(Error::Contention);
     }
+    if instance.terms.is_of_a_unit() {
+        return Err(Error::Conflict(Conflict::NotForUnits));
+    }
     // What is on the disk that it gets comes with installs of its own.
     if instance.awaits_a_disk() {
         return Err(Error::Conflict(Conflict::InstanceBusy));

@@ -255,6 +255,13 @@ impl Work<'_> {
             _ => {}
         }
         require_no_successor(&instance)?;
+        let is_for_units = matches!(
+            self.request.action,
+            Action::Start { .. } | Action::Shutdown { .. } | Action::Restart
+        );
+        if instance.terms.is_of_a_unit() && !is_for_units {
+            return Err(Error::Conflict(Conflict::NotForUnits));
+        }
         match &instance.phase {
             Phase::Ordered | Phase::Provisioning { .. } | Phase::Undoing { .. } => not_now(),
             _ => Box::pin(self.on_made(wallet, instance)).await,

@@ -8,11 +8,12 @@ use super::act::park;
 use super::carry::{Brought, brought, clear, left_behind, sent_back};
 use super::charge::{Charge, charge};
 use super::create::event;
+use super::giving_up::{GaveUp, failed, short};
 use super::migrate::{take_over, undo};
 use super::stop::{fail_cluster, free_all};
 use super::{
-    DriverFault, Failure, FailureKind, Instance, InstanceId, InstanceSpec, JUPYTER_TOKEN, Move,
-    Phase, RegistryLogin, Sighting, Site, Stage, Step, Wanted,
+    DriverFault, Failure, Instance, InstanceId, InstanceSpec, JUPYTER_TOKEN, Move, Phase,
+    RegistryLogin, Sighting, Site, Stage, Step, Wanted,
 };
 use crate::capacity::{Claim, Part, release};
 use crate::clock::{Random, Timestamp};
@@ -26,6 +27,8 @@ use crate::vault::Vault;
 use crate::volume::{self, Afterwards, Volume, VolumeId, VolumeState};
 use crate::wallet::Wallet;
 
+/// How long one claim of the job goes on: with one more call of the driver it ends within its lease.
+const AT_ONCE: Duration = Duration::minutes(1);
 /// How soon to look again at what is not ready.
 const LOOK_AGAIN: Duration = Duration::seconds(1);
 
@@ -33,6 +36,7 @@ const LOOK_AGAIN: Duration = Duration::seconds(1);
 #[instrument(name = "instance.align", skip_all, fields(%id))]
 pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> {
     let reads = context.store.reads();
+    let began = context.clock.now();
     loop {
         let seen = reads.instance(id).await?.ok_or(Error::NotFound(Thing::Instance))?;
         let Some(step) = seen.next_step() else {
@@ -40,6 +44,9 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
             return Ok(Progress::Finished);
         };
         let now = context.clock.now();
+        if now - began >= AT_ONCE {
+            return Ok(Progress::Again(now));
+        }
         let advances = matches!(step, Step::Make | Step::Start | Step::Await);
         if advances && seen.stage_until.is_some_and(|until| until <= now) {
             settle(context, (&seen, step), Found::GaveUp(GaveUp::late(&seen))).await?;
@@ -62,7 +69,7 @@ pub async fn align(context: JobContext<'_>, id: InstanceId) -> Result<Progress> 
         let found = match perform(context, &site, (&seen, &volumes), step).await {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Progress::Again(now + LOOK_AGAIN)),
-            Err(fault) => failed(context, &seen, step, fault).await?,
+            Err(fault) => Found::GaveUp(failed(context, &seen, step, fault).await?),
         };
         let is_set_back = matches!(found, Found::Back(_));
         settle(context, (&seen, step), found).await?;
@@ -115,29 +122,19 @@ enum Found {
     GaveUp(GaveUp),
 }
 
-/// Why a step cannot be done.
-struct GaveUp {
-    kind: FailureKind,
-    /// For the owner.
-    message: &'static str,
-    /// The driver's words, which may name what only operators are to know.
-    fault: Option<String>,
-}
-
-impl GaveUp {
-    fn late(seen: &Instance) -> Self {
-        let fault = seen.driver_fault.clone();
-        Self { kind: FailureKind::Error, message: "it took too long", fault }
-    }
-
-    const fn of_a_disk() -> Self {
-        let message = "what was on its disk is not there any more";
-        Self { kind: FailureKind::Error, message, fault: None }
-    }
-
-    const fn of_a_volume() -> Self {
-        let message = "a volume could not be made";
-        Self { kind: FailureKind::Error, message, fault: None }
+/// Gives up an instance that was never ready, as if its time were over; answers with it as it is then.
+pub(crate) async fn give_up(context: JobContext<'_>, id: InstanceId) -> Result<Instance> {
+    let reads = context.store.reads();
+    loop {
+        let seen = reads.instance(id).await?.ok_or(Error::NotFound(Thing::Instance))?;
+        let is_unready = matches!(seen.phase, Phase::Ordered | Phase::Provisioning { .. });
+        match seen.next_step() {
+            Some(step) if is_unready && step != Step::Remove => {
+                let late = Found::GaveUp(GaveUp::late(&seen));
+                settle(context, (&seen, step), late).await?;
+            }
+            _ => return Ok(seen),
+        }
     }
 }
 
@@ -209,49 +206,6 @@ fn kept_disk(volumes: &[Volume]) -> Option<VolumeId> {
     (afterwards != Some(Afterwards::DeletePermanently)).then_some(disk.id)
 }
 
-/// What a fault of the driver comes to: the job fails and is tried again, or the step is given up.
-async fn failed(
-    context: JobContext<'_>,
-    seen: &Instance,
-    step: Step,
-    fault: DriverFault,
-) -> Result<Found> {
-    let advances = matches!(step, Step::Make | Step::Start | Step::Await);
-    match fault {
-        DriverFault::Refused(fault) if advances => {
-            let (kind, message) = (FailureKind::Error, "its host refused to make it");
-            Ok(Found::GaveUp(GaveUp { kind, message, fault: Some(fault) }))
-        }
-        DriverFault::NoRoom(fault) if advances => {
-            let (kind, message) = (FailureKind::NoCapacity, "its host has no room");
-            Ok(Found::GaveUp(GaveUp { kind, message, fault: Some(fault) }))
-        }
-        DriverFault::Failed(cause) | DriverFault::Refused(cause) | DriverFault::NoRoom(cause) => {
-            note(context.store, seen.id, &cause).await?;
-            Err(Error::internal(cause))
-        }
-    }
-}
-
-/// Notes what keeps it from going on, for the owner and for operators.
-async fn note(store: &dyn Store, id: InstanceId, fault: &str) -> Result<()> {
-    let driver_fault = Some(short(fault));
-    atomically(store, async |tx: &dyn Tx| {
-        let instance = tx.instance_for_update(id).await?.ok_or(Error::NotFound(Thing::Instance))?;
-        if instance.driver_fault == driver_fault {
-            return Ok(());
-        }
-        let last_error = Some("its host failed; it is tried again".to_owned());
-        let driver_fault = driver_fault.clone();
-        tx.save_instance(&Instance { last_error, driver_fault, ..instance }).await
-    })
-    .await
-}
-
-fn short(fault: &str) -> String {
-    fault.chars().take(500).collect()
-}
-
 async fn settle(
     context: JobContext<'_>,
     (seen, step): (&Instance, Step),
@@ -296,6 +250,10 @@ async fn locked(
     } else {
         None
     };
+    if step == Step::Remove && seen.terms.is_of_a_unit() {
+        // Before its host, as whoever allocates one has it.
+        tx.unit_of_for_update(seen.id).await?;
+    }
     let moves = seen.left_behind();
     let gives_back = matches!(step, Step::Stop { .. } | Step::Remove) || moves.is_some();
     let mut hosts: Vec<HostId> =
@@ -329,7 +287,8 @@ impl Settling<'_> {
         let is_begun =
             |phase: &Phase| matches!(phase, Phase::Provisioning { .. } | Phase::Starting { .. });
         // What was set back and is tried once more has no more time for that.
-        let until = instance.stage_until.filter(|_| is_begun(&before));
+        let goes_on = is_begun(&before) || instance.is_unready_unit();
+        let until = instance.stage_until.filter(|_| goes_on);
         let stage_until = is_begun(&phase).then(|| until.unwrap_or_else(|| self.now + self.within));
         let restart = instance.restart && !matches!(step, Step::Stop { .. });
         let mut instance = Instance { restart, phase, stage_until, ..instance };

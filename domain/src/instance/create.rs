@@ -9,12 +9,13 @@ use super::pay::charge_interval;
 use super::sources::{Sources, sources};
 use super::wish::{asked, checked};
 use super::{
-    Boot, CreateInstance, Hostname, Instance, InstanceId, Keys, PasswordWish, Phase, VolumeWish,
-    Wanted,
+    Boot, CreateInstance, Hostname, Instance, InstanceId, InstanceTerms, Keys, PasswordWish, Phase,
+    VolumeWish, Wanted,
 };
-use crate::capacity::{Need, Placement, StorageName, place};
+use crate::capacity::{Need, Placed, Placement, StorageName, place, place_on_unit};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::cluster::ClusterId;
+use crate::compute_unit::{self, ComputeUnit, UnitPolicy};
 use crate::error::{Conflict, Error, Result, Thing, Unpayable};
 use crate::event::{Actor, Event, Subject};
 use crate::gpu_offer::MOST_GPUS;
@@ -52,6 +53,8 @@ pub struct InstancePolicy {
     pub funds: FundsPolicy,
     /// The kinds of volumes offered.
     pub volume_types: Vec<VolumeType>,
+    /// About compute units.
+    pub compute_units: UnitPolicy,
 }
 
 /// An instance to be placed.
@@ -66,6 +69,8 @@ pub(crate) struct Order {
     pub storage: Option<StorageName>,
     /// The size in GB of new volumes that are to be where it is.
     pub new_gb: u32,
+    /// The compute unit that it is to have, locked; else a place is found for it.
+    pub unit: Option<ComputeUnit>,
 }
 
 /// Orders an instance.
@@ -177,6 +182,7 @@ async fn place_with_volumes(
         cluster_id: None,
         storage,
         new_gb,
+        unit: None,
     };
     let actor = request.caller.actor();
     let (instance, storage) =
@@ -357,7 +363,13 @@ pub(crate) async fn order(
         volumes_gb: order.new_gb,
         keeps: None,
     };
-    let placed = place(tx, &need, policy.placement, (id, &origin.ports)).await?;
+    let (placed, within) = match &order.unit {
+        None => {
+            let placed = place(tx, &need, policy.placement, (id, &origin.ports)).await?;
+            (placed, policy.stage_within)
+        }
+        Some(unit) => (on_unit(tx, unit, (id, &terms)).await?, compute_unit::within(policy)),
+    };
     let instance = Instance {
         id,
         pool_id: payer.pool_id,
@@ -380,7 +392,7 @@ pub(crate) async fn order(
         is_locked: false,
         restart: false,
         phase: Phase::Ordered,
-        stage_until: Some(now + policy.stage_within),
+        stage_until: Some(now + within),
         evict_at: None,
         last_error: None,
         driver_fault: None,
@@ -396,6 +408,18 @@ pub(crate) async fn order(
     tx.schedule(&Job::new(JobKind::AlignInstance { instance_id: id }, now, random)).await?;
     tx.record(vec![event("instance.ordered", &instance, actor, now)]).await?;
     Ok((instance, placed.capacity.storage))
+}
+
+/// Its place in the unit that was taken for it.
+async fn on_unit(
+    tx: &dyn Tx,
+    unit: &ComputeUnit,
+    (id, terms): (InstanceId, &InstanceTerms),
+) -> Result<Placed> {
+    let held = (id, &terms.shape);
+    let placed = place_on_unit(tx, unit.host_id, held, unit.range.cpus()).await?;
+    // Its host was closed since the unit was looked for.
+    placed.ok_or(Error::Contention)
 }
 
 pub(crate) fn event(kind: &'static str, instance: &Instance, actor: Actor, at: Timestamp) -> Event {

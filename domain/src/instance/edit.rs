@@ -10,7 +10,7 @@ use super::create::event;
 use super::remake::Remaking;
 use super::{Hostname, Instance, InstanceId, InstancePolicy, Renewal, Tags, Term};
 use crate::clock::{Clock, Random};
-use crate::error::{Error, Result, Violation};
+use crate::error::{Conflict, Error, Result, Violation};
 use crate::inside::{environment_fault, start_script, start_script_fault};
 use crate::money::Money;
 use crate::pool::Label;
@@ -94,6 +94,10 @@ impl EditInstance {
 
     /// The instance as it is to be.
     fn of(&self, instance: Instance) -> Result<Instance> {
+        let is_made_of_it = self.start_script.is_some() || self.environment.is_some();
+        if instance.terms.is_of_a_unit() && is_made_of_it {
+            return Err(Error::Conflict(Conflict::NotForUnits));
+        }
         let mut origin = instance.origin;
         if let Some(script) = &self.start_script {
             origin.script_id = None;

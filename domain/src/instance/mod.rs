@@ -13,6 +13,7 @@ mod driver;
 mod edit;
 mod evict;
 mod finding;
+mod giving_up;
 mod migrate;
 mod paid;
 mod password;
@@ -33,6 +34,7 @@ mod transfer;
 mod wish;
 
 pub use act::{Act, Action, Disposal, Outcome, act, act_on_all};
+pub(crate) use align::give_up;
 pub use align::{align, realign};
 pub(crate) use charge::charge_stopped;
 pub use create::{InstancePolicy, create, create_several};
@@ -56,7 +58,7 @@ pub use show::{
     Charges, InstanceDetail, all, charges, detail, details, having, history, jupyter_token,
     largest_disk, list, load, logs, numbered, part, password, show,
 };
-pub(crate) use sources::sources;
+pub(crate) use sources::{Sources, sources};
 pub(crate) use state::Step;
 pub use state::{Failure, FailureKind, Phase, Stage, Status, Wanted};
 pub use stop::take_down;
@@ -78,6 +80,7 @@ use crate::error::Result;
 use crate::host::HostId;
 use crate::id::entity_id;
 use crate::location::LocationCode;
+use crate::money::Money;
 use crate::pool::{Label, PoolId};
 use crate::tag::Tags;
 use crate::user::UserId;
@@ -163,6 +166,16 @@ impl Instance {
     pub(super) fn kept(&self) -> Option<Kept> {
         let of = self.claim.lent_by.unwrap_or(self.host_id);
         self.claim.address.map(|address| Kept { address, of })
+    }
+
+    /// Whether it is a compute unit that costs nothing, whatever its payer owes elsewhere.
+    fn is_free_unit(&self) -> bool {
+        self.terms.is_of_a_unit() && self.terms.metered() == Money::ZERO
+    }
+
+    /// Whether it is a compute unit that was never ready.
+    fn is_unready_unit(&self) -> bool {
+        self.terms.is_of_a_unit() && self.ready_at.is_none()
     }
 
     /// The token that its Jupyter server asks for, unless its owner chose one.

@@ -14,10 +14,11 @@ use super::{
     Failure, FailureKind, Finding, FindingId, FindingKind, Instance, InstanceId, Inventory, Phase,
     Site, Wanted,
 };
-use crate::capacity::{Capacity, Claim};
+use crate::capacity::{Capacity, Claim, Purpose};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
+use crate::host::HostId;
 use crate::job::JobContext;
 use crate::meter::{Metered, Rate, finish_by};
 use crate::money::Money;
@@ -46,13 +47,25 @@ pub async fn reconcile(context: JobContext<'_>) -> Result<u32> {
         let Some(last) = hosts.last() else { return Ok(found) };
         page.after = Some(last.host_id);
         // A host that does not answer takes minutes to say so.
-        let mut news = stream::iter(hosts)
-            .map(|capacity| Box::pin(reconcile_host(context, capacity)))
-            .buffer_unordered(AT_ONCE);
+        let mut news =
+            stream::iter(hosts.into_iter().filter(|capacity| capacity.purpose != Purpose::Nothing))
+                .map(|capacity| Box::pin(reconcile_host(context, capacity)))
+                .buffer_unordered(AT_ONCE);
         while let Some(new) = news.next().await {
             found += new;
         }
     }
+}
+
+/// Asks a host at once whether it answers, and notes what is new about that, so that nothing more comes to one
+/// that is away.
+pub(super) async fn answers(context: JobContext<'_>, host_id: HostId) -> Result<bool> {
+    let capacity = context.store.reads().capacity(host_id).await?;
+    let capacity = capacity.ok_or(Error::NotFound(Thing::Server))?;
+    let site = capacity.site();
+    let answers = context.instances.inventory(&site).await.is_ok();
+    Host { context, site, capacity, found: 0 }.reached(answers).await?;
+    Ok(answers)
 }
 
 /// A host that fails must not keep all the others from being looked at.
@@ -328,6 +341,9 @@ async fn lost(
 ) -> Result<bool> {
     let random = context.random;
     let wallet = tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
+    if seen.terms.is_of_a_unit() {
+        tx.unit_of_for_update(seen.id).await?;
+    }
     tx.capacity_for_update(seen.host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
     let instance = tx.instance_for_update(seen.id).await?;
     let instance = instance.ok_or(Error::NotFound(Thing::Instance))?;

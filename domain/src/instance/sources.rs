@@ -413,6 +413,7 @@ pub(super) async fn of_today(
             let shape = Shape { disk_gb: now.shape.disk_gb, ..part };
             of_gpus(&offer, shape, (is_spot, *is_machine))?
         }
+        Offered::Unit { .. } => return Err(Error::Conflict(Conflict::NotForUnits)),
     };
     if terms.shape != now.shape {
         let advice = "what is offered has another shape by now, and no price for this one";

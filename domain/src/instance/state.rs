@@ -106,6 +106,8 @@ pub enum FailureKind {
     NoCapacity,
     /// Its host does not have it any more.
     Lost,
+    /// Its host did not answer.
+    Unreachable,
 }
 
 /// An instance's state in one word, for people.
@@ -213,7 +215,7 @@ impl Instance {
         match (&self.phase, self.wanted) {
             (Phase::Failed { failure, .. } | Phase::Undoing { failure }, _) => match failure.kind {
                 FailureKind::NoCapacity => Status::NoCapacity,
-                FailureKind::Error | FailureKind::Lost => Status::Error,
+                FailureKind::Error | FailureKind::Lost | FailureKind::Unreachable => Status::Error,
             },
             (Phase::Deleted { .. }, _) => Status::Deleted,
             (_, Wanted::Deleted) => Status::Deleting,

@@ -9,6 +9,7 @@ use super::{Instance, InstanceId, Phase, Wanted};
 use crate::capacity::{Part, release};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::cluster::{self, ClusterId};
+use crate::compute_unit;
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::job::{Job, JobKind};
@@ -35,7 +36,7 @@ pub(crate) async fn stop_unpaid(
     let mut events = Vec::new();
     for seen in tx.live_instances_of_payer(payer_id).await? {
         let runs = matches!(seen.phase, Phase::Running | Phase::Starting { .. });
-        if !runs || seen.wanted != Wanted::Running || seen.terms.is_prepaid {
+        if !runs || seen.wanted != Wanted::Running || seen.terms.is_prepaid || seen.is_free_unit() {
             continue;
         }
         let instance = tx.instance_for_update(seen.id).await?;
@@ -64,7 +65,7 @@ pub(crate) async fn delete_unpaid(
     for seen in tx.live_instances_of_payer(wallet.user_id).await? {
         // What was paid in advance is paid.
         let is_paid = seen.paid().is_some_and(|paid| paid.is_left(now));
-        if is_paid || seen.successor_id.is_some() {
+        if is_paid || seen.successor_id.is_some() || seen.is_free_unit() {
             continue;
         }
         let instance = tx.instance_for_update(seen.id).await?;
@@ -151,7 +152,9 @@ pub(crate) async fn remove(
     if instance.wanted == Wanted::Deleted || !instance.is_live() {
         return Ok(wallet);
     }
-    let instance = Instance { wanted: Wanted::Deleted, restart: false, ..instance };
+    // What failed before says nothing about how it goes.
+    let (wanted, driver_fault) = (Wanted::Deleted, None);
+    let instance = Instance { wanted, driver_fault, restart: false, ..instance };
     // Who ends it themselves has had what they paid for, but for what was never there.
     let (wallet, instance) = if instance.ready_at.is_none() {
         Box::pin(undo(tx, random, wallet, instance, now)).await?
@@ -191,6 +194,7 @@ pub(super) async fn free_all(
     tx.free_addresses(instance.id, None).await?;
     let wallet = volume::unmount(tx, random, wallet, instance.id, now).await?;
     tx.delete_installs_of(instance.id).await?;
+    compute_unit::vacate(tx, random, (instance, before), now).await?;
     match instance.cluster_id {
         Some(id) => cluster::member_gone(tx, random, wallet, (id, now)).await,
         None => Ok(()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::compute_unit::ComputeUnitId;
 use crate::host::HostId;
 use crate::image::ImageId;
 use crate::meter::{Rate, SECONDS_PER_HOUR, SECONDS_PER_MONTH};
@@ -89,6 +90,15 @@ pub enum Offered {
         /// Whether it is a virtual machine; else a container.
         is_machine: bool,
     },
+    /// A compute unit of a host.
+    Unit {
+        /// Which.
+        compute_unit: ComputeUnitId,
+        /// Its name.
+        unit: String,
+        /// The price of one of its CPUs for an hour.
+        per_cpu: Money,
+    },
 }
 
 impl Origin {
@@ -107,6 +117,7 @@ impl InstanceTerms {
                 let odd = |letter: char| !letter.is_ascii_alphanumeric();
                 format!("{}x{}", self.shape.gpus(), self.gpu_model().replace(odd, "-"))
             }
+            Offered::Unit { .. } => format!("compute-unit-{}", self.shape.cpus),
         }
     }
 
@@ -115,7 +126,13 @@ impl InstanceTerms {
         match &self.offered {
             Offered::Plan { plan_name, .. } => plan_name.clone(),
             Offered::Gpus { .. } => format!("{}x {}", self.shape.gpus(), self.gpu_model()),
+            Offered::Unit { unit, .. } => format!("Compute unit {unit}"),
         }
+    }
+
+    /// Whether it is a compute unit.
+    pub const fn is_of_a_unit(&self) -> bool {
+        matches!(self.offered, Offered::Unit { .. })
     }
 
     fn gpu_model(&self) -> &str {

@@ -11,6 +11,7 @@ pub use port::{JobQueries, Jobs};
 pub use work::{JobContext, LEASE, Progress, bring_forward, dead, retry, run_next};
 
 use crate::clock::{Random, Timestamp};
+use crate::host::HostId;
 use crate::id::entity_id;
 use crate::instance::InstanceId;
 use crate::rental::RentalId;
@@ -46,6 +47,11 @@ pub enum JobKind {
         /// On which instance.
         instance_id: InstanceId,
     },
+    /// Cut a host into compute units, or undo that.
+    AlignComputeHost {
+        /// Which host.
+        host_id: HostId,
+    },
 }
 
 impl JobKind {
@@ -57,6 +63,7 @@ impl JobKind {
             Self::AlignInstance { instance_id } => format!("align_instance:{instance_id}"),
             Self::AlignVolume { volume_id } => format!("align_volume:{volume_id}"),
             Self::AlignInstalls { instance_id } => format!("{INSTALLS}{instance_id}"),
+            Self::AlignComputeHost { host_id } => format!("align_compute_host:{host_id}"),
         }
     }
 }
@@ -72,6 +79,8 @@ pub enum Taking {
     All,
     /// All but those whose lanes begin with [`INSTALLS`].
     AllButInstalls,
+    /// Only this one.
+    Only(JobKind),
 }
 
 /// A piece of work.

@@ -21,6 +21,9 @@ pub trait Jobs {
     /// of their lanes.
     async fn schedule_all(&self, jobs: &[Job]) -> Result<()>;
 
+    /// The same for a job that somebody waits for: one that waits in its lane is due now.
+    async fn hasten(&self, job: &Job) -> Result<()>;
+
     /// Takes the oldest of these jobs that may run and that nobody holds, for as long as the lease;
     /// counts the attempt and the claim. It takes one at most, and no two callers get the same job.
     async fn claim_job(

@@ -6,6 +6,7 @@ use tracing::{error, instrument, warn};
 use super::{AfterFailure, Job, JobId, JobKind, Taking};
 use crate::capacity::Health;
 use crate::clock::{Clock, Random, Timestamp};
+use crate::compute_unit::{self, HostDriver};
 use crate::error::{Error, Result, Thing};
 use crate::install;
 use crate::instance::{self, InstanceDriver, InstancePolicy};
@@ -39,6 +40,8 @@ pub struct JobContext<'a> {
     pub driver: &'a dyn Driver,
     /// What makes instances on hosts.
     pub instances: &'a dyn InstanceDriver,
+    /// What cuts hosts into compute units.
+    pub hosts: &'a dyn HostDriver,
     /// What an operator configured about instances.
     pub policy: &'a InstancePolicy,
     /// What opens the secrets of others that hosts need.
@@ -78,7 +81,8 @@ pub async fn run_next(context: JobContext<'_>, taking: Taking) -> Result<bool> {
 async fn waits_for_its_host(context: JobContext<'_>, kind: JobKind) -> Result<bool> {
     let reads = context.store.reads();
     match kind {
-        JobKind::AlignAccess { .. } => Ok(false),
+        // What is wrong with a host that is being cut is told at once.
+        JobKind::AlignAccess { .. } | JobKind::AlignComputeHost { .. } => Ok(false),
         JobKind::AlignInstance { instance_id } => {
             let Some(instance) = reads.instance(instance_id).await? else { return Ok(false) };
             if instance.is_settled() || instance.is_overdue(context.clock.now()) {
@@ -123,6 +127,7 @@ async fn perform(context: JobContext<'_>, job: &Job) -> Result<Progress> {
         JobKind::AlignInstance { instance_id } => instance::align(context, instance_id).await,
         JobKind::AlignVolume { volume_id } => volume::align(context, volume_id).await,
         JobKind::AlignInstalls { instance_id } => install::align(context, instance_id).await,
+        JobKind::AlignComputeHost { host_id } => compute_unit::align(context, host_id).await,
     }
 }
 

@@ -1,12 +1,16 @@
 //! What was done on hosts, step by step.
 
-use async_trait::async_trait;
+use chrono::Duration;
+use tracing::instrument;
 
-use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::clock::{Clock, Timestamp};
+use crate::error::{Error, Result, Thing};
 use crate::host::HostId;
 use crate::id::entity_id;
-use crate::page::Page;
+use crate::page::{Page, Paged};
+use crate::store::{Store, Tx, atomically};
+use crate::token::Permission;
+use crate::user::Operator;
 
 entity_id!(
     /// Identifies an entry of the journal.
@@ -67,14 +71,41 @@ pub struct JournalEntry {
     pub output: String,
 }
 
-/// Looks at the journal.
-#[async_trait]
-pub trait JournalQueries {
-    /// What was done on a host, newest first, all of it or what one subject is about.
-    async fn journal(
-        &self,
-        host_id: HostId,
-        subject: Option<&str>,
-        page: &Page<JournalEntryId>,
-    ) -> Result<Vec<JournalEntry>>;
+/// How long the journal goes back.
+const KEPT: Duration = Duration::days(30);
+
+/// What was done on a host, newest first, for operators: all of it, or what one subject is about.
+pub async fn journal(
+    store: &dyn Store,
+    operator: &Operator,
+    (host_id, subject): (HostId, Option<&str>),
+    page: Page<JournalEntryId>,
+) -> Result<Paged<JournalEntry, JournalEntryId>> {
+    operator.may(Permission::AdminRead)?;
+    let reads = store.reads();
+    reads.host(host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
+    let fetch = Page { after: page.after, limit: page.limit_and_one() };
+    let rows = reads.journal(host_id, subject, &fetch).await?;
+    Ok(Paged::cut(rows, page.limit, None, |entry| entry.id))
+}
+
+/// Forgets what was done more than 30 days ago; answers how much.
+#[instrument(name = "remote.forget", skip_all)]
+pub async fn forget(store: &dyn Store, clock: &dyn Clock) -> Result<u64> {
+    let before = clock.now() - KEPT;
+    atomically(store, async |tx: &dyn Tx| tx.forget_journal(before).await).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_what_was_printed_is_kept_and_nothing_that_a_database_refuses() {
+        assert_eq!(Outcome::new(Some(0), "done\0").output, "done\u{fffd}");
+        let long = format!("{}ä{}", "x".repeat(9_000), "y".repeat(MOST_OUTPUT - 1));
+        let kept = Outcome::new(None, &long).output;
+        assert_eq!(kept, "y".repeat(MOST_OUTPUT - 1));
+        assert_eq!(Outcome::new(None, "").output, "");
+    }
 }

@@ -5,6 +5,7 @@ mod credentials;
 mod names;
 mod port;
 mod profile;
+mod service;
 mod sign_up;
 
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ pub use credentials::{Password, PasswordHash, Passwords};
 pub use names::{Alias, Email, Username};
 pub use port::{UserQueries, Users};
 pub use profile::{Profile, all, profile};
+pub use service::service_account;
 pub use sign_up::{SignUp, create_operator, sign_up};
 
 use crate::clock::Timestamp;

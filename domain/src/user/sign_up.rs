@@ -80,7 +80,7 @@ fn new_user(clock: &dyn Clock, random: &dyn Random, request: SignUp, role: Role)
     }
 }
 
-async fn add(
+pub(super) async fn add(
     store: &dyn Store,
     random: &dyn Random,
     (user, actor): (&User, Actor),

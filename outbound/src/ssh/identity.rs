@@ -1,6 +1,10 @@
 //! The operator's keys.
 
+use std::sync::Arc;
+
+use domain::Error;
 use domain::clock::Random;
+use domain::remote::KeyPairs;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use russh::keys::{PrivateKey, decode_secret_key};
@@ -34,6 +38,23 @@ pub fn generate(random: &dyn Random, comment: &str) -> Result<Identity, &'static
 pub fn public_key(private_key: &SecretString) -> Result<String, &'static str> {
     let key = read(private_key)?;
     key.public_key().to_openssh().map_err(|_| "the private key cannot be read")
+}
+
+/// Makes and reads the operator's keys.
+pub struct OpenSshKeys {
+    /// What they are made of.
+    pub random: Arc<dyn Random>,
+}
+
+impl KeyPairs for OpenSshKeys {
+    fn generate(&self) -> Result<(SecretString, String), Error> {
+        let made = generate(self.random.as_ref(), "berth").map_err(Error::internal)?;
+        Ok((made.private_key, made.public_key))
+    }
+
+    fn public_half(&self, private_key: &SecretString) -> Result<String, String> {
+        public_key(private_key).map_err(str::to_owned)
+    }
 }
 
 /// Reads a private key.

@@ -98,7 +98,8 @@ fn without_login(step: &str, fault: &Error) -> DriverFault {
         let why = format!("{step}: nobody has said how to log in to this host");
         return DriverFault::Refused(why);
     }
-    DriverFault::Failed(format!("{step}: the book of logins failed: {fault}"))
+    let cause = fault.for_the_log();
+    DriverFault::Failed(format!("{step}: the book of logins failed: {cause}"))
 }
 
 /// Where and what, for the operator.

@@ -10,6 +10,7 @@ pub struct Model {
     pub host_id: Uuid,
     pub location_code: String,
     pub storage: String,
+    pub purpose: String,
     pub driver: String,
     pub settings: Json,
     pub address: String,

@@ -38,6 +38,7 @@ mod invitation_races;
 mod invitations;
 mod jobs;
 mod kept;
+mod kloigos;
 mod ledger;
 mod life;
 mod likeness;

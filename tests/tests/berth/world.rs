@@ -65,6 +65,15 @@ async fn made_of_instances(
     ])
 }
 
+/// A host that is cut into a compute unit, and a key that logs in to hosts.
+async fn cut_a_host(operator: &Client) {
+    let cut = json!({ "ip": "192.0.2.7", "region": "r", "zone": "a", "hostname": "h1",
+        "cpu_ranges": ["0-3"] });
+    let cut = operator.post("/!kloigos/api/admin/init_server", cut).await;
+    assert_eq!(cut.status, 200, "{}", cut.body);
+    operator.put("/admin/ssh-identities/default", json!({})).await.data(200);
+}
+
 impl World {
     pub async fn build(app: &TestApp) -> Self {
         let server = app.server("node-1").await;
@@ -100,6 +109,7 @@ impl World {
             "iban": "DE89370400440532013000" });
         operator.put("/admin/suppliers/owner", terms).await.data(200);
         let run = operator.post("/admin/payouts", json!({})).await.data(201);
+        cut_a_host(&operator).await;
         let mut ids = made_of_instances(app, &operator, &owner, &pool).await;
         app.do_jobs().await;
         ids.extend([
@@ -117,6 +127,9 @@ impl World {
             ("supplier", "owner".to_owned()),
             ("payout run", id(&run["run"])),
             ("finding", "0123456789abcdef01234567".to_owned()),
+            ("compute host", "h1".to_owned()),
+            ("compute unit", "h1_c0-3".to_owned()),
+            ("SSH identity", "default".to_owned()),
             ("job", "0123456789abcdef01234567".to_owned()),
         ]);
         Self { owner, invitee, ids, specs: seen["specs"].clone() }
@@ -157,6 +170,9 @@ impl World {
                 ("volumes", _) => "volume",
                 ("clusters", _) => "cluster",
                 ("findings", _) => "finding",
+                ("compute-hosts", _) => "compute host",
+                ("compute-units", _) => "compute unit",
+                ("ssh-identities", _) => "SSH identity",
                 _ => panic!("{template}: let the World own one of these"),
             };
             self.ids[noun].clone()

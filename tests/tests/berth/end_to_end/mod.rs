@@ -8,6 +8,7 @@ mod crash;
 mod demo;
 mod full_disk;
 mod import;
+mod kloigos;
 mod payments;
 mod process;
 mod rehearsal;

@@ -93,11 +93,11 @@ async fn no_file_job_or_memory_outlives_its_owner() {
 async fn a_public_key_is_never_a_command() {
     let bed = Bed::cut(&[&unit(0)]).await;
     let (key, line) = bed.host.new_key("mine");
-    let plain = line.rsplit_once(' ').unwrap().0;
+    let bare = line.rsplit_once(' ').unwrap().0;
     for comment in
         ["'; touch /root/broken; '", "$(touch /root/broken)", "`touch /root/broken`", "\\"]
     {
-        let spec = spec(next_id(), "c0", format!("{plain} {comment}"));
+        let spec = spec(next_id(), "c0", format!("{bare} {comment}"));
         bed.run(&spec).await;
         assert!(is_let_in(&bed.host.ssh("c0", &key, "true")), "{comment}");
         bed.remove(&spec).await;

@@ -100,8 +100,8 @@ async fn making_and_removing_units_can_be_killed_at_any_command() {
     let prepare = async || driver.prepare(site).await;
     let killed = kill_everywhere(&bed, "prepare", nothing, prepare, async || {}).await;
     assert!(killed > 5, "{killed}");
-    let make = async || driver.make_unit(site, &plan).await;
-    let killed = kill_everywhere(&bed, "make_unit", empty, make, made).await;
+    let carve = async || driver.make_unit(site, &plan).await;
+    let killed = kill_everywhere(&bed, "make_unit", empty, carve, made).await;
     assert!(killed > 10, "{killed}");
     let remove = async || driver.remove_unit(site, &plan).await;
     let killed = kill_everywhere(&bed, "remove_unit", cut, remove, gone).await;
