@@ -204,7 +204,9 @@ fn whole(value: &Value) -> Result<i64, (&'static str, &'static str)> {
 
 /// The same of a text.
 pub fn whole_text(text: &str) -> Result<i64, (&'static str, &'static str)> {
-    let text = text.trim();
+    // As `1_000` and `4.0` mean whole numbers there, too.
+    let text = text.trim().replace('_', "");
+    let text = text.strip_suffix(".0").unwrap_or(&text);
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
@@ -233,6 +235,8 @@ mod tests {
             (json!(4.0), Ok(4)),
             (json!(true), Ok(1)),
             (json!(4.5), Err(FRACTION)),
+            (json!("4.0"), Ok(4)),
+            (json!("1_000"), Ok(1_000)),
             (json!("4.5"), Err(NO_WHOLE_TEXT)),
             (json!("four"), Err(NO_WHOLE_TEXT)),
             (json!(""), Err(NO_WHOLE_TEXT)),

@@ -1,7 +1,7 @@
 //! What operators do with hosts that are cut into compute units.
 
 use actix_web::web::{Data, Path};
-use actix_web::{get, patch, post};
+use actix_web::{delete, get, patch, post};
 use domain::Error;
 use domain::compute_unit::{self, ComputeHost, CpuRange, HostWithUnits, ListedUnit, ServerName};
 use domain::error::Thing;
@@ -194,6 +194,24 @@ pub async fn retry_compute_host(
     let operator = signed.caller.into();
     let host = compute_unit::retry_host(store, clock, random, &operator, &hostname).await?;
     Ok(Success::ok("Retry queued successfully", host.into()))
+}
+
+/// Count a server as decommissioned that will never answer again.
+///
+/// Nothing is done there. It must have failed to be initialised or decommissioned, and nobody may have one of its units.
+#[utoipa::path(tag = "operators", params(("hostname", description = "The server's name")),
+    responses((status = 200, body = Success<ComputeHostView>)),
+    extensions(("x-errors" = json!(["OPERATOR_REQUIRED", "SERVER_NOT_FOUND", "UNITS_ALLOCATED", "NOTHING_TO_RETRY"]))))]
+#[delete("/admin/compute-hosts/{hostname}")]
+pub async fn forget_compute_host(
+    app: Data<App>,
+    signed: Authenticated,
+    hostname: Path<String>,
+) -> Answer<ComputeHostView> {
+    let hostname = named(&hostname)?;
+    let (store, clock, operator) = (app.store.as_ref(), app.clock.as_ref(), signed.caller.into());
+    let host = compute_unit::forget(store, clock, &operator, &hostname).await?;
+    Ok(Success::ok("Compute host forgotten successfully", host.into()))
 }
 
 /// Make a compute unit whole that could not be allocated, or go on at once with one that could not be wiped.

@@ -1,7 +1,7 @@
 //! What rentals look like on the wire.
 
 use domain::clock::Timestamp;
-use domain::rental::{Extended, Rental, RentalStatus, RentalWithHost, Rented};
+use domain::rental::{Access, Extended, LogIn, Rental, RentalStatus, RentalWithHost, Rented};
 use domain::wallet::Charge;
 use serde::Serialize;
 use serde_json::Number;
@@ -258,6 +258,33 @@ impl ExtendedView {
                 amount: rental.amount.to_string(),
                 remaining_days: rental.remaining_days(charge.at),
             },
+        }
+    }
+}
+
+/// How a rented server is logged in to.
+#[derive(Serialize, ToSchema)]
+pub struct RentalAccessView {
+    /// `pending`, `granted`, `suspended` or `wiped`.
+    #[schema(value_type = String, example = "granted")]
+    access: Access,
+    /// Where; not known of servers that are handed over by other means.
+    #[schema(example = "192.0.2.7")]
+    address: Option<String>,
+    #[schema(example = 22)]
+    port: Option<u16>,
+    /// As whom, who may become root.
+    #[schema(example = "renter")]
+    username: &'static str,
+}
+
+impl From<LogIn> for RentalAccessView {
+    fn from(log_in: LogIn) -> Self {
+        Self {
+            access: log_in.access,
+            address: log_in.at.map(|(address, _)| address.to_string()),
+            port: log_in.at.map(|(_, port)| port),
+            username: log_in.username,
         }
     }
 }

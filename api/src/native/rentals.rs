@@ -13,11 +13,11 @@ use domain::{Error, Result};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::envelope::{Answer, Paging, Success};
+use super::envelope::{Answer, Done, Paging, Success};
 use super::extract::{Authenticated, Body, IdempotencyHeader, page};
 use super::field::{Check, Field, instant, whole};
 use super::rental_view::{
-    ExtendedView, RentalDetailView, RentalRowView, RentedView, ServerRentalView,
+    ExtendedView, RentalAccessView, RentalDetailView, RentalRowView, RentedView, ServerRentalView,
 };
 use crate::app::App;
 use crate::http::Query;
@@ -215,6 +215,40 @@ pub async fn show_rental(
     let id = RentalId::parse(&id).ok_or(Error::NotFound(Thing::Rental))?;
     let view = detail(&app, &signed, RentalKey::Id(id)).await?;
     Ok(Success::ok("Rental retrieved successfully", view))
+}
+
+/// Look at how a rented server is logged in to.
+#[utoipa::path(tag = "rentals", params(("id", description = "Rental identifier")),
+    responses((status = 200, body = Success<RentalAccessView>)),
+    extensions(("x-errors" = json!(["RENTAL_NOT_FOUND"]))))]
+#[get("/rentals/{id}/access")]
+pub async fn show_rental_access(
+    app: Data<App>,
+    signed: Authenticated,
+    id: Path<String>,
+) -> Answer<RentalAccessView> {
+    let id = RentalId::parse(&id).ok_or(Error::NotFound(Thing::Rental))?;
+    let (store, clock) = (app.store.as_ref(), app.clock.as_ref());
+    let found = rental::log_in(store, clock, &signed.caller, id).await?;
+    Ok(Success::ok("Access retrieved successfully", found.into()))
+}
+
+/// Let the SSH keys of today in, and no others.
+///
+/// Those are the keys of the rental's pool, or without one of the pools that the renter owns.
+#[utoipa::path(tag = "rentals", params(("id", description = "Rental identifier")),
+    responses((status = 200, body = Success<Done>)),
+    extensions(("x-errors" = json!(["RENTAL_NOT_FOUND", "POOL_ADMIN_REQUIRED", "RENTAL_ENDED"]))))]
+#[post("/rentals/{id}/access")]
+pub async fn renew_rental_access(
+    app: Data<App>,
+    signed: Authenticated,
+    id: Path<String>,
+) -> Answer<Done> {
+    let id = RentalId::parse(&id).ok_or(Error::NotFound(Thing::Rental))?;
+    let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+    rental::renew_access(store, clock, random, &signed.caller, id).await?;
+    Ok(Success::done("Access renewed successfully"))
 }
 
 /// The same as `/rentals/{id}`; the server's own id finds the newest rental of it that one may see.

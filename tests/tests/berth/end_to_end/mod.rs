@@ -17,6 +17,7 @@ mod session;
 mod simplepod;
 mod trooper;
 mod verda;
+mod whole_servers;
 
 /// Runs one body on a `berth` with either database: `a_fact::sqlite` and `a_fact::postgres`.
 macro_rules! with_either_database {

@@ -100,6 +100,32 @@ on_both_databases! {
         assert_eq!(states(&boss, "?compute_id=h1_c0-3").await[0].1, "FREE");
     }
 
+    async fn a_host_that_never_answers_again_is_forgotten(app: &TestApp) {
+        let boss = with_host(app, &["0-3", "4-7"]).await;
+        let forget = async || boss.delete("/admin/compute-hosts/h1").await;
+        forget().await.refused(409, "NOTHING_TO_RETRY");
+        let name = allocated(&boss, json!({})).await;
+        let id = shown(&boss).await["host"]["server_id"].as_str().unwrap().to_owned();
+        let host_id = HostId::parse(&id).unwrap();
+        delete(&boss, &format!("/compute_units/deallocate/{name}")).await;
+        app.do_jobs().await;
+        app.instances.reach(host_id, false);
+        delete(&boss, "/admin/decommission_server/h1").await;
+        app.do_jobs().await;
+        assert_eq!(states(&boss, "").await[0].1, "DECOMMISSION_FAIL");
+        assert_eq!(forget().await.data(200)["phase"], "decommissioned");
+        forget().await.refused(409, "NOTHING_TO_RETRY");
+        // Another machine comes in its place, at another address.
+        app.instances.reach(host_id, true);
+        let mut other = server("h1", &["0-3"]);
+        other["ip"] = json!("192.0.2.8");
+        assert_eq!(post(&boss, "/admin/init_server", other).await.status, 200);
+        app.do_jobs().await;
+        assert_eq!(states(&boss, "").await, [("h1_c0-3".to_owned(), "FREE".to_owned())]);
+        let elsewhere = post(&boss, "/admin/init_server", server("h1", &["0-3"])).await;
+        assert_eq!(elsewhere.body["detail"][0]["loc"], json!(["body", "ip"]));
+    }
+
     async fn a_host_that_takes_nothing_new_is_drained_of_its_units(app: &TestApp) {
         let boss = with_host(app, &["0-3", "4-7"]).await;
         let name = allocated(&boss, json!({})).await;
