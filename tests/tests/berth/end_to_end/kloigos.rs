@@ -56,7 +56,6 @@ async fn wishes(clients: &[Client], count: usize) -> Vec<Answer> {
     answers
 }
 
-// Seen giving one unit to two without `state = 'free'` looked at again under the lock.
 #[tokio::test]
 async fn four_processes_hand_out_every_unit_once_and_refuse_only_what_is_not_there() {
     let mut berth = Berth::new(Kind::Postgres).await;
