@@ -402,6 +402,9 @@ pub enum Conflict {
     /// Nothing failed.
     #[error("nothing has failed here; there is nothing to retry")]
     NothingToRetry,
+    /// The host is to be given up, and there is no reason to.
+    #[error("the server answers; decommission it instead")]
+    HostAnswers,
     /// Hosts are logged in to with the key.
     #[error("servers are logged in to with this identity; give them another one first")]
     IdentityInUse,

@@ -1,7 +1,7 @@
 //! Locations.
 
 use async_trait::async_trait;
-use domain::location::{Location, LocationCode, LocationQueries, Locations};
+use domain::location::{Location, LocationCode, LocationQueries, Locations, NOWHERE};
 use domain::page::Page;
 use sea_orm::sea_query::LockType;
 use sea_orm::{
@@ -37,6 +37,7 @@ fn stored(location: &Location) -> ActiveModel {
 impl LocationQueries for Handle {
     async fn locations(&self, page: &Page<LocationCode>) -> Result<Vec<Location>> {
         let find = Entity::find()
+            .filter(Column::Country.ne(NOWHERE))
             .apply_if(page.after.as_ref(), |find, after| {
                 find.filter(Column::Code.gt(after.as_str()))
             })
@@ -55,6 +56,7 @@ impl LocationQueries for Handle {
         let find = Entity::find()
             .select_only()
             .column(Column::Code)
+            .filter(Column::Country.ne(NOWHERE))
             .filter(Column::Code.is_in(codes.iter().map(LocationCode::as_str)));
         let known: Vec<String> = find.into_tuple().all(&self.connection).await.map_err(failed)?;
         Ok(known.into_iter().map(LocationCode::from_stored).collect())

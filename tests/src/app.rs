@@ -296,7 +296,7 @@ fn settings() -> Settings {
                 name: "NVMe".to_owned(),
                 price_per_gb: Money::from_cents(20).unwrap(),
             }],
-            compute_units: UnitPolicy { allocated_within: Duration::seconds(3) },
+            compute_units: UnitPolicy { allocated_within: Duration::seconds(8) },
         },
         quote_lifetime: Duration::minutes(15),
         payout_minimum: Money::from_cents(5_000).unwrap(),

@@ -159,8 +159,8 @@ pub async fn app(config: &Config) -> Result<Data<App>, Box<dyn std::error::Error
 
 /// What reaches hosts over SSH.
 fn over_ssh(config: &Config, book: KeptLogins) -> Ssh {
-    let SshConfig { most_steps, requires_limits } = config.ssh;
-    let settings = SshSettings { most_steps, requires_limits, ..SshSettings::default() };
+    let SshConfig { most_connections, requires_limits } = config.ssh;
+    let settings = SshSettings { most_connections, requires_limits, ..SshSettings::default() };
     Ssh::new(Arc::new(book), settings)
 }
 

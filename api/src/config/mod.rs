@@ -75,7 +75,7 @@ pub struct Config {
 #[derive(Clone, Copy, Debug)]
 pub struct SshConfig {
     /// Steps at once, on all hosts together.
-    pub most_steps: usize,
+    pub most_connections: usize,
     /// Whether a host that cannot hold compute units to their share is refused.
     pub requires_limits: bool,
 }
@@ -162,14 +162,14 @@ impl Config {
 
 /// How hosts are reached over SSH.
 fn ssh(from: &mut Reader<'_>) -> Option<SshConfig> {
-    let most_steps = from.number("ssh.connections", 16, 1..=1_000);
+    let most_connections = from.number("ssh.connections", 64, 1..=1_000);
     let requires_limits = from.checked("ssh.limits", "required", |text| match text {
         "required" => Ok(true),
         "when_possible" => Ok(false),
         _ => Err("must be required or when_possible".to_owned()),
     });
-    let most_steps = usize::try_from(most_steps).ok()?;
-    Some(SshConfig { most_steps, requires_limits: requires_limits? })
+    let most_connections = usize::try_from(most_connections).ok()?;
+    Some(SshConfig { most_connections, requires_limits: requires_limits? })
 }
 
 fn limits(from: &mut Reader<'_>) -> LimitsConfig {

@@ -116,6 +116,7 @@ codes! {
     UnitNotAllocated = "UNIT_NOT_ALLOCATED", CONFLICT;
     HostDecommissioning = "HOST_DECOMMISSIONING", CONFLICT;
     NothingToRetry = "NOTHING_TO_RETRY", CONFLICT;
+    ServerAnswers = "SERVER_ANSWERS", CONFLICT;
     NotForUnits = "NOT_FOR_UNITS", CONFLICT;
     IdentityInUse = "IDENTITY_IN_USE", CONFLICT;
     PoolInUse = "POOL_IN_USE", CONFLICT;

@@ -1,9 +1,11 @@
 //! What operators do with hosts that are cut into compute units.
 
 use actix_web::web::{Data, Path};
-use actix_web::{delete, get, patch, post};
+use actix_web::{HttpRequest, delete, get, patch, post};
 use domain::Error;
-use domain::compute_unit::{self, ComputeHost, CpuRange, HostWithUnits, ListedUnit, ServerName};
+use domain::compute_unit::{
+    self, ComputeHost, CpuRange, Forget, HostWithUnits, ListedUnit, ServerName,
+};
 use domain::error::Thing;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +15,7 @@ use super::extract::{Authenticated, Body};
 use super::field::{Check, Field, amount};
 use super::view::Stamp;
 use crate::app::App;
+use crate::http::Query;
 
 /// A server that is, or was, cut into compute units.
 #[derive(Serialize, ToSchema)]
@@ -198,19 +201,27 @@ pub async fn retry_compute_host(
 
 /// Count a server as decommissioned that will never answer again.
 ///
-/// Nothing is done there. It must have failed to be initialised or decommissioned, and nobody may have one of its units.
-#[utoipa::path(tag = "operators", params(("hostname", description = "The server's name")),
+/// Nothing is done there. It must be silent, or have failed to be initialised or decommissioned; and nobody may have
+/// one of its units, unless they are to lose them, and pay for none of the time since it fell silent.
+#[utoipa::path(tag = "operators",
+    params(("hostname", description = "The server's name"),
+           ("end_instances" = Option<bool>, Query, description = "Take its units from whoever has them")),
     responses((status = 200, body = Success<ComputeHostView>)),
-    extensions(("x-errors" = json!(["OPERATOR_REQUIRED", "SERVER_NOT_FOUND", "UNITS_ALLOCATED", "NOTHING_TO_RETRY"]))))]
+    extensions(("x-errors" = json!(["VALIDATION_ERROR", "OPERATOR_REQUIRED", "SERVER_NOT_FOUND", "UNITS_ALLOCATED", "SERVER_ANSWERS"]))))]
 #[delete("/admin/compute-hosts/{hostname}")]
 pub async fn forget_compute_host(
     app: Data<App>,
     signed: Authenticated,
     hostname: Path<String>,
+    request: HttpRequest,
 ) -> Answer<ComputeHostView> {
     let hostname = named(&hostname)?;
-    let (store, clock, operator) = (app.store.as_ref(), app.clock.as_ref(), signed.caller.into());
-    let host = compute_unit::forget(store, clock, &operator, &hostname).await?;
+    let mut query = Query::parse(request.query_string());
+    let ends_instances = query.flag("end_instances");
+    query.finish()?;
+    let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
+    let request = Forget { operator: signed.caller.into(), hostname, ends_instances };
+    let host = compute_unit::forget(store, clock, random, &request).await?;
     Ok(Success::ok("Compute host forgotten successfully", host.into()))
 }
 

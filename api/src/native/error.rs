@@ -299,6 +299,7 @@ fn code_of_conflict(conflict: &Conflict) -> Code {
         Conflict::UnitNotAllocated => Code::UnitNotAllocated,
         Conflict::HostDecommissioning => Code::HostDecommissioning,
         Conflict::NothingToRetry => Code::NothingToRetry,
+        Conflict::HostAnswers => Code::ServerAnswers,
         Conflict::NotForUnits => Code::NotForUnits,
         Conflict::IdentityInUse => Code::IdentityInUse,
         Conflict::PoolInUse => Code::PoolInUse,

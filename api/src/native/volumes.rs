@@ -304,14 +304,10 @@ pub async fn delete_volume(
 ) -> Answer<VolumeView> {
     let id = volume_id(&id)?;
     let mut query = Query::parse(request.query_string());
-    let permanently = query.value("permanently", |text| match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err("must be true or false"),
-    });
+    let permanently = query.flag("permanently");
     query.finish()?;
     let (store, clock, random) = (app.store.as_ref(), app.clock.as_ref(), app.random.as_ref());
-    let wanted = (id, permanently.unwrap_or(false));
+    let wanted = (id, permanently);
     let deleted = Box::pin(volume::delete(store, clock, random, &signed.caller, wanted)).await?;
     Ok(Success::ok("Volume deleted successfully", deleted.into()))
 }

@@ -9,7 +9,7 @@ use crate::error::{Conflict, Error, Result, Thing, Violation};
 use crate::event::{Event, Subject};
 use crate::host::{Host, HostId, Occupancy};
 use crate::instance::{DriverKind, InstanceDriver, InstanceId};
-use crate::location::LocationCode;
+use crate::location::{LocationCode, NOWHERE};
 use crate::page::{Page, Paged};
 use crate::plan::GpuShape;
 use crate::store::{Store, Tx, atomically};
@@ -111,12 +111,13 @@ pub async fn furnish(
             let advice = "belongs to a supplier, whose share of instances is not computed yet";
             return Err(Error::invalid("/server_id", advice));
         }
-        if tx.location_coded(&request.location).await?.is_none() {
-            return Err(Error::invalid("/location", "is no location; make it first"));
-        }
         let before = tx.capacity_for_update(host.id).await?;
         if tx.compute_host(host.id).await?.is_some_and(|cut| cut.phase.is_cut()) {
             return Err(Error::Conflict(Conflict::CutIntoUnits));
+        }
+        let location = tx.location_coded(&request.location).await?;
+        if location.is_none_or(|location| location.country == NOWHERE) {
+            return Err(Error::invalid("/location", "is no location; make it first"));
         }
         let storage = storage(tx, &request, before.as_ref()).await?;
         let capacity = described(&request, &storage.name, before.as_ref(), now);

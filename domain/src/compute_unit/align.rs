@@ -3,7 +3,6 @@
 use chrono::Duration;
 use tracing::{instrument, warn};
 
-use super::init::claim;
 use super::{
     ComputeHost, ComputeUnit, ComputeUnitId, CpuRange, HostPhase, Inspection, UnitState, ports,
     share,
@@ -15,7 +14,7 @@ use crate::event::Actor;
 use crate::host::{Disk, Host, HostId, Specs};
 use crate::instance::{Driven, DriverFault};
 use crate::job::{Job, JobContext, JobKind, Progress};
-use crate::location::{Location, LocationCode};
+use crate::location::{Location, LocationCode, NOWHERE};
 use crate::store::{Store, Tx, atomically};
 
 /// How long one claim of the job goes on before it makes way for others; a lease lasts longer than this and
@@ -204,11 +203,6 @@ async fn inspected(
     host: ComputeHost,
     (inspection, now): (&Inspection, Timestamp),
 ) -> Result<std::result::Result<(), String>> {
-    match claim(tx, host.host_id).await {
-        // Somebody has it since it was named.
-        Err(Error::Conflict(why)) => return Ok(Err(why.to_string())),
-        claimed => claimed?,
-    }
     furnish(tx, &host, (inspection, now)).await?;
     let online = u32::try_from(inspection.cpus.len()).unwrap_or(u32::MAX);
     let ram_mib = |range: &CpuRange| share(inspection.ram_mib, range.count(), online);
@@ -255,13 +249,17 @@ async fn furnish(
     let specs = described(&server, cpus, inspection);
     tx.save_host(&Host { specs, updated_at: now, ..server }).await?;
     let before = tx.capacity_for_update(host.host_id).await?;
-    let name = StorageName::from_stored(host.host_id.to_string());
-    let storage = before.as_ref().map_or(name, |before| before.storage.clone());
-    if tx.storage_for_update(&storage).await?.is_none() {
-        let name = storage.clone();
-        // Homes are no volumes: no disk is given away here.
-        let storage = Storage { name, location: location.clone(), size_gb: 0, used_gb: 0 };
-        tx.save_storage(&storage).await?;
+    let own_name = StorageName::from_stored(host.host_id.to_string());
+    let storage = before.as_ref().map_or(own_name.clone(), |before| before.storage.clone());
+    // Homes are no volumes: no disk is given away here.
+    let own = Storage { name: own_name, location: location.clone(), size_gb: 0, used_gb: 0 };
+    match tx.storage_for_update(&storage).await? {
+        None => tx.save_storage(&Storage { name: storage.clone(), ..own }).await?,
+        // The host is elsewhere by now.
+        Some(there) if there.name == own.name && there.used_gb == 0 => {
+            tx.save_storage(&Storage { location: own.location, ..there }).await?;
+        }
+        Some(_) => {}
     }
     let capacity = Capacity {
         host_id: host.host_id,
@@ -298,7 +296,7 @@ async fn location(tx: &dyn Tx, region: &str, now: Timestamp) -> Result<LocationC
     let code: String = region.chars().map(plain).collect();
     let code = LocationCode::parse(&code).map_err(|advice| Error::invalid("/region", advice))?;
     if tx.location_coded(&code).await?.is_none() {
-        let (name, country) = (region.to_owned(), super::init::SOMEWHERE.to_owned());
+        let (name, country) = (region.to_owned(), NOWHERE.to_owned());
         let location =
             Location { code: code.clone(), name, country, created_at: now, updated_at: now };
         tx.add_location(&location).await?;

@@ -15,15 +15,13 @@ use crate::host::{
 };
 use crate::instance::DriverKind;
 use crate::job::{Job, JobKind};
+use crate::location::NOWHERE;
 use crate::money::Money;
 use crate::remote::{LoginDefaults, keep_login};
 use crate::store::{Store, Tx, atomically};
 use crate::text::line;
 use crate::token::Permission;
 use crate::user::Operator;
-
-/// What stands for the country of a host about which nothing is known but the operator's region.
-pub(super) const SOMEWHERE: &str = "ZZ";
 
 /// A host that is to be cut.
 #[derive(Clone, Debug)]
@@ -77,7 +75,7 @@ impl InitHost {
     fn draft(&self) -> HostDraft {
         let cpus: u32 = self.ranges.iter().map(CpuRange::count).sum();
         let place = Location {
-            country: SOMEWHERE.to_owned(),
+            country: NOWHERE.to_owned(),
             region: self.region.clone(),
             city: self.zone.clone(),
             datacenter: self.zone.clone(),
@@ -227,8 +225,9 @@ async fn first(
     })
 }
 
-/// Takes a host off the market of whole servers, unless somebody has it or it carries instances.
-pub(super) async fn claim(tx: &dyn Tx, host_id: HostId) -> Result<()> {
+/// Takes a host off the market of whole servers, unless somebody has it or it carries instances. It does not come back
+/// there, nor to instances, before it is decommissioned.
+async fn claim(tx: &dyn Tx, host_id: HostId) -> Result<()> {
     let host = tx.host_for_update(host_id).await?.ok_or(Error::NotFound(Thing::Server))?;
     if host.occupancy != Occupancy::Free {
         return Err(Error::Conflict(Conflict::ServerUnavailable));

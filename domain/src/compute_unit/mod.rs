@@ -26,7 +26,7 @@ pub use cpu_range::CpuRange;
 pub use deallocate::deallocate;
 pub use decommission::decommission;
 pub use driver::{HostDriver, Inspection, Limits, UnitPlan};
-pub use forget::forget;
+pub use forget::{Forget, forget};
 pub use host::{ComputeHost, HostPhase, ServerName};
 pub use init::{InitHost, init};
 pub use port::{ComputeUnitQueries, ComputeUnits, UnitFilter, UnitWish};

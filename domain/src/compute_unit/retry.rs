@@ -2,7 +2,6 @@
 
 use tracing::instrument;
 
-use super::init::claim;
 use super::{ComputeHost, ComputeUnit, HostPhase, ServerName, UnitState, is_unit_name};
 use crate::clock::{Clock, Random};
 use crate::error::{Conflict, Error, Result, Thing};
@@ -29,11 +28,7 @@ pub async fn retry_host(
         let seen = tx.compute_host_named(hostname).await?.ok_or_else(missing)?;
         let host = tx.compute_host_for_update(seen.host_id).await?.ok_or_else(missing)?;
         let phase = match host.phase {
-            HostPhase::InitFailed { .. } => {
-                // Somebody may have it by now.
-                claim(tx, host.host_id).await?;
-                HostPhase::Initializing
-            }
+            HostPhase::InitFailed { .. } => HostPhase::Initializing,
             HostPhase::DecommissionFailed { .. } => HostPhase::Decommissioning,
             _ => return Err(Error::Conflict(Conflict::NothingToRetry)),
         };

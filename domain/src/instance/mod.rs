@@ -52,6 +52,7 @@ pub use migrate::{Migrate, Migration, MigrationCost, Move, migrate, migration_co
 pub use paid::{PaidTime, Unused};
 pub use password::PasswordWish;
 pub use port::{HostedFilter, InstanceFilter, InstanceQueries, Instances};
+pub(crate) use reconcile::lost;
 pub use reconcile::reconcile;
 pub use renew::renew_due;
 pub use show::{

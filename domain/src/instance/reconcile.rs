@@ -15,7 +15,7 @@ use super::{
     Site, Wanted,
 };
 use crate::capacity::{Capacity, Claim, Purpose};
-use crate::clock::Timestamp;
+use crate::clock::{Random, Timestamp};
 use crate::error::{Error, Result, Thing};
 use crate::event::{Actor, Event};
 use crate::host::HostId;
@@ -167,7 +167,7 @@ impl Host<'_> {
         if now - since < patience {
             return Ok(());
         }
-        let work = async |tx: &dyn Tx| lost(tx, context, instance, (since, now)).await;
+        let work = async |tx: &dyn Tx| lost(tx, context.random, instance, (since, now)).await;
         if atomically(context.store, work).await? {
             let subject = instance.id.to_string();
             let outcome = (instance.terms.hourly(), true);
@@ -332,14 +332,13 @@ fn was_lost(instance: &Instance) -> bool {
 }
 
 /// Gives up an instance that its host does not have: it has cost nothing since it was missed, and its
-/// volumes are free.
-async fn lost(
+/// volumes are free. Whether it was as it was seen.
+pub(crate) async fn lost(
     tx: &dyn Tx,
-    context: JobContext<'_>,
+    random: &dyn Random,
     seen: &Instance,
     (since, now): (Timestamp, Timestamp),
 ) -> Result<bool> {
-    let random = context.random;
     let wallet = tx.wallet_for_update(seen.payer_id).await?.ok_or(Error::NotFound(Thing::User))?;
     if seen.terms.is_of_a_unit() {
         tx.unit_of_for_update(seen.id).await?;

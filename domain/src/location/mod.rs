@@ -33,7 +33,11 @@ impl LocationId {
     }
 }
 
-/// A place where instances run.
+/// The country of a place of which nobody has said where it is; ISO 3166-1 gives this code to no country.
+pub const NOWHERE: &str = "ZZ";
+
+/// A place where instances run. Where its country is not known, as that of a region of compute units until an operator
+/// says so, it is in no list, and nothing else is sold there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Location {
     /// Names the location.

@@ -7,13 +7,13 @@ use crate::page::Page;
 /// Looks at locations.
 #[async_trait]
 pub trait LocationQueries {
-    /// Locations by code.
+    /// Locations by code; not those [`NOWHERE`](super::NOWHERE).
     async fn locations(&self, page: &Page<LocationCode>) -> Result<Vec<Location>>;
 
     /// The location.
     async fn location_coded(&self, code: &LocationCode) -> Result<Option<Location>>;
 
-    /// Those of the locations that there are.
+    /// Those of these locations that there are; not those [`NOWHERE`](super::NOWHERE).
     async fn known_locations(&self, codes: &[LocationCode]) -> Result<Vec<LocationCode>>;
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tracing::instrument;
 
-use super::{Location, LocationCode, LocationId};
+use super::{Location, LocationCode, LocationId, NOWHERE};
 use crate::clock::Clock;
 use crate::error::{Error, Result, Violation};
 use crate::event::{Event, Subject};
@@ -32,8 +32,8 @@ impl PutLocation {
         if line(&self.name, 100).is_none() {
             violations.push(Violation::new("/name", ONE_LINE_OF_100));
         }
-        if !is_country(&self.country) {
-            let message = "must be two upper-case letters (ISO 3166-1)";
+        if !is_country(&self.country) || self.country == NOWHERE {
+            let message = "must be the two upper-case letters of a country (ISO 3166-1)";
             violations.push(Violation::new("/country", message));
         }
         violations

@@ -236,7 +236,11 @@ pub(crate) async fn close(
 ) -> Result<Wallet> {
     let ending: Vec<Meter> = open
         .into_iter()
-        .map(|meter| Meter { ended_at: Some(meter.ended_at.unwrap_or(until)), ..meter })
+        .map(|meter| Meter {
+            // What had to end earlier may have begun anew since.
+            ended_at: Some(meter.ended_at.unwrap_or(until.max(meter.started_at))),
+            ..meter
+        })
         .collect();
     if ending.is_empty() {
         return Ok(wallet);

@@ -18,10 +18,15 @@ use super::client::{Guest, Refusal, connect};
 /// Channels of one connection at once: an SSH server allows ten, unless it is told otherwise.
 const MOST_CHANNELS: usize = 8;
 
+/// How soon a full house is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// All of them.
 pub struct Connections {
     connect: Duration,
     idle: Duration,
+    /// One for each connection that there may be.
+    places: Arc<Semaphore>,
     hosts: Mutex<HashMap<HostId, Arc<Slot>>>,
 }
 
@@ -35,6 +40,7 @@ struct Connection {
     shown: HostKey,
     channels: Arc<Semaphore>,
     used_at: Mutex<Instant>,
+    _place: OwnedSemaphorePermit,
 }
 
 /// A user of a connection, which is not closed meanwhile.
@@ -50,8 +56,10 @@ impl Drop for User {
 }
 
 impl Connections {
-    pub fn new(connect: Duration, idle: Duration) -> Self {
-        Self { connect, idle, hosts: Mutex::default() }
+    /// At most so many connections, which must be as many as are used at once.
+    pub fn new(most: usize, connect: Duration, idle: Duration) -> Self {
+        let places = Arc::new(Semaphore::new(most));
+        Self { connect, idle, places, hosts: Mutex::default() }
     }
 
     /// A channel to a host, on the connection that there is if it still works. That stays open as
@@ -93,11 +101,21 @@ impl Connections {
         host_id: HostId,
         login: &Login,
     ) -> Result<User, Refusal> {
-        let mut place = slot.lock().await;
-        let kept = place.as_ref().filter(|kept| kept.suits(login)).cloned();
-        let connection = if let Some(kept) = kept {
-            kept
-        } else {
+        let closed = || Refusal::Broken("the connection was closed".to_owned());
+        loop {
+            let mut kept = slot.lock().await;
+            if let Some(connection) = kept.take_if(|kept| kept.suits(login)) {
+                *kept = Some(Arc::clone(&connection));
+                drop(kept);
+                if let Some(user) = user_of(connection).await {
+                    return Ok(user);
+                }
+                // It made way for another meanwhile.
+                continue;
+            }
+            // What leads elsewhere takes no place.
+            *kept = None;
+            let place = self.place().await.ok_or_else(closed)?;
             let late =
                 || Refusal::Broken(format!("no log-in within {} s", self.connect.as_secs_f32()));
             let connecting = connect(Arc::clone(book), host_id, login);
@@ -110,14 +128,43 @@ impl Connections {
                 shown,
                 channels: Arc::new(Semaphore::new(MOST_CHANNELS)),
                 used_at: Mutex::new(Instant::now()),
+                _place: place,
             });
-            *place = Some(Arc::clone(&made));
+            // In use before anybody sees it, so that it is not closed at once.
+            let user = user_of(Arc::clone(&made)).await.ok_or_else(closed)?;
             tokio::spawn(close_when_idle(Arc::downgrade(slot), Arc::downgrade(&made), self.idle));
-            made
+            *kept = Some(made);
+            return Ok(user);
+        }
+    }
+
+    /// A place for a connection: where there is none, that of the one which nobody has needed for longest.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+                return Some(place);
+            }
+            if let Some(connection) = self.longest_idle() {
+                connection.say_goodbye().await;
+                continue;
+            }
+            let waiting = Arc::clone(&self.places).acquire_owned();
+            if let Ok(place) = timeout(LOOK_AGAIN, waiting).await {
+                return place.ok();
+            }
+        }
+    }
+
+    /// Takes the connection that nobody has needed for longest from its host, for good.
+    fn longest_idle(&self) -> Option<Arc<Connection>> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = |slot: &&Arc<Slot>| {
+            let kept = slot.try_lock().ok()?;
+            kept.as_ref().filter(|kept| !kept.is_in_use()).map(|kept| kept.used_at())
         };
-        drop(place);
-        let closed = || Refusal::Broken("the connection was closed".to_owned());
-        user_of(connection).await.ok_or_else(closed)
+        let slot = hosts.values().filter_map(|slot| Some((idle(&slot)?, slot)));
+        let (_, slot) = slot.min_by_key(|(used_at, _)| *used_at)?;
+        slot.try_lock().ok()?.take_if(|kept| kept.retire())
     }
 
     async fn open(&self, user: &User) -> Result<Channel<Msg>, Refusal> {
@@ -145,19 +192,19 @@ async fn close_when_idle(slot: Weak<Slot>, connection: Weak<Connection>, idle: D
     loop {
         sleep_until(next).await;
         let (Some(slot), Some(connection)) = (slot.upgrade(), connection.upgrade()) else { return };
-        let used_at = *connection.used_at.lock().unwrap_or_else(PoisonError::into_inner);
-        next = used_at + idle;
-        let is_in_use = connection.channels.available_permits() < MOST_CHANNELS;
-        if is_in_use {
-            next = Instant::now() + idle;
-        } else if connection.handle.is_closed() || next <= Instant::now() {
-            forget(&slot, &connection).await;
-            // Who took it in the last moment finds it closed, and makes another.
-            connection.channels.close();
-            let bye = connection.handle.disconnect(Disconnect::ByApplication, "", "en");
-            let _closed_or_gone = timeout(Duration::from_secs(1), bye).await;
+        let now = Instant::now();
+        next = connection.used_at() + idle;
+        if next > now && !connection.handle.is_closed() {
+            continue;
+        }
+        let mut kept = slot.lock().await;
+        if connection.retire() {
+            kept.take_if(|kept| Arc::ptr_eq(kept, &connection));
+            drop(kept);
+            connection.say_goodbye().await;
             return;
         }
+        next = now + idle;
     }
 }
 
@@ -166,6 +213,28 @@ impl Connection {
     fn suits(&self, login: &Login) -> bool {
         let is_known = login.host_key.as_ref().is_none_or(|known| *known == self.shown);
         !self.handle.is_closed() && is_known && self.login == digest(login)
+    }
+
+    fn is_in_use(&self) -> bool {
+        self.channels.available_permits() < MOST_CHANNELS
+    }
+
+    fn used_at(&self) -> Instant {
+        *self.used_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets nobody use it from now on, unless somebody does; whether that is so.
+    fn retire(&self) -> bool {
+        let all = u32::try_from(MOST_CHANNELS).unwrap_or(u32::MAX);
+        let Ok(_channels) = self.channels.try_acquire_many(all) else { return false };
+        // Who took it in the last moment finds it closed, and makes another.
+        self.channels.close();
+        true
+    }
+
+    async fn say_goodbye(&self) {
+        let bye = self.handle.disconnect(Disconnect::ByApplication, "", "en");
+        let _closed_or_gone = timeout(Duration::from_secs(1), bye).await;
     }
 }
 

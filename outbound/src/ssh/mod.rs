@@ -40,8 +40,8 @@ pub struct SshSettings {
     pub step: Duration,
     /// How long a connection is kept that nobody needs.
     pub idle: Duration,
-    /// Steps at once, on all hosts together.
-    pub most_steps: usize,
+    /// Connections at once, to all hosts together, and steps: one that nobody needs makes way for another.
+    pub most_connections: usize,
     /// Whether a host that cannot hold units to their share is refused.
     pub requires_limits: bool,
 }
@@ -53,7 +53,7 @@ impl Default for SshSettings {
             command: Duration::from_secs(30),
             step: Duration::from_secs(90),
             idle: Duration::from_mins(1),
-            most_steps: 16,
+            most_connections: 64,
             requires_limits: true,
         }
     }
@@ -75,8 +75,9 @@ struct Shared {
 impl Ssh {
     /// A driver that logs in as the book says. It connects when it is first asked.
     pub fn new(book: Arc<dyn LoginBook>, settings: SshSettings) -> Self {
-        let turns = Semaphore::new(settings.most_steps);
-        let connections = Connections::new(settings.connect, settings.idle);
+        let turns = Semaphore::new(settings.most_connections);
+        let most = settings.most_connections;
+        let connections = Connections::new(most, settings.connect, settings.idle);
         Self { shared: Arc::new(Shared { book, settings, turns, connections }) }
     }
 }

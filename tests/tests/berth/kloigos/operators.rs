@@ -103,7 +103,7 @@ on_both_databases! {
     async fn a_host_that_never_answers_again_is_forgotten(app: &TestApp) {
         let boss = with_host(app, &["0-3", "4-7"]).await;
         let forget = async || boss.delete("/admin/compute-hosts/h1").await;
-        forget().await.refused(409, "NOTHING_TO_RETRY");
+        forget().await.refused(409, "SERVER_ANSWERS");
         let name = allocated(&boss, json!({})).await;
         let id = shown(&boss).await["host"]["server_id"].as_str().unwrap().to_owned();
         let host_id = HostId::parse(&id).unwrap();
@@ -114,7 +114,7 @@ on_both_databases! {
         app.do_jobs().await;
         assert_eq!(states(&boss, "").await[0].1, "DECOMMISSION_FAIL");
         assert_eq!(forget().await.data(200)["phase"], "decommissioned");
-        forget().await.refused(409, "NOTHING_TO_RETRY");
+        assert_eq!(forget().await.data(200)["phase"], "decommissioned");
         // Another machine comes in its place, at another address.
         app.instances.reach(host_id, true);
         let mut other = server("h1", &["0-3"]);
@@ -124,6 +124,84 @@ on_both_databases! {
         assert_eq!(states(&boss, "").await, [("h1_c0-3".to_owned(), "FREE".to_owned())]);
         let elsewhere = post(&boss, "/admin/init_server", server("h1", &["0-3"])).await;
         assert_eq!(elsewhere.body["detail"][0]["loc"], json!(["body", "ip"]));
+    }
+
+    async fn who_has_a_unit_of_a_dead_host_loses_it_and_pays_until_it_fell_silent(app: &TestApp) {
+        let boss = with_host(app, &["0-3", "4-7", "8-11"]).await.lasting().await;
+        let alice = app.renter("alice", "10.00").await.lasting().await;
+        let price = json!({ "price_per_cpu_hour": "0.25" });
+        boss.patch("/admin/compute-hosts/h1", price).await.data(200);
+        let kept = allocated(&alice, json!({})).await;
+        let leaving = allocated(&alice, json!({})).await;
+        let id = shown(&boss).await["host"]["server_id"].as_str().unwrap().to_owned();
+        let host_id = HostId::parse(&id).unwrap();
+        let forget =
+            async |query: &str| boss.delete(&format!("/admin/compute-hosts/h1{query}")).await;
+        // Nobody loses anything by a slip.
+        forget("?end_instances=true").await.refused(409, "SERVER_ANSWERS");
+        app.clock.advance(chrono::Duration::hours(2));
+        app.instances.reach(host_id, false);
+        api::worker::reconcile(&app.app).await.unwrap();
+        delete(&alice, &format!("/compute_units/deallocate/{leaving}")).await;
+        app.clock.advance(chrono::Duration::hours(3));
+        app.sweep().await;
+        assert_eq!(alice.balance_cents().await, 1000 - 5 * 100 - 2 * 100);
+        forget("").await.refused(409, "UNITS_ALLOCATED");
+        assert_eq!(forget("?end_instances=x").await.faults(), ["end_instances"]);
+        alice
+            .delete("/admin/compute-hosts/h1?end_instances=true")
+            .await
+            .refused(403, "OPERATOR_REQUIRED");
+        let lasts = states(&alice, "?status=ALLOCATED").await;
+        assert_eq!(lasts, [(kept.clone(), "ALLOCATED".to_owned())]);
+        let both = tests::at_once([0, 1].map(|_| {
+            let boss = boss.clone();
+            async move { boss.delete("/admin/compute-hosts/h1?end_instances=true").await }
+        }))
+        .await;
+        for answer in both {
+            assert_eq!(answer.data(200)["phase"], "decommissioned");
+        }
+        // The three hours of silence are given back.
+        assert_eq!(alice.balance_cents().await, 1000 - 4 * 100);
+        let instances = alice.get("/instances").await.data(200);
+        let ends: Vec<_> =
+            instances.as_array().unwrap().iter().map(|one| one["status"].as_str()).collect();
+        assert_eq!(ends, [Some("error"), Some("error")], "{instances}");
+        app.do_jobs().await;
+        // It comes back from a new disk, and nothing of that is known any more.
+        app.instances.reach(host_id, true);
+        assert_eq!(post(&boss, "/admin/init_server", server("h1", &["0-3"])).await.status, 200);
+        app.do_jobs().await;
+        assert_eq!(states(&alice, "").await, [("h1_c0-3".to_owned(), "FREE".to_owned())]);
+        assert_eq!(allocated(&alice, json!({})).await, kept);
+    }
+
+    async fn a_region_is_no_place_where_anything_else_is_sold(app: &TestApp) {
+        let boss = with_host(app, &["0-3"]).await;
+        let codes = async || {
+            let list = boss.get("/locations").await.data(200);
+            let codes = list.as_array().unwrap().iter().map(|one| one["code"].to_string());
+            codes.collect::<Vec<_>>()
+        };
+        let before = codes().await;
+        assert!(!before.contains(&"\"us-east-1\"".to_owned()), "{before:?}");
+        let metal = app.server("metal").await;
+        let capacity = json!({ "location": "us-east-1", "storage_gb": 10, "driver": "simulated",
+            "address": "192.0.2.9", "first_port": 1, "last_port": 2, "cpus": 1, "ram_mib": 64 });
+        let path = format!("/admin/servers/{metal}/capacity");
+        assert_eq!(boss.put(&path, capacity.clone()).await.faults(), ["/location"]);
+        let put = async |country: &str| {
+            let place = json!({ "name": "Virginia", "country": country });
+            boss.put("/admin/locations/us-east-1", place).await
+        };
+        assert_eq!(put("ZZ").await.faults(), ["/country"]);
+        // Until somebody says where it is.
+        put("US").await.data(200);
+        assert_eq!(codes().await.len(), before.len() + 1);
+        boss.put(&path, capacity).await.data(200);
+        let unit = allocated(&boss, json!({})).await;
+        assert_eq!(unit, "h1_c0-3");
     }
 
     async fn a_host_that_takes_nothing_new_is_drained_of_its_units(app: &TestApp) {

@@ -133,6 +133,28 @@ on_both_databases! {
         assert_eq!(states(&boss, "?status=FREE").await.len(), 2);
     }
 
+    async fn who_cannot_pay_keeps_a_unit_from_nobody(app: &TestApp) {
+        let boss = with_host(app, &["0-3"]).await;
+        let price = json!({ "price_per_cpu_hour": "0.25" });
+        boss.patch("/admin/compute-hosts/h1", price).await.data(200);
+        let poor = app.user("poor").await;
+        let rich = app.renter("rich", "100.00").await;
+        for _ in 0..8 {
+            // Those who cannot pay have the unit for a moment each.
+            let wishes = (0..8).map(|number| {
+                let client = if number == 7 { rich.clone() } else { poor.clone() };
+                async move { post(&client, "/compute_units/allocate", wish(json!({}))).await }
+            });
+            let answers = tests::at_once(wishes).await;
+            let (won, lost) = answers.split_last().unwrap();
+            assert_eq!(won.status, 200, "{}", won.body);
+            // Whether they could have paid is asked before it is gone, or it is gone.
+            assert!(lost.iter().all(|answer| [402, 460].contains(&answer.status)), "{lost:?}");
+            delete(&rich, "/compute_units/deallocate/h1_c0-3").await;
+            app.do_jobs().await;
+        }
+    }
+
     async fn a_unit_that_two_give_back_at_once_is_given_back_once(app: &TestApp) {
         let boss = with_host(app, &["0-3"]).await;
         for _ in 0..4 {

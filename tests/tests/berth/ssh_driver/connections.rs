@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 
@@ -58,7 +58,7 @@ async fn fifty_hosts_are_worked_on_a_few_at_a_time() {
     std::fs::write(host.path("/usr/local/sbin/uname"), count).unwrap();
     host.told("chmod 0755 /usr/local/sbin/uname");
     let most = 6;
-    let bed = Bed::with(host, SshSettings { most_steps: most, ..SshSettings::default() });
+    let bed = Bed::with(host, SshSettings { most_connections: most, ..SshSettings::default() });
     let mut steps = tokio::task::JoinSet::new();
     for number in 1..=50 {
         let site = site(number, &bed.host);
@@ -78,5 +78,32 @@ async fn fifty_hosts_are_worked_on_a_few_at_a_time() {
         greatest = greatest.max(now);
     }
     assert!((2..=i32::try_from(most).unwrap()).contains(&greatest), "{greatest}");
-    assert_eq!(bed.book.shown().len(), 50);
+    // Connections that nobody needs make way: seen failing without a bound on them, with 50.
+    let count = || bed.host.told("pgrep -c -f '[s]shd: root@notty' || true");
+    let began = Instant::now();
+    while count().parse::<usize>().unwrap() > most {
+        assert!(began.elapsed() < Duration::from_secs(10), "{}", count());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(bed.book.shown().len() >= 50);
+}
+
+#[tokio::test]
+async fn hosts_take_turns_at_the_only_connection() {
+    let hosts = [SshHost::start(), SshHost::start()];
+    let [one, two] = &hosts;
+    let bed =
+        Bed::with(SshHost::start(), SshSettings { most_connections: 1, ..SshSettings::default() });
+    for (number, host) in [(2, one), (3, two)] {
+        bed.book.put(site(number, host).host_id, login(host));
+    }
+    for _ in 0..3 {
+        for site in [site(2, one), site(3, two), bed.site.clone()] {
+            bed.driver.inspect(&site).await.unwrap();
+        }
+    }
+    // One that leads elsewhere by now is in nobody's way.
+    bed.book.put(bed.site.host_id, login(one));
+    bed.driver.inspect(&bed.site).await.unwrap();
+    assert_eq!(bed.book.shown().len(), 10);
 }
