@@ -217,6 +217,13 @@ on_both_databases! {
             let wish = server("h2", &["0"]);
             assert_eq!(post(client, "/admin/init_server", wish).await.status, status);
         }
+        // A token of an operator's for what is their own is for nothing else.
+        let narrow = json!({ "alias": "own", "permissions":
+            { "instances": { "read": true, "write": true } } });
+        let made = boss.post("/auth/tokens", narrow).await.data(201);
+        let narrow = boss.with_token(made["token"].as_str().unwrap());
+        assert_eq!(states(&narrow, "").await, seen);
+        is_refused(&delete(&narrow, &path).await, 404, "Compute Unit not found");
         // An operator takes back what is anybody's.
         assert_eq!(states(&boss, "").await.len(), 2);
         assert_eq!(delete(&boss, &path).await.status, 200);

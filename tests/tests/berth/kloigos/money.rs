@@ -68,6 +68,26 @@ on_both_databases! {
         assert_eq!(states(&alice, "").await[0].1, "FREE");
     }
 
+    async fn what_costs_nothing_is_taken_from_nobody_for_debts_elsewhere(app: &TestApp) {
+        with_host(app, &["0-3", "4-7"]).await;
+        let alice = app.renter("alice", "3.00").await.lasting().await;
+        let free = allocated(&alice, json!({})).await;
+        price(app, "0.25").await;
+        let priced = allocated(&alice, json!({})).await;
+        app.clock.advance(chrono::Duration::hours(4));
+        app.sweep().await;
+        let seen = states(&alice, "").await;
+        assert_eq!(
+            seen,
+            [(free.clone(), "ALLOCATED".to_owned()), (priced, "UNAVAILABLE".to_owned())]
+        );
+        app.clock.advance(chrono::Duration::hours(73));
+        app.sweep().await;
+        app.sweep().await;
+        assert_eq!(states(&alice, "?status=ALLOCATED").await, [(free, "ALLOCATED".to_owned())]);
+        assert_eq!(states(&alice, "?status=FREE").await.len(), 1);
+    }
+
     async fn a_unit_is_stopped_and_started_and_nothing_else(app: &TestApp) {
         let boss = with_host(app, &["0-3"]).await;
         let alice = app.user("alice").await.lasting().await;
