@@ -187,6 +187,7 @@ on_both_databases! {
         }
     }
 
+    // Seen failing where the unit was free at once, and where its user could have it made whole.
     async fn an_allocation_that_fails_is_told_so_and_leaves_its_unit_to_an_operator(app: &TestApp) {
         let boss = with_host(app, &["0-3"]).await;
         let alice = app.user("alice").await;
@@ -209,6 +210,7 @@ on_both_databases! {
         allocated(&alice, json!({})).await;
     }
 
+    // Seen failing without giving the allocation up.
     async fn nobody_waits_for_a_host_that_does_not_answer_longer_than_a_bound(app: &TestApp) {
         let boss = with_host(app, &["0-3", "4-7"]).await;
         // It takes looks without end, until the bound of 8 seconds.
@@ -258,6 +260,7 @@ on_both_databases! {
         assert_eq!(states(&boss, "").await[0].1, "DECOMMISSIONED");
     }
 
+    // Seen failing where the outcome of a look counted all the same, and where its failure did.
     async fn what_is_wanted_of_a_host_changes_while_it_is_looked_at(app: &TestApp) {
         let boss = boss(app).await;
         // It can be looked at, or not: that counts for nothing any more.
@@ -296,6 +299,7 @@ on_both_databases! {
         assert_eq!(states(&boss, "?status=FREE").await.len(), 2);
     }
 
+    // Seen failing where giving back once more did not hasten the job.
     async fn a_unit_that_cannot_be_wiped_says_so_and_is_nobodys_until_it_is(app: &TestApp) {
         let boss = with_host(app, &["0-3"]).await;
         let alice = app.user("alice").await;
@@ -328,6 +332,7 @@ on_both_databases! {
         assert_eq!(status_of(&boss, "h1_c4-7").await, "FREE");
     }
 
+    // Seen failing where silence counted as any other failure, and where the host was not asked.
     async fn what_a_host_that_is_away_had_comes_back_with_it(app: &TestApp) {
         let boss = with_host(app, &["0-3", "4-7"]).await;
         let reads = app.app.store.reads();

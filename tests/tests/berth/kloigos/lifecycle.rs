@@ -112,6 +112,7 @@ on_both_databases! {
         assert_eq!(app.instances.units_of(host_id), None);
     }
 
+    // Seen failing without counting the units that are held.
     async fn a_host_is_cut_anew_while_nobody_has_a_part_of_it(app: &TestApp) {
         let boss = with_host(app, &["0-3", "4-7"]).await;
         let name = allocated(&boss, json!({})).await;
@@ -231,6 +232,7 @@ on_both_databases! {
         assert_eq!(states(&bob, "").await.len(), 2);
     }
 
+    // Seen failing where a rented server was taken, and where a free one stayed listed.
     async fn a_server_that_is_known_becomes_the_host_of_its_name(app: &TestApp) {
         let boss = boss(app).await.lasting().await;
         let mut draft = tests::contract::example_server("metal");

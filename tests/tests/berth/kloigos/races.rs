@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use domain::instance::DriverFault;
+use outbound::simulated_instances::Conduct;
 use serde_json::json;
 use tests::{Answer, Client, TestApp, on_both_databases};
 use tokio::sync::Semaphore;
@@ -78,6 +81,8 @@ on_both_databases! {
         assert_eq!(rows(&clients[0], "?status=FREE").await.len(), 0);
     }
 
+    // Seen failing without counting the units that are held; and on PostgreSQL where a unit was taken
+    // without its lock, or not looked at again under it.
     async fn a_host_is_decommissioned_or_its_units_are_allocated_never_both(app: &TestApp) {
         let boss = boss(app).await;
         for round in 0..6 {
@@ -133,6 +138,33 @@ on_both_databases! {
         assert_eq!(states(&boss, "?status=FREE").await.len(), 2);
     }
 
+    // Seen failing where what a worker finds when it is done was not looked at: two had the unit.
+    async fn a_worker_that_comes_too_late_takes_a_unit_from_nobody(app: &TestApp) {
+        let boss = with_host(app, &["0-3"]).await;
+        app.instances.behave(Conduct {
+            fail_call: Some((app.instances.calls() + 1, DriverFault::Failed("no".to_owned()))),
+            remembers: true,
+            ..Conduct::default()
+        });
+        let failed = post(&boss, "/compute_units/allocate", wish(json!({}))).await;
+        assert_eq!(failed.status, 470);
+        let delay = Duration::from_secs(2);
+        app.instances.behave(Conduct { delay, remembers: true, ..Conduct::default() });
+        boss.post("/admin/compute-units/h1_c0-3/retry", json!({})).await.data(200);
+        let overtaken = async {
+            tokio::time::sleep(delay / 4).await;
+            // The first worker's lease is over while it makes the unit whole.
+            app.instances.behave(Conduct { remembers: true, ..Conduct::default() });
+            app.clock.advance(chrono::Duration::minutes(4));
+            app.do_jobs().await;
+            allocated(&boss, json!({})).await;
+        };
+        tokio::join!(app.do_jobs(), overtaken);
+        assert_eq!(states(&boss, "").await[0].1, "ALLOCATED");
+        assert_eq!(post(&boss, "/compute_units/allocate", wish(json!({}))).await.status, 460);
+    }
+
+    // Seen failing on PostgreSQL where nobody waited for who has the unit for a moment.
     async fn who_cannot_pay_keeps_a_unit_from_nobody(app: &TestApp) {
         let boss = with_host(app, &["0-3"]).await;
         let price = json!({ "price_per_cpu_hour": "0.25" });
