@@ -162,7 +162,8 @@ fn make_key(file: &Path) -> String {
 /// Of this machine's own addresses, one for each host.
 fn free_address(number: u32, port: u16) -> SocketAddr {
     let [_, a, b, c] = number.to_be_bytes();
-    let address = Ipv4Addr::new(127, 128 | a, b, c.clamp(1, 254));
+    // All of 127.0.0.0/8 is this machine's, also what ends with 0 or 255.
+    let address = Ipv4Addr::new(127, 128 | a, b, c);
     let listener = TcpListener::bind((address, port)).unwrap();
     SocketAddr::new(IpAddr::V4(address), listener.local_addr().unwrap().port())
 }
