@@ -128,7 +128,14 @@ impl ListedUnit {
     pub fn reason(&self) -> Option<&str> {
         match &self.unit.state {
             UnitState::Failed { reason } => Some(reason),
-            UnitState::Held { .. } => self.instance.as_ref()?.driver_fault.as_deref(),
+            UnitState::Held { .. } => {
+                let instance = self.instance.as_ref()?;
+                instance.driver_fault.as_deref().or(match &instance.phase {
+                    // No driver told of a fault where time was what ended it.
+                    Phase::Undoing { failure } => Some(&failure.message),
+                    _ => None,
+                })
+            }
             UnitState::Planned | UnitState::Free | UnitState::Leaving => None,
         }
     }
