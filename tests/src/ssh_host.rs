@@ -2,8 +2,9 @@
 //! look like this machine's and are changed in memory alone. Nothing of it meets the machine's or
 //! another test's: neither users nor processes nor control groups. Needs root.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -17,6 +18,20 @@ use crate::engine::ssh;
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/containers/ssh-host");
 const FOLDERS: &str = "berth-ssh-host.";
 const GROUPS: &str = "/sys/fs/cgroup";
+/// Stands before a program of the host's.
+const HOLDER: &str = r#"#!/bin/sh
+call="NAME $*"
+is_held() {
+  # Unquoted it is a pattern.
+  case $call in $(cat /run/hold 2>/dev/null)) return 0 ;; esac
+  return 1
+}
+if is_held; then
+  echo "$call" >>/run/held
+  while is_held; do /usr/bin/sleep 0.05; done
+fi
+exec /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin NAME "$@"
+"#;
 
 /// A running host; it goes with all that it has when dropped.
 pub struct SshHost {
@@ -137,6 +152,63 @@ impl SshHost {
         }
         self.told("pkill -HUP -o -x sshd");
         std::thread::sleep(Duration::from_millis(300));
+    }
+
+    /// Lets [`Self::hold`] stop scripts before they run these programs.
+    pub fn make_holdable(&self, programs: &[&str]) {
+        for name in programs {
+            let file = self.path(&format!("/usr/local/sbin/{name}"));
+            fs::write(&file, HOLDER.replace("NAME", name)).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    /// From now on no script goes on beyond a call that matches this pattern of the shell, such as
+    /// `userdel *`, and no other call is held any more.
+    pub fn hold(&self, pattern: &str) {
+        drop(fs::remove_file(self.path("/run/held")));
+        // Whole or not at all, for who reads it at this moment.
+        fs::write(self.path("/run/hold.new"), pattern).unwrap();
+        fs::rename(self.path("/run/hold.new"), self.path("/run/hold")).unwrap();
+    }
+
+    /// Whether a script has come to the call that is held.
+    pub fn is_held(&self) -> bool {
+        self.path("/run/held").exists()
+    }
+
+    /// Lets all go on that is held.
+    pub fn release(&self) {
+        fs::remove_file(self.path("/run/hold")).unwrap();
+    }
+
+    /// Its network is gone: connections break and no new ones are taken. What runs goes on.
+    pub fn leave(&self) {
+        self.told("touch /run/away; pkill -KILL sshd");
+    }
+
+    /// Undoes [`Self::leave`].
+    pub fn come_back(&self) {
+        fs::remove_file(self.path("/run/away")).unwrap();
+        let began = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            assert!(
+                began.elapsed() < Duration::from_secs(20),
+                "it does not listen: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Nothing runs any more: connections stay, and nobody answers.
+    pub fn freeze(&self) {
+        self.told("kill -s STOP -- -1");
+    }
+
+    /// Undoes [`Self::freeze`].
+    pub fn thaw(&self) {
+        self.told("kill -s CONT -- -1");
     }
 
     /// What the SSH server has told.

@@ -9,6 +9,7 @@ mod demo;
 mod full_disk;
 mod import;
 mod kloigos;
+mod kloigos_crashes;
 mod payments;
 mod process;
 mod rehearsal;
