@@ -50,6 +50,16 @@ end_processes() {
     kill_all
     sleep 0.1
   done
+  end_session
+}
+
+# What systemd has for the user's sessions ends with them: its helpers were killed, too, and would
+# count as failed for as long as the host runs.
+end_session() {
+  [ -d /run/systemd/system ] || return 0
+  set -- "user@$uid.service" "user-runtime-dir@$uid.service"
+  timeout -k 1 10 systemctl stop "$@" 2>/dev/null || true
+  systemctl reset-failed "$@" 2>/dev/null || true
 }
 
 # unmount_below FOLDER: what the user mounted there, the newest first. Spaces and the like stand as

@@ -81,8 +81,8 @@ on_both_databases! {
         assert_eq!(rows(&clients[0], "?status=FREE").await.len(), 0);
     }
 
-    // Seen failing without counting the units that are held; and on PostgreSQL where a unit was taken
-    // without its lock, or not looked at again under it.
+    // Seen failing without counting the units that are held; and on PostgreSQL where a unit was
+    // taken without its lock, or not looked at again under it.
     async fn a_host_is_decommissioned_or_its_units_are_allocated_never_both(app: &TestApp) {
         let boss = boss(app).await;
         for round in 0..6 {

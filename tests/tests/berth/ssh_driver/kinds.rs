@@ -65,6 +65,8 @@ async fn systemd_is_told_the_limits_and_forgets_them() {
         "loginctl disable-linger c1",
         "loginctl terminate-user c1",
         &format!("systemctl kill -s KILL user-{uid}.slice"),
+        &format!("systemctl stop user@{uid}.service user-runtime-dir@{uid}.service"),
+        &format!("systemctl reset-failed user@{uid}.service user-runtime-dir@{uid}.service"),
     ] {
         assert!(told.lines().any(|seen| seen == line), "{line} is not in {told}");
     }
